@@ -1,0 +1,37 @@
+"""Where the files lie that come with ftbench: built-in specs, entries, compiled benchmarks and their small store.
+
+In a checkout they are the top-level folders; a wheel carries them under `ftbench/_builtin`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def root() -> Path:
+    """The folder that holds `specs/`, `entries/`, `schemas/` and `generated/`."""
+    packed = _PACKAGE / "_builtin"
+    return packed if packed.is_dir() else _PACKAGE.parent
+
+
+def specs() -> dict[str, Path]:
+    """Name to path of every built-in spec; a name is the path below `specs/` without its ending."""
+    folder = root() / "specs"
+    return {p.relative_to(folder).with_suffix("").as_posix(): p for p in sorted(folder.rglob("*.yaml"))}
+
+
+def entries() -> Path:
+    """The folder of entries that come with ftbench."""
+    return root() / "entries"
+
+
+def generated() -> Path:
+    """The folder of compiled benchmarks that come with ftbench."""
+    return root() / "generated"
+
+
+def store() -> Path:
+    """The read-only store with the micro model and micro data."""
+    return generated() / "quickstart" / "store"

@@ -1,0 +1,15 @@
+"""Exact versions of the packages that move a score. They are part of the plan and so of the spec hash."""
+
+from __future__ import annotations
+
+STACK: dict[str, str] = {
+    "bitsandbytes": "0.50.2",
+    "datasets": "5.2.0",
+    "flwr": "1.41.0",
+    "lm-eval": "0.4.13",
+    "peft": "0.21.2",
+    "tokenizers": "0.23.3",
+    "torch": "2.13.0",
+    "transformers": "5.23.0",
+}
+"""Distribution name → version, local build tags (`+cpu`, `+cu126`) left out. A test holds it to pyproject.toml."""

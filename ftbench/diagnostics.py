@@ -1,0 +1,84 @@
+"""One type for everything that can be wrong with what a user gives: code, severity, place, message, hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a file. Lines and columns count from 1, as editors show them; 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    source: str | None = None
+    """The text of that line, if known; a caret is drawn under `column`."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem: what (`message`), where (`place`), how to mend it (`hint`). `code` is stable: see CODES."""
+
+    code: str
+    message: str
+    place: Place | None = None
+    hint: str = ""
+    severity: Severity = "error"
+
+    def plain(self) -> str:
+        """Several lines of plain text: `place code message`, the source line with a caret, the hint."""
+        head = f"{self.place} " if self.place else ""
+        label = "" if self.severity == "error" else f"{self.severity}: "
+        lines = [f"{head}{self.code} {label}{printable(self.message)}"]
+        if self.place and self.place.source is not None:
+            lines.append("    " + printable(self.place.source))
+            lines.append("    " + " " * max(self.place.column - 1, 0) + "^")
+        if self.hint:
+            lines.append("    hint: " + printable(self.hint))
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, object]:
+        """The same for machines; keys are stable."""
+        place = self.place
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "file": place.file if place else None,
+            "line": place.line if place and place.line else None,
+            "column": place.column if place and place.line else None,
+            "hint": self.hint or None,
+        }
+
+
+def printable(text: str) -> str:
+    """`text` with every control character escaped, so that nothing from outside can forge a line or a colour."""
+    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint naming the known word nearest to `name`, or the empty string."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+# Stable codes; a code is never re-used. Hundreds tell the subject:
+# 1 spec, 2 entry and knobs, 3 pins, data and store, 4 compile, 5 run and evaluate, 6 bundle and verify, 7 leaderboard,
+# 9 environment and usage.
+CODES: dict[str, str] = {}
+
+
+def register(codes: dict[str, str]) -> None:
+    """Add a subject's codes to the list that `ftbench list diagnostics` prints. A code given twice is a bug."""
+    for code, meaning in codes.items():
+        if CODES.setdefault(code, meaning) != meaning:
+            raise ValueError(f"diagnostic code {code} is registered twice")

@@ -1,0 +1,341 @@
+"""The documents of a result bundle, as models. Bundle JSON passes its JSON Schema before these see it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ftbench.spec.block import Block
+from ftbench.spec.lock import Lock
+from ftbench.spec.model import BaseModelRef, Name, Sha256
+
+__all__ = ["Lock"]
+
+NonNegative = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+# --- ledger -----------------------------------------------------------------------------------------------------------
+
+
+class Reply(Block):
+    """One client's usable reply in a round."""
+
+    partition: NonNegative
+    """Partition id of the client."""
+    examples: NonNegative
+    """Rows in its partition: its weight in the mean."""
+    steps: NonNegative
+    """Optimiser steps it took."""
+    loss: float
+    """Mean training loss over those steps."""
+    update: Sha256
+    """Digest of the arrays it sent."""
+
+
+class Exclusion(Block):
+    """A client that was asked and is not in the round's mean."""
+
+    partition: NonNegative
+    """Partition id of the client."""
+    reason: Literal["error", "missing", "not-finite", "wrong-shape", "wrong-partition"]
+    """Why it was left out."""
+    detail: Annotated[str, Field(max_length=500)] = ""
+    """What it said, cut short."""
+
+
+class Started(Block):
+    """First line: the conditions of the run."""
+
+    event: Literal["started"]
+    spec_hash: Sha256
+    entry: Sha256
+    """Digest of the resolved entry without metadata."""
+    base_model: Sha256
+    """Digest of the base model's files."""
+    seed: NonNegative
+    clients: NonNegative
+    rounds: NonNegative
+    trainable_parameters: NonNegative
+    adapter: Sha256
+    """Digest of the adapter before the first round."""
+
+
+class Round(Block):
+    """A committed round. Writing this line is the commit: the state files that it names are on disk before it."""
+
+    event: Literal["round"]
+    round: NonNegative
+    """Counted from 1."""
+    learning_rate: float
+    sampled: list[NonNegative]
+    """Partition ids asked, ascending."""
+    replies: list[Reply]
+    """By ascending partition id."""
+    excluded: list[Exclusion]
+    """By ascending partition id."""
+    bytes_down: NonNegative
+    """Σ elements × itemsize of the arrays sent to all clients asked."""
+    bytes_up: NonNegative
+    """Σ elements × itemsize of the arrays received in usable and unusable replies."""
+    adapter: Sha256
+    """Digest of the aggregated adapter; its state file is `state/<digest>.safetensors`."""
+    strategy_state: Sha256 | None
+    """Digest of the strategy's own state, null where it has none."""
+    client_states: dict[str, Sha256]
+    """Partition id → digest of that client's state; empty where clients keep none."""
+
+
+class Resumed(Block):
+    """A run went on after it had been interrupted."""
+
+    event: Literal["resumed"]
+    after_round: NonNegative
+    """Last committed round."""
+
+
+class Stopped(Block):
+    """A run ended before its last round."""
+
+    event: Literal["stopped"]
+    round: NonNegative
+    """The round that was not committed."""
+    reason: Literal["too-few-replies", "communication-budget", "parameter-budget", "operator-limit"]
+    excluded: list[Exclusion]
+    detail: Annotated[str, Field(max_length=500)] = ""
+
+
+class Finished(Block):
+    """Last line of a whole run."""
+
+    event: Literal["finished"]
+    rounds: NonNegative
+    adapter: Sha256
+    bytes_down: NonNegative
+    bytes_up: NonNegative
+
+
+Event = Annotated[Started | Round | Resumed | Stopped | Finished, Field(discriminator="event")]
+
+
+class LedgerLine(Block):
+    """One line of `ledger.jsonl`: RFC 8785 bytes of {seq, prev, body} and a newline."""
+
+    seq: NonNegative
+    """Counted from 0."""
+    prev: Sha256
+    """sha256 of the line before, its newline included; for line 0 sha256 of "ftbench/ledger/v1\\n" + spec hash."""
+    body: Event
+    """What happened."""
+
+
+# --- samples ----------------------------------------------------------------------------------------------------------
+
+
+class Answer(Block):
+    """What one model answered to one item."""
+
+    loglikelihoods: list[float]
+    """Log-likelihood of each option given the prompt, in nats, in the order of the task's options."""
+
+
+class Sample(Block):
+    """One line of `samples/<task>.jsonl.gz`: RFC 8785 bytes, in the order of the items."""
+
+    index: NonNegative
+    """Position of the item in the task's data, counted from 0."""
+    item: Sha256
+    """Digest of the item's canonical row."""
+    prompt: str
+    """The prompt as given to the model."""
+    options: list[str]
+    """The options as given to the model."""
+    target: NonNegative
+    """Index of the right option."""
+    untuned: Answer
+    """Before tuning."""
+    tuned: Answer
+    """After the last round."""
+
+
+# --- result -----------------------------------------------------------------------------------------------------------
+
+
+class Interval(Block):
+    """A two-sided interval at the spec's confidence. Covers item sampling only."""
+
+    low: float
+    high: float
+
+
+class Score(Block):
+    """An accuracy on one task."""
+
+    correct: NonNegative
+    """Items answered rightly."""
+    items: Annotated[int, Field(ge=1)]
+    """Items asked."""
+    value: Annotated[float, Field(ge=0, le=1)]
+    """correct / items."""
+    interval: Interval
+    """Wilson's score interval (1927)."""
+
+
+class Mean(Block):
+    """Plain mean over tasks."""
+
+    value: Annotated[float, Field(ge=0, le=1)]
+    interval: Interval
+    """Combined from the tasks' intervals by MOVER (Zou and Donner 2008)."""
+
+
+class Difference(Block):
+    """Tuned minus untuned on the same items."""
+
+    value: Annotated[float, Field(ge=-1, le=1)]
+    interval: Interval
+    """Newcombe's paired score interval (1998, method 10); for the mean combined by MOVER."""
+    gained: NonNegative
+    """Items wrong before and right after."""
+    lost: NonNegative
+    """Items right before and wrong after."""
+    p_value: Annotated[float, Field(ge=0, le=1)]
+    """Exact two-sided McNemar test."""
+
+
+class TaskScores(Block):
+    """Scores on one task."""
+
+    tuned: Score
+    untuned: Score
+    difference: Difference
+
+
+class Scores(Block):
+    """All scores; `mean.tuned` ranks."""
+
+    tasks: dict[str, TaskScores]
+    tuned: Mean
+    untuned: Mean
+    difference: Difference
+
+
+class Cost(Block):
+    """What the run cost. The first four follow from plan and ledger; the rest is measured and reported only."""
+
+    bytes_down: NonNegative
+    bytes_up: NonNegative
+    trainable_parameters: NonNegative
+    rounds: NonNegative
+    train_seconds: Annotated[float, Field(ge=0)] | None
+    """Wall time of training, over all starts of the run."""
+    evaluate_seconds: Annotated[float, Field(ge=0)] | None
+    """Wall time of evaluation."""
+    peak_memory_bytes: NonNegative | None
+    """Largest resident set of one process of the run."""
+
+
+class Result(Block):
+    """`result.json`: what the bundle claims."""
+
+    format: Literal["ftbench/result/v1"] = "ftbench/result/v1"
+    name: Name
+    version: str
+    spec_hash: Sha256
+    division: Literal["closed"] = "closed"
+    entry: Sha256
+    """Digest of the resolved entry without metadata."""
+    model: BaseModelRef
+    base_model: Sha256
+    """Digest of the base model's files."""
+    seed: NonNegative
+    engine: Literal["flower-simulation", "inline"]
+    adapter: Sha256
+    """Digest of the last round's adapter."""
+    ledger: Sha256
+    """sha256 of the ledger's last line: it fixes the whole chain."""
+    scores: Scores
+    cost: Cost
+    exclusions: NonNegative
+    """Clients left out of a round, summed over rounds."""
+    bit_reproducible: bool
+    """Whether the device allows the same digest to come out again."""
+    smoke: bool
+    """A shortened trial run; such a result is never accepted."""
+    unpinned: bool
+    """Whether other package versions than the plan's were let through."""
+
+
+class Environment(Block):
+    """`environment.json`: where the run took place. Reported by the submitter, not verified."""
+
+    format: Literal["ftbench/environment/v1"] = "ftbench/environment/v1"
+    python: str
+    system: str
+    """Operating system and architecture."""
+    cpu_count: NonNegative
+    devices: list[str]
+    """Accelerators used; empty on a CPU."""
+    packages: dict[str, str]
+    """Distribution → installed version, for the plan's stack."""
+
+
+class ManifestFile(Block):
+    """One file of the bundle."""
+
+    size: NonNegative
+    sha256: Sha256
+
+
+class Manifest(Block):
+    """`manifest.json`: every other file of the bundle."""
+
+    format: Literal["ftbench/manifest/v1"] = "ftbench/manifest/v1"
+    files: dict[str, ManifestFile]
+    """Path inside the bundle, POSIX → size and digest."""
+
+
+# --- verdict ----------------------------------------------------------------------------------------------------------
+
+Level = Literal["NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN", "REPRODUCED"]
+LEVELS: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN", "REPRODUCED")
+
+
+class CheckResult(Block):
+    """What one check found."""
+
+    check: str
+    """Stable id of the check."""
+    level: Level
+    """The level that it belongs to."""
+    title: str
+    """What it establishes, in a sentence."""
+    outcome: Literal["passed", "failed", "not-run"]
+    evidence: str
+    """What was compared, with figures; why it failed or was not run."""
+    code: str | None = None
+    """Diagnostic code of a failure."""
+
+
+class Verdict(Block):
+    """How far a bundle can be believed, and why."""
+
+    format: Literal["ftbench/verdict/v1"] = "ftbench/verdict/v1"
+    bundle: Sha256 | None
+    """sha256 of manifest.json, null where there is none that can be read."""
+    name: str | None
+    version: str | None
+    spec_hash: Sha256 | None
+    level: Level
+    """The highest level all of whose checks, and those of every level below, passed."""
+    required: Level
+    """What was asked for."""
+    accepted: bool
+    """Whether `level` is at least `required`."""
+    checks: list[CheckResult]
+    not_checked: list[str]
+    """What nobody has established, in sentences."""
+    verifier: str
+    """ftbench and its version."""
+    result: Result | None
+    """The claim, where it could be parsed."""

@@ -1,0 +1,43 @@
+"""The canonical form (RFC 8785, JCS) and the digests built on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import rfc8785
+
+SPEC_DOMAIN = b"ftbench/spec/v1\n"
+"""Prefix of the spec hash, so that it can never equal the digest of some other document."""
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 bytes of a JSON value. Raises ValueError for NaN, infinity, integers ≥ 2^53 and non-JSON types."""
+    try:
+        return rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        raise ValueError(str(error)) from error
+
+
+def digest(value: Any) -> str:
+    """sha256 (64 hexadecimal digits) of the canonical form."""
+    return sha256(canonical(value))
+
+
+def sha256(data: bytes) -> str:
+    """sha256 of bytes, 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def spec_hash(plan: Mapping[str, Any]) -> str:
+    """The spec hash: sha256 over a fixed prefix and the canonical plan without its metadata (design §5)."""
+    hashed = {key: value for key, value in plan.items() if key != "metadata"}
+    return sha256(SPEC_DOMAIN + canonical(hashed))
+
+
+def pretty(value: Any) -> bytes:
+    """Readable JSON with sorted keys and a final newline: for files that people open. Deterministic as well."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"

@@ -1,0 +1,53 @@
+"""The entry: a participant's YAML, naming a base model and the knobs they set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ftbench.spec.block import Block
+from ftbench.spec.model import BaseModelRef, Name
+
+
+class EntryMetadata(Block):
+    """What people read. Not part of the entry's digest."""
+
+    name: Name
+    """Name of the entry in tables."""
+    title: str = ""
+    """One line."""
+    authors: list[str] = []
+    """Who enters it."""
+    description: str = ""
+    """Anything a reader should know."""
+
+
+class Entry(Block):
+    """What one participant chose where the spec leaves a choice."""
+
+    ftbench: Literal["entry/v1"]
+    """Format of this file."""
+    metadata: EntryMetadata
+    """What people read."""
+    model: BaseModelRef | None = None
+    """The base model; without it the spec's."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """One of the spec's `seeds.runs`; without it the first."""
+    knobs: dict[str, Any] = {}
+    """Path of a knob → the value chosen."""
+
+
+class ResolvedEntry(Block):
+    """An entry with every default filled in against one plan: what is run, digested and put in the bundle."""
+
+    format: Literal["ftbench/entry/v1"] = "ftbench/entry/v1"
+    """Format of this document."""
+    metadata: EntryMetadata
+    """What people read; not in the digest."""
+    model: BaseModelRef
+    """The base model."""
+    seed: int
+    """The run's seed."""
+    knobs: dict[str, Any]
+    """Every knob of the spec with the value in force, chosen or default (but `model.base`, which stands above)."""
