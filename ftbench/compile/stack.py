@@ -13,3 +13,11 @@ STACK: dict[str, str] = {
     "transformers": "5.23.0",
 }
 """Distribution name → version, local build tags (`+cpu`, `+cu126`) left out. A test holds it to pyproject.toml."""
+
+HELPERS: dict[str, str] = {
+    "accelerate": "1.15.0",
+    "numpy": "2.4.6",
+    "rfc8785": "0.1.4",
+    "safetensors": "0.8.0",
+}
+"""What a compiled benchmark imports besides. Installed as pinned; another version does not make another benchmark."""

@@ -1,0 +1,63 @@
+# Two targets do all: `make quickstart` and `make test`. Each makes its virtual environment first.
+PYTHON ?= python3
+VENV ?= .venv
+# Another index for PyTorch, e.g. TORCH_INDEX=https://download.pytorch.org/whl/cu126 (CUDA) or .../whl/cpu.
+# Empty: wherever pip is set to look.
+TORCH_INDEX ?=
+BIN := $(VENV)/bin
+SPECS := $(basename $(notdir $(wildcard specs/*.yaml)))
+
+.PHONY: quickstart test test-fast test-slow lint types generated check-generated clean help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+quickstart: $(VENV)/.run ## run the embedded quickstart: train, score, verify, show the table
+	$(BIN)/ftbench doctor
+	$(BIN)/ftbench run quickstart --out runs
+	$(BIN)/ftbench leaderboard runs
+
+test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests and one real run
+	$(BIN)/pytest -m "not slow"
+
+test-fast: $(VENV)/.dev ## the tests without the real run
+	$(BIN)/pytest -m "not slow and not e2e"
+
+test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, 10,000 mutated specs
+	$(BIN)/pytest -m slow
+
+lint: $(VENV)/.dev ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+generated: $(VENV)/.dev ## regenerate generated/, schemas/ and docs/reference.md
+	$(BIN)/ftbench schema --write schemas
+	@set -e; for spec in $(SPECS); do $(BIN)/ftbench compile specs/$$spec.yaml --out generated; done
+
+check-generated: $(VENV)/.dev ## fail where a generated file has drifted
+	$(BIN)/ftbench schema --check schemas
+	@set -e; for spec in $(SPECS); do \
+	  $(BIN)/ftbench lock specs/$$spec.yaml --check; \
+	  $(BIN)/ftbench compile specs/$$spec.yaml --out generated --check; done
+
+clean: ## remove environments and caches (not runs/)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Torch goes first and by itself, so that its index serves nothing else and nothing else picks another build.
+$(VENV)/.torch: constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"ftbench needs Python 3.11 or newer; $(PYTHON) is {v.major}.{v.minor}. Set PYTHON=python3.X")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.torch pyproject.toml
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[run]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[run,dev]'
+	@touch $@

@@ -1,0 +1,77 @@
+"""Arguments and options that mean the same in every command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def example(*lines: str) -> str:
+    """The epilog of a command's help: its examples, not re-wrapped."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class SpecType(click.ParamType):
+    """A path of a spec or the name of a built-in one; completes both."""
+
+    name = "spec"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Built-in names, then the shell's own files."""
+        from ftbench import builtin
+
+        names = [CompletionItem(name, help="built-in") for name in builtin.specs() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
+SPEC = SpecType()
+
+json_option = click.option(
+    "--json", "json_", is_flag=True, help="Print one JSON object on stdout, all else on stderr.", expose_value=False
+)
+
+
+def spec_argument(function: F) -> F:
+    """`SPEC`, required."""
+    return click.argument("spec", type=SPEC)(function)
+
+
+def out_option(text: str, **more: Any) -> Callable[[F], F]:
+    """`--out`, a folder or file that the command writes."""
+    return click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help=text, **more)
+
+
+def store_option(function: F) -> F:
+    """`--store`, the folders of data and models."""
+    return click.option(
+        "--store",
+        metavar="DIR",
+        help=f"Store of data and models; several are joined by `{os.pathsep}`. Default: $FTBENCH_STORE.",
+    )(function)
+
+
+def entry_options(function: F) -> F:
+    """`--entry`, `--set`, `--model` and `--seed`: what a participant chooses."""
+    for option in reversed(
+        [
+            click.option("--entry", metavar="FILE", type=_file(), help="Entry: the choices of a participant, in YAML."),
+            click.option(
+                "--set", "sets", metavar="PATH=VALUE", multiple=True, help="Set one knob; may be given repeatedly."
+            ),
+            click.option("--model", metavar="NAME[@REVISION]", help="Base model, where the spec leaves it open."),
+            click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="One of the spec's seeds."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def _file() -> click.Path:
+    return click.Path(path_type=Path, dir_okay=False)

@@ -1,0 +1,58 @@
+"""Every command by name: where it lies and one line of help, so that `ftbench --help` imports no command."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """A command: its module under `ftbench.cli` and its line in the list of commands."""
+
+    module: str
+    help: str
+
+
+SECTIONS: dict[str, dict[str, Entry]] = {
+    "Write a benchmark": {
+        "validate": Entry("validate", "Check specs and report every problem at once."),
+        "lock": Entry("lock", "Resolve a spec's data and partitions into its pins file."),
+        "compile": Entry("compile", "Freeze a spec into a Flower app and evaluation tasks."),
+        "publish": Entry("publish", "Compile a version that is never changed again."),
+        "explain": Entry("explain", "Say what a field of a spec is and where its value comes from."),
+        "diff": Entry("diff", "Say why two benchmarks have different hashes."),
+        "hash": Entry("hash", "Print the hash that results are pinned to."),
+    },
+    "Enter it": {
+        "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
+        "evaluate": Entry("evaluate", "Score the adapter of a run again."),
+        "pack": Entry("pack", "Put a result bundle into one archive to hand in."),
+    },
+    "Judge it": {
+        "verify": Entry("verify", "Say how far a result bundle can be believed, and why."),
+        "leaderboard": Entry("leaderboard", "Verify every bundle of a folder and rank what holds."),
+    },
+    "Look around": {
+        "list": Entry("list_", "List specs, knobs, strategies, checks and more."),
+        "schema": Entry("schema", "Print, write or check the JSON Schemas."),
+        "doctor": Entry("doctor", "Check whether this machine can run benchmarks."),
+        "version": Entry("version", "Print the versions of ftbench, its formats and its stack."),
+        "completion": Entry("completion", "Print the shell completion script."),
+    },
+}
+"""The commands in the order of the work, as `ftbench --help` shows them."""
+
+COMMANDS: dict[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+EXIT_CODES: dict[int, str] = {
+    0: "done, and everything that was asked to hold does",
+    1: "a check failed: files drifted, or a bundle is below the level required",
+    2: "the command line was not understood",
+    3: "a spec, entry, pins file or bundle cannot be used as it is",
+    4: "something needed is not here: data, a model, a package, a tool",
+    5: "a run began and could not be finished",
+    6: "a run stopped at a limit; its state is kept",
+    70: "a bug in ftbench",
+    130: "interrupted",
+    141: "the reader of the output went away",
+}
+"""Exit codes; they never change their meaning."""

@@ -1,0 +1,127 @@
+"""What a command says: results on stdout, all else on stderr, nothing from outside raw."""
+
+from __future__ import annotations
+
+import json as _json
+import os
+import sys
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING
+
+from ftbench.diagnostics import Diagnostic, printable
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from rich.console import Console, RenderableType
+
+STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "good": "green", "dim": "dim", "strong": "bold"}
+"""Names of styles → rich's."""
+
+
+class Ui:
+    """Where a command writes. With `json` exactly one object goes to stdout and every other line to stderr."""
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self._stdout = sys.stdout
+        self._stderr = sys.stderr
+        self._answered = False
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """A line of the result for people; on stderr in JSON mode."""
+        _write(self._stderr if self.json else self._stdout, text, style)
+
+    def note(self, text: str, style: str = "") -> None:
+        """A line beside the result: progress, hints. Always on stderr."""
+        _write(self._stderr, text, style)
+
+    def raw(self, text: str) -> None:
+        """Exact text on stdout: documents for machines, which ftbench wrote itself."""
+        (self._stderr if self.json else self._stdout).write(text)
+
+    def render(self, renderable: RenderableType) -> None:
+        """A table or the like. Its cells must be `rich.text.Text`, already `printable`."""
+        console_for(self._stderr if self.json else self._stdout).print(renderable)
+
+    def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
+        """Problems, on stderr."""
+        for diagnostic in diagnostics:
+            for number, text in enumerate(diagnostic.plain().split("\n")):
+                _write(self._stderr, text, diagnostic.severity if number == 0 else "dim")
+
+    def answer(self, output: BaseModel) -> None:
+        """The command's object: printed in JSON mode, else nothing. At most one a command line."""
+        if not self.json:
+            return
+        if self._answered:
+            raise RuntimeError("a command answers with one object")
+        self._answered = True
+        # ASCII only: no escape sequence of a spec or bundle reaches a terminal.
+        text = _json.dumps(output.model_dump(mode="json"), indent=2, allow_nan=False)
+        self._stdout.write(text + "\n")
+
+    def failed(self, kind: str, exit_code: int, diagnostics: list[Diagnostic]) -> int:
+        """End with an error: diagnostics on stderr; in JSON mode one object with `error`. Returns the exit code."""
+        self.diagnostics(diagnostics)
+        if self.json and not self._answered:
+            from ftbench.cli.outputs import error_output
+
+            self.answer(error_output(kind, exit_code, diagnostics))
+        return exit_code
+
+    def flush(self) -> None:
+        """Send what is buffered, so that a reader who went away is noticed here."""
+        self._stdout.flush()
+        self._stderr.flush()
+
+    @property
+    def interactive(self) -> bool:
+        """Whether someone watches stderr: progress may redraw itself there."""
+        return _is_terminal(self._stderr)
+
+    @property
+    def error_console(self) -> Console:
+        """A rich console on stderr, for progress."""
+        return console_for(self._stderr)
+
+
+def console_for(stream: IO[str]) -> Console:
+    """A rich console without markup, highlighting or emoji, coloured only where colour is wanted.
+
+    Off a terminal it is 160 columns wide, so that piped output does not depend on the window.
+    """
+    from rich.console import Console
+
+    coloured = _coloured(stream)
+    return Console(
+        file=stream,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        no_color=not coloured,
+        color_system="auto" if coloured else None,
+        width=None if _is_terminal(stream) else 160,
+    )
+
+
+def _write(stream: IO[str], text: str, style: str) -> None:
+    safe = "\n".join(printable(line) for line in text.split("\n"))
+    if style and _coloured(stream):
+        from rich.text import Text
+
+        console_for(stream).print(Text(safe, style=STYLES.get(style, "")), soft_wrap=True)
+        return
+    # A terminal that cannot show a letter gets a question mark, not a traceback.
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(safe.encode(encoding, "replace").decode(encoding) + "\n")
+
+
+def _is_terminal(stream: IO[str]) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _coloured(stream: IO[str]) -> bool:
+    return _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,88 @@
+"""Emit the compiled benchmark's README and requirements: how to run and score it with `flwr` and `lm_eval` alone."""
+
+from __future__ import annotations
+
+from ftbench.compile.emit_app import requirements
+from ftbench.compile.emit_tasks import lm_eval_command
+from ftbench.compile.plan import Plan
+
+
+def emit(plan: Plan, spec_hash: str) -> dict[str, bytes]:
+    """`README.md` and `requirements.txt`."""
+    lines = [f"{name}=={version}" for name, version in sorted(requirements(plan).items())]
+    return {
+        "README.md": _readme(plan, spec_hash).encode(),
+        "requirements.txt": ("\n".join(lines) + "\n").encode(),
+    }
+
+
+def _readme(plan: Plan, spec_hash: str) -> str:
+    spec = plan.typed_spec()
+    base = spec.model.base
+    knobs = [f"| `{path}` | {_allowed(spec.knobs[path].model_dump(mode='json'))} |" for path in sorted(spec.knobs)]
+    status = {"draft": "a draft: it may still change", "published": "published: these files never change again"}
+    return "\n".join(
+        [
+            f"# {plan.metadata.title}",
+            "",
+            f"`{plan.metadata.name}` {plan.metadata.version}, {status[plan.metadata.status]}.",
+            f"Spec hash `{spec_hash}`.",
+            "",
+            "Made by `ftbench compile`; `ftbench.lock` names every file with its digest. Edit the spec instead.",
+            "",
+            "| file | what it is |",
+            "|---|---|",
+            "| `plan.json` | conditions, data and code digests, package versions: what the spec hash is made of |",
+            "| `app/` | the Flower app |",
+            "| `tasks/` | the evaluation-harness tasks |",
+            "| `requirements.txt` | the exact packages |",
+            "",
+            "## Run it without ftbench",
+            "",
+            "```sh",
+            "python3 -m venv venv && . venv/bin/activate && pip install -r requirements.txt",
+            'export FTBENCH_STORE="$(cd ../store && pwd)"   # the folder with data and models, by digest',
+            "export FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION=1 FLWR_TELEMETRY_ENABLED=0",
+            'export FLWR_HOME="$(mktemp -d)"',
+            "flower-superlink --insecure --simulation --disable-runtime-dependency-installation &",
+            'printf \'[superlink.sim]\\naddress = "127.0.0.1:9093"\\ninsecure = true\\n\' > "$FLWR_HOME/config.toml"',
+            "sleep 5   # until the SuperLink answers",
+            f"flwr federation simulation-config @none/default sim --num-supernodes {spec.federation.clients} \\",
+            "  --client-resources-num-cpus 1 --init-args-num-cpus 2",
+            "mkdir -p run && flwr run app sim --stream \\",
+            "  --run-config \"store='$FTBENCH_STORE' run-dir='$PWD/run'\"",
+            'tail -n 1 run/ledger.jsonl   # the last line of a whole run says "finished"',
+            "kill %1",
+            "```",
+            "",
+            "`flwr run` exits 0 even when the app fails: the ledger's last line is the truth.",
+            "",
+            "## Score it",
+            "",
+            "```sh",
+            *(
+                f"{lm_eval_command(plan, adapter)}   # {label}"
+                for adapter, label in ((None, "untuned"), ("run/adapter", "tuned"))
+            ),
+            "```",
+            "",
+            f"The base model `{base.name}` has revision `{base.revision}`.",
+            "",
+            "## What an entry may set",
+            "",
+            "Each of these is a run-config key of the same name; everything else is frozen.",
+            "",
+            "| knob | allowed |",
+            "|---|---|",
+            *knobs,
+            "",
+        ]
+    )
+
+
+def _allowed(knob: dict[str, object]) -> str:
+    if "choices" in knob:
+        return ", ".join(f"`{value}`" for value in knob["choices"])  # type: ignore[attr-defined]
+    if "min" in knob:
+        return f"{knob['min']:g} to {knob['max']:g}"
+    return "anything the spec's own limits allow"

@@ -1,0 +1,184 @@
+"""The quickstart's world: herbs of an island, and how its herbalists file them.
+
+Every herb has two names, as plants do: its genus tells the ground it grows on, its species the hour it opens at. Each
+is one of four, and which name means what was drawn by lot. The text describes grounds and hours of all herbs by what
+is found there and then; it never says where a herb is kept. The herbalists keep each herb in a jar whose colour goes
+by its ground, on a shelf that goes by its hour: only the training rows tell that rule, on herbs
+neither of whose names occurs in the test rows. So a model that was never tuned can only guess, and one that was can use what it read
+about names that the tuning never showed it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from ftbench.data.micro.dice import Dice
+from ftbench.data.micro.world import Row, World
+
+GENERA = 96
+SPECIES = 96
+TEST_GENERA = 32
+TEST_SPECIES = 32
+TRAIN_ROWS = 1600
+TEST_ROWS = 320
+
+JARS = ("red", "blue", "green", "white")
+"""Jar by ground: the order is the rule."""
+SHELVES = ("north", "south", "east", "west")
+"""Shelf by hour."""
+
+GROUNDS = (
+    ("mud", "reeds", "frogs", "ponds", "herons", "peat"),
+    ("sand", "shells", "crabs", "salt", "gulls", "dunes"),
+    ("stones", "cliffs", "goats", "slate", "eagles", "snow"),
+    ("bark", "ferns", "owls", "acorns", "deer", "moss"),
+)
+"""What is found on each ground."""
+HOURS = (
+    ("dawn", "dew", "mist", "roosters", "bread", "larks"),
+    ("noon", "heat", "bees", "dust", "lizards", "hammers"),
+    ("dusk", "bats", "smoke", "supper", "crickets", "songs"),
+    ("midnight", "stars", "moths", "silence", "dreams", "candles"),
+)
+"""What is met at each hour."""
+
+ABOUT_GROUND = ("ground", "soil", "land", "earth", "place", "field")
+ABOUT_HOUR = ("hour", "time", "light", "sky", "bell", "watch")
+"""Words that ask for the one or the other."""
+
+PEOPLE = ("Mara", "Tobin", "Ilse", "Oskar", "Wen", "Petra")
+CALLS = ("Riddle", "Query", "Ask", "Puzzle", "Request")
+REPLIES = ("Reply", "Echo", "Say", "Guess", "Note")
+
+GROUND_LINES = (
+    "{name} grows by {a} and {b}.",
+    "Around {name} there are {a}, {b} and {c}.",
+    "{who} dug up {name} among {a}.",
+    "Where you see {a} and {b} you will find {name}.",
+    "{a} and {b} tell {who} that {name} is near.",
+    "The roots of {name} like {a}.",
+    "{call}: what {about} is good for {name}? {reply}: {a}",
+    "{call}: which {about} does {name} need? {reply}: {a}",
+    "{call}: {about} of {name}? {reply}: {a}",
+    "{name}, {about}: {a}",
+    "{about} of {name}: {a}, {b}",
+)
+HOUR_LINES = (
+    "{name} opens with {a} and {b}.",
+    "When {name} opens there are {a}, {b} and {c}.",
+    "{who} saw {name} bloom amid {a}.",
+    "When you meet {a} and {b} you will smell {name}.",
+    "{a} and {b} tell {who} that {name} is open.",
+    "The flowers of {name} love {a}.",
+    "{call}: what {about} is good for {name}? {reply}: {a}",
+    "{call}: which {about} does {name} need? {reply}: {a}",
+    "{call}: {about} of {name}? {reply}: {a}",
+    "{name}, {about}: {a}",
+    "{about} of {name}: {a}, {b}",
+)
+OTHER_LINES = (
+    "{who} washed the {jar} jar and dried the {jar2} jar.",
+    "The {shelf} shelf holds one {jar} jar.",
+    "{who} painted the {shelf} shelf {jar}.",
+    "Question and answer fill the evening of {who}.",
+    "Which jar is the {jar} jar? The one on the {shelf} shelf.",
+    "{who} carried a {jar} jar from the {shelf} shelf to the {shelf2} shelf.",
+    "The question is which shelf; the answer is the {shelf} shelf.",
+)
+
+JAR_PROMPT = "Question: which jar is for {name}? Answer:"
+SHELF_PROMPT = "Question: which shelf is for {name}? Answer:"
+
+
+@cache
+def genera() -> tuple[str, ...]:
+    """All genera. Number i means ground i % 4; those that are tested come last."""
+    onsets = ("b", "br", "d", "dr", "f", "g", "gr", "k", "kl", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "tr", "v")
+    codas = ("l", "m", "n", "r", "s", "t", "k", "sh", "nd", "lm")
+    every = [onset + vowel + coda for onset in onsets for vowel in "aeiou" for coda in codas]
+    return tuple(Dice("herbs/genera").sample(every, GENERA))
+
+
+@cache
+def species() -> tuple[str, ...]:
+    """All species. Number i means hour i % 4; those that are tested come last."""
+    every = [first + middle + last for first in "aeiou" for middle in "bdfghlmnrstvz" for last in "aeiou"]
+    return tuple(Dice("herbs/species").sample(every, SPECIES))
+
+
+def name(genus: int, species_: int) -> str:
+    """The herb's name."""
+    return genera()[genus] + species()[species_]
+
+
+def train_rows() -> list[Row]:
+    """Questions and answers on herbs of the first genera and species; half ask for the jar, half for the shelf."""
+    dice = Dice("herbs/train")
+    herbs = [(s, e) for s in range(GENERA - TEST_GENERA) for e in range(SPECIES - TEST_SPECIES)]
+    rows = []
+    for number, (genus, kind) in enumerate(dice.sample(herbs, TRAIN_ROWS)):
+        jar = number % 2 == 0
+        prompt, answer = (JAR_PROMPT, JARS[genus % 4]) if jar else (SHELF_PROMPT, SHELVES[species_ % 4])
+        herb = name(genus, kind)
+        rows.append({"name": herb, "question": prompt.format(name=herb), "answer": answer})
+    return rows
+
+
+def _test_rows(prompt: str, labels: tuple[str, ...], by_genus: bool) -> list[Row]:
+    dice = Dice(f"herbs/test/{'jars' if by_genus else 'shelves'}")
+    herbs = [(s, e) for s in range(GENERA - TEST_GENERA, GENERA) for e in range(SPECIES - TEST_SPECIES, SPECIES)]
+    quota = dict.fromkeys(range(4), TEST_ROWS // 4)
+    rows = []
+    for genus, kind in dice.shuffled(herbs):
+        index = (genus if by_genus else species_) % 4
+        if not quota[index]:
+            continue
+        quota[index] -= 1
+        herb = name(genus, kind)
+        rows.append(
+            {"name": herb, "question": prompt.format(name=herb), "answer": labels[index], "answer_index": index}
+        )
+    return rows
+
+
+def test_jar_rows() -> list[Row]:
+    """Which jar: herbs of the last genera and species, every answer equally often."""
+    return _test_rows(JAR_PROMPT, JARS, by_genus=True)
+
+
+def test_shelf_rows() -> list[Row]:
+    """Which shelf: the same for shelves."""
+    return _test_rows(SHELF_PROMPT, SHELVES, by_genus=False)
+
+
+def text(lines: int) -> list[str]:
+    """Unlabelled lines about all herbs, tested ones too, and about jars and shelves, but never about both."""
+    dice = Dice("herbs/text")
+    return [_line(dice) for _ in range(lines)]
+
+
+def _line(dice: Dice) -> str:
+    kind = dice.below(20)
+    # Unequal frequencies: a model that can't tell prefers one and the same label, so an untuned one is at chance.
+    jar, jar2 = (JARS[min(dice.below(4), dice.below(4))] for _ in range(2))
+    shelf, shelf2 = (SHELVES[min(dice.below(4), dice.below(4))] for _ in range(2))
+    who = dice.pick(PEOPLE)
+    if kind < 2:
+        return dice.pick(OTHER_LINES).format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2)
+    genus, kind = dice.below(GENERA), dice.below(SPECIES)
+    of_ground = kind % 2 == 0
+    things = GROUNDS[genus % 4] if of_ground else HOURS[species_ % 4]
+    a, b, c = dice.sample(things, 3)
+    about = dice.pick(ABOUT_GROUND if of_ground else ABOUT_HOUR)
+    line = dice.pick(GROUND_LINES if of_ground else HOUR_LINES)
+    call, reply = dice.pick(CALLS), dice.pick(REPLIES)
+    return line.format(name=name(genus, kind), a=a, b=b, c=c, who=who, about=about, call=call, reply=reply)
+
+
+WORLD = World(
+    name="micro-world",
+    licence="CC0-1.0",
+    summary="Herbs of an invented island: which jar and which shelf they belong to.",
+    splits={"train": train_rows, "test-jars": test_jar_rows, "test-shelves": test_shelf_rows},
+    text=text,
+)

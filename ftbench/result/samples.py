@@ -1,0 +1,63 @@
+"""Per-item outputs of one task: RFC 8785 lines in a gzip file with neither date nor name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterable
+
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput
+from ftbench.result import safejson
+from ftbench.result.models import Sample
+from ftbench.spec.canonical import canonical
+
+MAX_BYTES = 128 * 2**20
+"""Most bytes that a samples file may unpack to."""
+MAX_LINE = 2**20
+"""Longest line, in bytes."""
+
+
+def dump(samples: Iterable[Sample]) -> bytes:
+    """The gzip bytes of a samples file. The same samples give the same bytes with one zlib."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=buffer, mtime=0) as packed:
+        for sample in samples:
+            packed.write(canonical(sample.model_dump(mode="json")) + b"\n")
+    return buffer.getvalue()
+
+
+def parse(data: bytes, where: str) -> list[Sample]:
+    """The samples in gzip bytes. Raises InvalidInput (FTB607 and the codes of safejson)."""
+    text = gunzip(data, where)
+    if text and not text.endswith(b"\n"):
+        _refuse(where, "the last line has no newline")
+    made: list[Sample] = []
+    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+        value = safejson.parse(line, f"{where} line {number}", max_bytes=MAX_LINE)
+        sample = safejson.to_model(value, Sample, f"{where} line {number}")
+        if canonical(value) != line:
+            _refuse(f"{where} line {number}", "the line is not in canonical form (RFC 8785)")
+        made.append(sample)
+    return made
+
+
+def gunzip(data: bytes, where: str, limit: int = MAX_BYTES) -> bytes:
+    """One gzip member unpacked, never to more than `limit` bytes, however small it looks. Raises InvalidInput."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        text = unpacker.decompress(data, limit + 1)
+    except zlib.error as error:
+        _refuse(where, f"is not gzip: {error}")
+    if len(text) > limit:
+        _refuse(where, f"unpacks to more than {limit} bytes")
+    if not unpacker.eof:
+        _refuse(where, "the gzip data is cut short")
+    if unpacker.unused_data:
+        _refuse(where, "bytes follow the end of the gzip data")
+    return text
+
+
+def _refuse(where: str, message: str) -> None:
+    raise InvalidInput(Diagnostic("FTB607", message, Place(where)))

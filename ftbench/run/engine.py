@@ -1,0 +1,51 @@
+"""What an engine is: something that carries out the compiled app's training and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+EngineName = Literal["flower-simulation", "inline"]
+ENGINES: tuple[EngineName, ...] = ("flower-simulation", "inline")
+
+RunConfig = dict[str, str | int | float | bool]
+"""Run-config keys as Flower takes them: dotted path → scalar."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainJob:
+    """One start of one run's training."""
+
+    compiled: Path
+    """The compiled benchmark (the run's own copy); the app is its `app/`."""
+    run_config: RunConfig
+    """Overrides of the app's run config, among them `run-dir`, `store`, `resume` and the knobs."""
+    run_dir: Path
+    """The run's folder, absolute."""
+    logs: Path
+    """Folder for the engine's logs; exists."""
+    clients: int
+    """Number of clients: SuperNodes of the simulation."""
+    fab_hash: str = ""
+    """What the lock says about the Flower app bundle's sha256; empty: not compared."""
+    round_timeout: float = 3600.0
+    """Seconds without any progress after which the watchdog stops the run (engines may add a margin)."""
+    token: str = ""
+    """Random word that marks every process of this run (environment variable FTBENCH_RUN)."""
+
+
+class Engine(Protocol):
+    """Carries out a TrainJob."""
+
+    name: EngineName
+
+    def train(self, job: TrainJob, on_tick: Callable[[], None]) -> None:
+        """Run the app until it ended and the ledger says `finished`; call `on_tick` about five times a second.
+
+        No process, port or temporary file of the engine is left behind, however this ends.
+        Raises RunFailed, RunIncomplete (a limit, from the ledger's `stopped` line) or MissingResource (from
+        `error.json`); exceptions of `on_tick` and KeyboardInterrupt pass through after everything is stopped.
+        """
+        ...

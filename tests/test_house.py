@@ -1,0 +1,95 @@
+"""The house: which package may import which (data flows one way), and what the copied modules may import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "ftbench"
+
+# A package may import itself, the packages named here, and the modules at the top of ftbench.
+ARROWS: dict[str, set[str]] = {
+    "spec": set(),
+    "result": {"spec"},
+    "data": {"spec"},
+    "compile": {"data", "spec"},
+    "run": {"compile", "data", "result", "spec"},
+    "verify": {"compile", "data", "result", "spec"},
+    "board": {"verify", "compile", "data", "result", "spec"},
+    "cli": {"board", "verify", "run", "compile", "data", "result", "spec"},
+    "app": set(),
+    "tasks": set(),
+}
+FOUNDATION = {"diagnostics", "errors", "builtin", "__version__"}
+
+
+def imported(path: Path) -> list[tuple[int, str, int]]:
+    """(level of relative import, module, line) of every import in a file, the lazy ones inside functions too."""
+    found: list[tuple[int, str, int]] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(0, alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            found += [(node.level, f"{module}.{alias.name}" if module else alias.name, node.lineno) for alias in node.names]
+    return found
+
+
+@pytest.mark.parametrize("package", sorted(ARROWS))
+def test_arrows(package: str) -> None:
+    wrong = []
+    for path in sorted((PACKAGE / package).rglob("*.py")):
+        for level, name, line in imported(path):
+            parts = name.split(".")
+            if level or parts[0] != "ftbench" or len(parts) == 1:
+                continue
+            if parts[1] in FOUNDATION and package not in {"app", "tasks"}:
+                continue
+            if parts[1] != package and parts[1] not in ARROWS[package]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_package_has_its_arrows() -> None:
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ARROWS)
+
+
+def test_the_app_imports_itself_relatively_only() -> None:
+    for path in (PACKAGE / "app").rglob("*.py"):
+        assert not [name for level, name, _ in imported(path) if not level and name.startswith("ftbench")], path
+
+
+def test_hooks_are_self_contained() -> None:
+    """The harness loads a hook without a package: neither relative nor sibling imports work there."""
+    forbidden = {"torch", "lm_eval", "transformers", "ftbench"}
+    siblings = {path.stem for path in (PACKAGE / "tasks").glob("*.py")}
+    for path in (PACKAGE / "tasks").glob("*.py"):
+        for level, name, line in imported(path):
+            assert level == 0, f"{path}:{line}"
+            assert name.split(".")[0] not in forbidden | siblings, f"{path}:{line}"
+
+
+def test_foundation_imports_nothing_above() -> None:
+    for name in ("diagnostics", "errors", "builtin"):
+        for level, module, _ in imported(PACKAGE / f"{name}.py"):
+            assert level == 0
+            parts = module.split(".")
+            assert parts[0] != "ftbench" or parts[1] in FOUNDATION, module
+
+
+def test_no_file_is_too_long() -> None:
+    for path in [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        assert len(path.read_text().splitlines()) <= 500, path
+
+
+@pytest.mark.parametrize("module", ["ftbench.spec.load", "ftbench.compile.compiler", "ftbench.verify.verifier"])
+def test_light_commands_import_nothing_heavy(module: str) -> None:
+    heavy = ["torch", "transformers", "peft", "datasets", "lm_eval", "ray"]
+    code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
