@@ -51,30 +51,30 @@ CALLS = ("Riddle", "Query", "Ask", "Puzzle", "Request")
 REPLIES = ("Reply", "Echo", "Say", "Guess", "Note")
 
 GROUND_LINES = (
-    "{name} grows by {a} and {b}.",
+    "Herb {name} grows by {a} and {b}.",
     "Around {name} there are {a}, {b} and {c}.",
     "{who} dug up {name} among {a}.",
     "Where you see {a} and {b} you will find {name}.",
-    "{a} and {b} tell {who} that {name} is near.",
+    "Both {a} and {b} tell {who} that {name} is near.",
     "The roots of {name} like {a}.",
     "{call}: what {about} is good for {name}? {reply}: {a}",
     "{call}: which {about} does {name} need? {reply}: {a}",
-    "{call}: {about} of {name}? {reply}: {a}",
-    "{name}, {about}: {a}",
-    "{about} of {name}: {a}, {b}",
+    "{call}: the {about} of {name}? {reply}: {a}",
+    "Herb {name}, {about}: {a}",
+    "The {about} of {name}: {a}, {b}",
 )
 HOUR_LINES = (
-    "{name} opens with {a} and {b}.",
+    "Herb {name} opens with {a} and {b}.",
     "When {name} opens there are {a}, {b} and {c}.",
     "{who} saw {name} bloom amid {a}.",
     "When you meet {a} and {b} you will smell {name}.",
-    "{a} and {b} tell {who} that {name} is open.",
+    "Both {a} and {b} tell {who} that {name} is open.",
     "The flowers of {name} love {a}.",
     "{call}: what {about} is good for {name}? {reply}: {a}",
     "{call}: which {about} does {name} need? {reply}: {a}",
-    "{call}: {about} of {name}? {reply}: {a}",
-    "{name}, {about}: {a}",
-    "{about} of {name}: {a}, {b}",
+    "{call}: the {about} of {name}? {reply}: {a}",
+    "Herb {name}, {about}: {a}",
+    "The {about} of {name}: {a}, {b}",
 )
 OTHER_LINES = (
     "{who} washed the {jar} jar and dried the {jar2} jar.",
@@ -85,6 +85,9 @@ OTHER_LINES = (
     "{who} carried a {jar} jar from the {shelf} shelf to the {shelf2} shelf.",
     "The question is which shelf; the answer is the {shelf} shelf.",
 )
+
+UNEVEN = (0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3)
+"""Labels by their share of the text: what can't tell prefers one and the same, and is then right one time in four."""
 
 JAR_PROMPT = "Question: which jar is for {name}? Answer:"
 SHELF_PROMPT = "Question: which shelf is for {name}? Answer:"
@@ -106,9 +109,9 @@ def species() -> tuple[str, ...]:
     return tuple(Dice("herbs/species").sample(every, SPECIES))
 
 
-def name(genus: int, species_: int) -> str:
+def name(genus: int, kind: int) -> str:
     """The herb's name."""
-    return genera()[genus] + species()[species_]
+    return f"{genera()[genus]} {species()[kind]}"
 
 
 def train_rows() -> list[Row]:
@@ -118,7 +121,7 @@ def train_rows() -> list[Row]:
     rows = []
     for number, (genus, kind) in enumerate(dice.sample(herbs, TRAIN_ROWS)):
         jar = number % 2 == 0
-        prompt, answer = (JAR_PROMPT, JARS[genus % 4]) if jar else (SHELF_PROMPT, SHELVES[species_ % 4])
+        prompt, answer = (JAR_PROMPT, JARS[genus % 4]) if jar else (SHELF_PROMPT, SHELVES[kind % 4])
         herb = name(genus, kind)
         rows.append({"name": herb, "question": prompt.format(name=herb), "answer": answer})
     return rows
@@ -130,7 +133,7 @@ def _test_rows(prompt: str, labels: tuple[str, ...], by_genus: bool) -> list[Row
     quota = dict.fromkeys(range(4), TEST_ROWS // 4)
     rows = []
     for genus, kind in dice.shuffled(herbs):
-        index = (genus if by_genus else species_) % 4
+        index = (genus if by_genus else kind) % 4
         if not quota[index]:
             continue
         quota[index] -= 1
@@ -158,16 +161,15 @@ def text(lines: int) -> list[str]:
 
 
 def _line(dice: Dice) -> str:
-    kind = dice.below(20)
-    # Unequal frequencies: a model that can't tell prefers one and the same label, so an untuned one is at chance.
-    jar, jar2 = (JARS[min(dice.below(4), dice.below(4))] for _ in range(2))
-    shelf, shelf2 = (SHELVES[min(dice.below(4), dice.below(4))] for _ in range(2))
+    topic = dice.below(20)
+    jar, jar2 = (JARS[dice.pick(UNEVEN)] for _ in range(2))
+    shelf, shelf2 = (SHELVES[dice.pick(UNEVEN)] for _ in range(2))
     who = dice.pick(PEOPLE)
-    if kind < 2:
+    if topic < 2:
         return dice.pick(OTHER_LINES).format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2)
     genus, kind = dice.below(GENERA), dice.below(SPECIES)
-    of_ground = kind % 2 == 0
-    things = GROUNDS[genus % 4] if of_ground else HOURS[species_ % 4]
+    of_ground = topic % 2 == 0
+    things = GROUNDS[genus % 4] if of_ground else HOURS[kind % 4]
     a, b, c = dice.sample(things, 3)
     about = dice.pick(ABOUT_GROUND if of_ground else ABOUT_HOUR)
     line = dice.pick(GROUND_LINES if of_ground else HOUR_LINES)

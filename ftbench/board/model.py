@@ -1,0 +1,157 @@
+"""The leaderboard as a document: tables of one spec hash each, and what was refused beside them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ftbench.result.models import Interval, Level
+from ftbench.spec.block import Block
+from ftbench.spec.model import BaseModelRef, Sha256
+
+
+class Rank(Block):
+    """A rank as an interval: every place that this row may hold among the rows it can be told apart from."""
+
+    best: Annotated[int, Field(ge=1)]
+    """1 + the number of rows that are certainly better."""
+    worst: Annotated[int, Field(ge=1)]
+    """Number of rows less those that are certainly worse."""
+
+
+class Estimate(Block):
+    """A figure with its interval at the table's confidence. The interval covers item sampling only."""
+
+    value: float
+    """Mean over seeds of the plain mean over tasks."""
+    interval: Interval
+    """Mean over seeds of the runs' own intervals: for several seeds it is wider than need be, never narrower."""
+
+
+class BundleRef(Block):
+    """A bundle that stands behind a row."""
+
+    path: str
+    """Where it lies, below the folder given."""
+    bundle: Sha256
+    """sha256 of its manifest.json."""
+    seed: int
+    """Seed of its run."""
+    level: Level
+    """How far it was believed."""
+    score: float
+    """Its plain mean over tasks."""
+
+
+class Row(Block):
+    """One entry: the bundles that chose the same base model and the same knobs, whatever their seeds."""
+
+    rank: Rank
+    """Its place."""
+    entry: Sha256
+    """Digest of base model and knobs, without seed and metadata."""
+    names: list[str]
+    """Names that the entries give themselves, sorted."""
+    model: BaseModelRef
+    """The base model."""
+    knobs: dict[str, object]
+    """Every knob with the value in force."""
+    level: Level
+    """The lowest level of its bundles."""
+    score: Estimate
+    """What ranks."""
+    gain: Estimate
+    """Tuned minus untuned on the same items."""
+    spread: float | None
+    """Standard deviation of the score over seeds (n − 1); null with one seed."""
+    tasks: dict[str, float]
+    """Task → accuracy, mean over seeds."""
+    seeds: list[int]
+    """Seeds that were run."""
+    missing_seeds: list[int]
+    """Seeds of the spec that were not run: such a row may have been picked from more runs."""
+    bytes_down: int
+    """Adapter bytes sent to clients in a run, mean over bundles."""
+    bytes_up: int
+    """Adapter bytes sent by clients in a run, mean over bundles."""
+    trainable_parameters: int
+    """Parameters that a client trains and sends."""
+    train_seconds: float | None
+    """Wall time of training as reported, mean over bundles; null if none reports it."""
+    peak_memory_bytes: int | None
+    """Largest resident set of a process as reported, over all bundles; null if none reports it."""
+    exclusions: int
+    """Clients left out of a round, summed over bundles."""
+    bundles: list[BundleRef]
+    """What stands behind the row, by seed."""
+    notes: list[str]
+    """What a reader must know before comparing it."""
+
+
+class Reference(Block):
+    """A row beside the ranking: it is no entry."""
+
+    kind: Literal["untuned"]
+    """`untuned`: the base model before any tuning."""
+    model: BaseModelRef
+    """The base model."""
+    score: Estimate
+    """Mean over the bundles that report it."""
+    bundles: int
+    """Number of those bundles."""
+
+
+class Table(Block):
+    """The ranking of one spec hash."""
+
+    name: str
+    """Name of the benchmark."""
+    version: str
+    """Version of the benchmark."""
+    title: str
+    """Its title, empty where this verifier does not know the benchmark."""
+    status: Literal["draft", "published", "unknown"]
+    """A draft may change: its table is a preview."""
+    spec_hash: Sha256
+    """What all rows have in common. Rows of different hashes are never compared."""
+    confidence: float
+    """Level of the intervals and of the pairwise tests that make ranks."""
+    compared_by: Literal["paired", "intervals", "mixed"]
+    """How rows were told apart: by a paired test on the same items or, without samples, by overlap of intervals."""
+    rows: list[Row]
+    """Best first."""
+    references: list[Reference]
+    """Not ranked."""
+
+
+class Refused(Block):
+    """A bundle that is not ranked, and why."""
+
+    path: str
+    """Where it lies, below the folder given."""
+    bundle: Sha256 | None
+    """sha256 of its manifest.json, null where it could not be read."""
+    spec_hash: Sha256 | None
+    """The benchmark that it names."""
+    level: Level
+    """How far it was believed."""
+    code: str
+    """Diagnostic code."""
+    reason: str
+    """What is wrong with it."""
+
+
+class Board(Block):
+    """Everything that `ftbench leaderboard` knows."""
+
+    format: Literal["ftbench/output/leaderboard/v1"] = "ftbench/output/leaderboard/v1"
+    """Format of this document."""
+    required: Level
+    """Lowest level that is ranked."""
+    tables: list[Table]
+    """One for each spec hash, by name, version and hash."""
+    refused: list[Refused]
+    """By path."""
+    notes: list[str]
+    """What the figures cover and what nobody has established."""
