@@ -18,10 +18,11 @@ ARROWS: dict[str, set[str]] = {
     "result": {"spec"},
     "data": {"spec"},
     "compile": {"data", "spec"},
+    "models": {"spec"},
     "run": {"compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
-    "cli": {"board", "verify", "run", "compile", "data", "result", "spec"},
+    "cli": {"board", "verify", "run", "compile", "models", "data", "result", "spec"},
     "app": set(),
     "tasks": set(),
 }

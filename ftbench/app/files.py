@@ -33,6 +33,12 @@ def write_atomic(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def clear_temporary(folder: Path) -> None:
+    """Remove what `write_atomic` left in the folder when its process was killed."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def append_line(path: Path, line: bytes) -> None:
     """Append one whole line and make it durable; the folder too when the file is new."""
     new = not path.exists()

@@ -63,10 +63,10 @@ def load(path: Path = PACKAGE / "plan.json") -> Plan:
         return Plan(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise AppError(
-            "FTB551", f"{path} is missing", "run the app of a compiled benchmark (`ftbench compile SPEC`)"
+            "FTB541", f"{path} is missing", "run the app of a compiled benchmark (`ftbench compile SPEC`)"
         ) from None
     except ValueError as error:
-        raise AppError("FTB551", f"{path} is not JSON: {error}", "compile the benchmark again") from error
+        raise AppError("FTB541", f"{path} is not JSON: {error}", "compile the benchmark again") from error
 
 
 def check_code(plan: Plan, package: Path = PACKAGE) -> None:
@@ -76,19 +76,19 @@ def check_code(plan: Plan, package: Path = PACKAGE) -> None:
     here = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
     for name in sorted(named.keys() | here):
         if name not in here:
-            raise AppError("FTB551", f"module {name} is missing from {package}", hint)
+            raise AppError("FTB541", f"module {name} is missing from {package}", hint)
         if name not in named:
-            raise AppError("FTB551", f"module {name} in {package} is not part of the plan", hint)
+            raise AppError("FTB541", f"module {name} in {package} is not part of the plan", hint)
         if sha256_file(package / name) != named[name]:
-            raise AppError("FTB551", f"module {name} in {package} was changed after it was compiled", hint)
+            raise AppError("FTB541", f"module {name} in {package} was changed after it was compiled", hint)
 
 
 def check_spec_hash(plan: Plan, expected: str) -> None:
     """The plan is the one that the run was asked to follow."""
     if plan.spec_hash != expected:
         raise AppError(
-            "FTB552",
-            f"plan.json has spec hash {plan.spec_hash[:12]}…, but the setting `spec-hash` is {expected[:12] or 'empty'}…",
+            "FTB542",
+            f"plan.json has the spec hash {plan.spec_hash}, but the setting `spec-hash` is {expected or 'empty'}",
             "compile the benchmark again; plan.json and pyproject.toml must come from one compilation",
         )
 
@@ -108,9 +108,10 @@ def check_stack(plan: Plan, unpinned: bool = False) -> list[str]:
             different.append(f"{package} {installed} instead of {version}")
     if different and not unpinned:
         raise AppError(
-            "FTB553",
+            "FTB543",
             "other package versions than the plan's: " + ", ".join(different),
-            "pip install -r requirements.txt of the compiled benchmark; `unpinned` lets them through and the result says so",
+            "pip install -r requirements.txt of the compiled benchmark; "
+            "`unpinned` lets other versions through and the result says so",
         )
     return different
 

@@ -18,6 +18,20 @@ from .errors import AppError
 from .plan import Plan
 
 MODEL_KNOB = "model.base"
+WHOLE = frozenset(
+    {
+        "adapter.rank",
+        "budget.trainable_parameters",
+        "federation.clients",
+        "federation.min_replies",
+        "federation.rounds",
+        "model.max_parameters",
+        "training.batch_size",
+        "training.local_steps",
+        "training.sequence_length",
+    }
+)
+"""Fields of the spec that are whole numbers."""
 SMOKE_ROUNDS = 1
 SMOKE_STEPS = 2
 
@@ -71,7 +85,12 @@ class Settings:
     @property
     def entry_digest(self) -> str:
         """Digest of the resolved entry without its metadata; the runner computes the same from its own model."""
-        entry = {"format": "ftbench/entry/v1", "model": self.model, "seed": self.seed, "knobs": self.knobs}
+        entry: dict[str, Any] = {
+            "format": "ftbench/entry/v1",
+            "model": dict(self.model),
+            "seed": self.seed,
+            "knobs": dict(self.knobs),
+        }
         return hashlib.sha256(rfc8785.dumps(entry)).hexdigest()
 
 
@@ -80,7 +99,7 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
     seed = _whole("seed", _get(config, "seed"))
     runs = plan.spec["seeds"]["runs"]
     if seed not in runs:
-        raise AppError("FTB554", f"seed {seed} is not one of the benchmark's seeds", f"choose one of {runs}")
+        raise AppError("FTB544", f"seed {seed} is not one of the benchmark's seeds", f"choose one of {runs}")
     knobs = {
         path: _knob(path, rule, _at(plan.spec, path), config)
         for path, rule in sorted(plan.spec["knobs"].items())
@@ -90,13 +109,15 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
     for path, value in knobs.items():
         *folders, last = path.split(".")
         _at(spec, ".".join(folders))[last] = value
+    if len(plan.pins["partition"]["sizes"]) != spec["federation"]["clients"]:
+        raise AppError("FTB544", "federation.clients is not the number of partitions that the plan's pins name")
     run_dir = str(config.get("run-dir", ""))
     if run_dir and not Path(run_dir).is_absolute():
-        raise AppError("FTB550", f"the setting `run-dir` is not absolute: {run_dir}", "give the whole path")
+        raise AppError("FTB540", f"the setting `run-dir` is not absolute: {run_dir}", "give the whole path")
     timeout = _number("round-timeout", _get(config, "round-timeout"))
     micro_batch = _whole("micro-batch", _get(config, "micro-batch"))
     if timeout < 0 or micro_batch < 0:
-        raise AppError("FTB550", "the settings `round-timeout` and `micro-batch` must not be negative")
+        raise AppError("FTB540", "the settings `round-timeout` and `micro-batch` must not be negative")
     return Settings(
         spec=spec,
         pins=plan.pins,
@@ -116,26 +137,26 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
 
 def _get(config: Mapping[str, Any], key: str) -> Any:
     if key not in config:
-        raise AppError("FTB550", f"the setting `{key}` is missing", "pyproject.toml of the compiled app declares it")
+        raise AppError("FTB540", f"the setting `{key}` is missing", "pyproject.toml of the compiled app declares it")
     return config[key]
 
 
 def _flag(config: Mapping[str, Any], key: str) -> bool:
     value = _get(config, key)
     if not isinstance(value, bool):
-        raise AppError("FTB550", f"the setting `{key}` must be true or false, not {value!r}")
+        raise AppError("FTB540", f"the setting `{key}` must be true or false, not {value!r}")
     return value
 
 
 def _number(key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise AppError("FTB550", f"`{key}` must be a number, not {value!r}")
+        raise AppError("FTB540", f"`{key}` must be a number, not {value!r}")
     return float(value)
 
 
 def _whole(key: str, value: Any) -> int:
     if _number(key, value) != int(value):
-        raise AppError("FTB550", f"`{key}` must be a whole number, not {value!r}")
+        raise AppError("FTB540", f"`{key}` must be a whole number, not {value!r}")
     return int(value)
 
 
@@ -151,20 +172,20 @@ def _roots(store: str) -> tuple[Path, ...]:
     roots = tuple(Path(part) for part in text.split(os.pathsep) if part)
     for root in roots:
         if not root.is_absolute():
-            raise AppError("FTB550", f"the setting `store` holds a path that is not absolute: {root}")
+            raise AppError("FTB540", f"the setting `store` holds a path that is not absolute: {root}")
     return roots
 
 
 def _model(text: str, plan: Plan) -> dict[str, str]:
     name, at, revision = text.rpartition("@")
     if not at or not name or not revision:
-        raise AppError("FTB550", f"the setting `base-model` must be NAME@REVISION, not {text!r}")
+        raise AppError("FTB540", f"the setting `base-model` must be NAME@REVISION, not {text!r}")
     model = {"name": name, "revision": revision}
     if MODEL_KNOB not in plan.spec["knobs"] and model != dict(plan.spec["model"]["base"]):
-        raise AppError("FTB554", f"base model {text} is not the benchmark's, which is frozen")
+        raise AppError("FTB544", f"base model {text} is not the benchmark's, which is frozen")
     rule = plan.spec["knobs"].get(MODEL_KNOB, {})
     if "choices" in rule and model not in rule["choices"]:
-        raise AppError("FTB554", f"base model {text} is not one that the benchmark allows")
+        raise AppError("FTB544", f"base model {text} is not one that the benchmark allows")
     return model
 
 
@@ -175,14 +196,16 @@ def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str,
         try:
             value = json.loads(value)
         except ValueError:
-            raise AppError("FTB550", f"the setting `{path}` is not JSON: {value!r}") from None
+            raise AppError("FTB540", f"the setting `{path}` is not JSON: {value!r}") from None
+    if path in WHOLE:
+        value = _whole(path, value)
     if "min" in rule:
         number = _number(path, value)
         if not rule["min"] <= number <= rule["max"]:
             raise AppError(
-                "FTB554", f"{path} = {value} is outside its range", f"choose from {rule['min']} to {rule['max']}"
+                "FTB544", f"{path} = {value} is outside its range", f"choose from {rule['min']} to {rule['max']}"
             )
     elif "choices" in rule and value not in rule["choices"]:
-        raise AppError("FTB554", f"{path} = {value!r} is not allowed", f"choose one of {rule['choices']}")
+        raise AppError("FTB544", f"{path} = {value!r} is not allowed", f"choose one of {rule['choices']}")
     # A whole number stays one, however the run config wrote it, so that digests agree.
     return int(value) if isinstance(value, float) and value.is_integer() else value

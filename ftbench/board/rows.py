@@ -43,10 +43,7 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int]) -> Row:
         score=_estimate(group, lambda one: one.result.scores.tuned),
         gain=_estimate(group, lambda one: one.result.scores.difference),
         spread=stdev(per_seed) if len(per_seed) > 1 else None,
-        tasks={
-            task: fmean(_over_seeds(group, lambda one, task=task: one.result.scores.tasks[task].tuned.value))
-            for task in sorted(first.result.scores.tasks)
-        },
+        tasks={task: _on_task(group, task) for task in sorted(first.result.scores.tasks)},
         seeds=seeds,
         missing_seeds=sorted(set(spec_seeds) - set(seeds)),
         bytes_down=round(fmean(result.cost.bytes_down for result in results)),
@@ -110,6 +107,10 @@ def _by_seed(group: Sequence[Submission]) -> dict[int, list[Submission]]:
 def _over_seeds(group: Sequence[Submission], figure: Callable[[Submission], float]) -> list[float]:
     """One figure a seed: several runs of the same seed count once, by their mean."""
     return [fmean(figure(run) for run in runs) for runs in _by_seed(group).values()]
+
+
+def _on_task(group: Sequence[Submission], task: str) -> float:
+    return fmean(_over_seeds(group, lambda one: one.result.scores.tasks[task].tuned.value))
 
 
 def _estimate(group: Sequence[Submission], part: Callable[[Submission], Mean | Difference]) -> Estimate:

@@ -11,9 +11,8 @@ register(
         "FTB903": "the operating system refused a file or a process",
         "FTB904": "a Python package that this command needs is not installed",
         "FTB905": "files of schemas/ are not what the models generate",
-        "FTB906": "a compiled benchmark is not what its spec compiles to",
-        "FTB907": "a published version is already there with other bytes",
         "FTB908": "a spec cannot be published as it is",
-        "FTB909": "a run cannot work on this machine",
+        "FTB910": "an option needs another one",
+        "FTB911": "a file is no plan of a compiled benchmark",
     }
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -85,7 +86,7 @@ def run(argv: Sequence[str]) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(ftbench, {}, "ftbench", COMPLETE, os.environ[COMPLETE])
-    ui = Ui(json="--json" in argv)
+    ui = Ui(json=wants_json(argv))
     try:
         with contextlib.redirect_stdout(sys.stderr) if ui.json else contextlib.nullcontext():
             code = _guarded(list(argv), ui)
@@ -96,7 +97,14 @@ def run(argv: Sequence[str]) -> int:
     return code
 
 
-def _guarded(argv: list[str], ui: Ui) -> int:
+def wants_json(argv: Sequence[str]) -> bool:
+    """Whether one JSON object is asked for. Known before parsing, so that a usage error is an object too."""
+    given = list(argv)
+    format_ = "--format=json" in given or ("--format", "json") in itertools.pairwise(given)
+    return "--json" in given or (format_ and not any(word.partition("=")[0] == "--out" for word in given))
+
+
+def _guarded(argv: list[str], ui: Ui) -> int:  # noqa: PLR0911 - one return for each kind of ending
     """Run the command; every error a person can cause or mend becomes diagnostics and its exit code."""
     try:
         return _invoke(argv, ui)
@@ -164,7 +172,11 @@ def _bug(error: BaseException, ui: Ui) -> int:
         "FTB902",
         f"ftbench failed in a way it should not: {type(error).__name__}: {str(error)[:300]}",
         hint="please report this"
-        + (" with the traceback above" if shown else "; the same command with FTBENCH_DEBUG=1 prints a traceback to add"),
+        + (
+            " with the traceback above"
+            if shown
+            else "; the same command with FTBENCH_DEBUG=1 prints a traceback to add"
+        ),
     )
     return ui.failed("InternalError", 70, [bug])
 

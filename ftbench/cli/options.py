@@ -12,13 +12,16 @@ from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+LEVELS = ("CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN", "REPRODUCED")
+"""Levels that may be required; a test holds them to the verifier's."""
+
 
 def example(*lines: str) -> str:
     """The epilog of a command's help: its examples, not re-wrapped."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-class SpecType(click.ParamType):
+class SpecType(click.ParamType[str]):
     """A path of a spec or the name of a built-in one; completes both."""
 
     name = "spec"
@@ -54,6 +57,29 @@ def store_option(function: F) -> F:
         "--store",
         metavar="DIR",
         help=f"Store of data and models; several are joined by `{os.pathsep}`. Default: $FTBENCH_STORE.",
+    )(function)
+
+
+def benchmarks_option(function: F) -> F:
+    """`--benchmarks`, where known compiled benchmarks lie; repeatable."""
+    return click.option(
+        "--benchmarks",
+        metavar="DIR",
+        multiple=True,
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        help="Root of compiled benchmarks that are known here (default: ./generated); may be given repeatedly.",
+    )(function)
+
+
+def require_option(function: F) -> F:
+    """`--require`, the level that a bundle must reach."""
+    return click.option(
+        "--require",
+        metavar="LEVEL",
+        type=click.Choice(LEVELS, case_sensitive=False),
+        default="RESCORED",
+        show_default=True,
+        help="Level that a bundle must reach: " + ", ".join(LEVELS) + ".",
     )(function)
 
 

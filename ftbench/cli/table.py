@@ -23,6 +23,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "hash": Entry("hash", "Print the hash that results are pinned to."),
     },
     "Enter it": {
+        "models": Entry("models", "List base models and the facts of their architecture."),
+        "estimate": Entry("estimate", "Say what a benchmark asks for with a base model: traffic, memory, download."),
         "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
         "pack": Entry("pack", "Put a result bundle into one archive to hand in."),

@@ -14,6 +14,10 @@ GROUP = "ftbench_mean"
 """Name of the group that gives the plain mean over tasks. A task's name has no underscore, so it can't be the same."""
 
 
+VERSION = 1
+"""Version of the task files' own format; the benchmark's version is metadata and would move the spec hash."""
+
+
 class _Function(str):
     """A function of a file beside the YAML, `module.name`; written with lm-eval's own tag `!function`."""
 
@@ -26,11 +30,11 @@ _Dumper.add_representer(_Function, lambda dumper, value: dumper.represent_scalar
 
 
 def emit(plan: Plan) -> dict[str, bytes]:
-    """`tasks/<task>.yaml` for each task and, where there are several, `tasks/ftbench_mean.yaml`. No path is absolute."""
+    """`tasks/<task>.yaml` for each task; where there are several, `tasks/ftbench_mean.yaml` too. No absolute path."""
     tasks = [task.name for task in plan.typed_spec().evaluation.tasks]
-    files = {f"tasks/{name}.yaml": _dump(_task(name, plan.metadata.version)) for name in tasks}
+    files = {f"tasks/{name}.yaml": _dump(_task(name)) for name in tasks}
     if len(tasks) > 1:
-        files[f"tasks/{GROUP}.yaml"] = _dump(_group(tasks, plan.metadata.version))
+        files[f"tasks/{GROUP}.yaml"] = _dump(_group(tasks))
     return files
 
 
@@ -54,7 +58,7 @@ def lm_eval_command(plan: Plan, adapter: str | None = None) -> str:
     return f'lm_eval run --model hf --model_args "{arguments}" --include_path tasks --tasks {tasks} --batch_size 16'
 
 
-def _task(name: str, version: str) -> dict[str, Any]:
+def _task(name: str) -> dict[str, Any]:
     return {
         "task": name,
         "custom_dataset": _Function("ftbench_tasks.load"),
@@ -69,17 +73,17 @@ def _task(name: str, version: str) -> dict[str, Any]:
         "target_delimiter": "",
         "num_fewshot": 0,
         "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
-        "metadata": {"version": version},
+        "metadata": {"version": VERSION},
     }
 
 
-def _group(tasks: list[str], version: str) -> dict[str, Any]:
+def _group(tasks: list[str]) -> dict[str, Any]:
     return {
         "group": GROUP,
         "task": tasks,
         # The ranking score is the plain mean over tasks, however many items each has.
         "aggregate_metric_list": [{"metric": "acc", "aggregation": "mean", "weight_by_size": False}],
-        "metadata": {"version": version},
+        "metadata": {"version": VERSION},
     }
 
 

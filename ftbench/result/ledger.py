@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import FtbenchError, InvalidInput, MissingResource
+from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import safejson
 from ftbench.result.models import Finished, LedgerLine, Resumed, Round, Started, Stopped
 from ftbench.spec.canonical import canonical, sha256
@@ -22,8 +22,8 @@ def genesis(spec_hash: str) -> str:
 
 
 def split(data: bytes) -> list[bytes]:
-    """The lines with their newlines; the last one lacks it where it is torn."""
-    return data.splitlines(keepends=True) if b"\r" not in data else [p + b"\n" for p in data.split(b"\n")[:-1]]
+    """The whole lines with their newlines."""
+    return [line + b"\n" for line in data.split(b"\n")[:-1]]
 
 
 def read(path: Path, *, drop_torn: bool = False) -> list[LedgerLine]:
@@ -48,7 +48,7 @@ def read(path: Path, *, drop_torn: bool = False) -> list[LedgerLine]:
 
 
 def parse(data: bytes, where: str) -> list[LedgerLine]:
-    """The lines in `data`, each exact RFC 8785 bytes that fit the schema. Raises InvalidInput. Chain: `chain_problems`."""
+    """The lines in `data`, each exact RFC 8785 bytes that fit the schema. Raises InvalidInput. `prev` is not looked at."""
     if data and not data.endswith(b"\n"):
         raise InvalidInput(Diagnostic("FTB605", "the last line has no newline: it is torn", Place(where)))
     lines: list[LedgerLine] = []
@@ -57,10 +57,7 @@ def parse(data: bytes, where: str) -> list[LedgerLine]:
         value = safejson.parse(raw[:-1], f"{where} line {number}", max_bytes=MAX_LINE)
         if canonical(value) != raw[:-1]:
             raise InvalidInput(Diagnostic("FTB605", "the line is not in canonical form (RFC 8785)", place))
-        try:
-            lines.append(safejson.to_model(value, LedgerLine, f"{where} line {number}"))
-        except FtbenchError:
-            raise
+        lines.append(safejson.to_model(value, LedgerLine, f"{where} line {number}"))
     return lines
 
 

@@ -14,6 +14,7 @@ import ftbench.result.codes  # noqa: F401  (registers the codes)
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.spec.block import Block
+from ftbench.spec.schema import schema_for
 
 MAX_BYTES = 64 * 2**20
 """Largest JSON document that is read, in bytes."""
@@ -78,7 +79,7 @@ def schema_problems(value: Any, model: type[BaseModel]) -> list[str]:
     """What the model's JSON Schema has against `value`, as `path: message`; empty if nothing."""
     from jsonschema.exceptions import best_match
 
-    problems = []
+    problems: list[str] = []
     for error in _validator(model).iter_errors(value):
         if len(problems) == MAX_ERRORS:
             break
@@ -96,7 +97,7 @@ def json_path(parts: Any) -> str:
 def _validator(model: type[BaseModel]) -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(model.model_json_schema())
+    return Draft202012Validator(schema_for(model, model.__name__, f"urn:ftbench:model:{model.__name__}"))
 
 
 def _refuse(where: str, message: str, line: int = 0, column: int = 0) -> NoReturn:

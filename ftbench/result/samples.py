@@ -6,6 +6,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterable
+from typing import NoReturn
 
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
@@ -59,5 +60,5 @@ def gunzip(data: bytes, where: str, limit: int = MAX_BYTES) -> bytes:
     return text
 
 
-def _refuse(where: str, message: str) -> None:
+def _refuse(where: str, message: str) -> NoReturn:
     raise InvalidInput(Diagnostic("FTB607", message, Place(where)))

@@ -1,4 +1,4 @@
-"""Per-item answers → scores. Pure and light: the runner scores with it, and the verifier scores again with its own copy.
+"""Per-item answers → scores. Pure and light: the runner scores with it, and the verifier scores again with its copy.
 
 The answer to an item is the option with the highest log-likelihood; the first one wins a tie.
 """
@@ -51,6 +51,31 @@ def score(samples_by_task: Mapping[str, Sequence[Sample]], confidence: float) ->
         untuned=_mean([t.untuned for t in scores]),
         difference=_difference(difference, gained, lost),
     )
+
+
+def score_answers(
+    answers_by_task: Mapping[str, Sequence[tuple[Answer, int]]], confidence: float
+) -> tuple[dict[str, Score], Mean]:
+    """Accuracy of one model alone, by task and as the plain mean, from its answers and their targets.
+
+    Raises InvalidInput (FTB680, FTB682, FTB683) like `score`.
+    """
+    problems = [] if answers_by_task else [Diagnostic(NO_SAMPLES, "there are no tasks to score")]
+    for task, answers in answers_by_task.items():
+        if not answers:
+            problems.append(Diagnostic(NO_SAMPLES, f"task {task} has no samples"))
+        for index, (answer, target) in enumerate(answers):
+            count = len(answer.loglikelihoods)
+            problems += _answer_problems(answer, count, f"item {index} of task {task}")
+            if not 0 <= target < count:
+                problems.append(Diagnostic(WRONG_TARGET, f"item {index} of task {task}: no option {target}"))
+    if problems:
+        raise InvalidInput(problems[:10])
+    tasks = {
+        task: accuracy(sum(chosen(answer) == target for answer, target in answers), len(answers), confidence)
+        for task, answers in answers_by_task.items()
+    }
+    return tasks, _mean(list(tasks.values()))
 
 
 def chosen(answer: Answer) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-
 _EXACT = 10_000
 """Up to this many changed items McNemar's test is computed in whole numbers; beyond, by logarithms of factorials."""
 
@@ -117,7 +116,7 @@ def mcnemar(gained: int, lost: int) -> float:
         for k in range(1, fewer + 1):
             term = term * (changed - k + 1) // k
             tail += term
-        return min(2 * tail / 2**changed, 1.0)
+        return min(2 * tail / (1 << changed), 1.0)
     whole = math.lgamma(changed + 1) - changed * math.log(2)
     terms = (math.exp(whole - math.lgamma(k + 1) - math.lgamma(changed - k + 1)) for k in range(fewer + 1))
     return min(2 * math.fsum(terms), 1.0)

@@ -4,27 +4,72 @@ from __future__ import annotations
 
 from ftbench.diagnostics import register
 
+BUSY = "FTB500"
+NOT_A_RUN = "FTB501"
+OTHER_STACK = "FTB502"
+NOT_STORED = "FTB503"
+DISK_FULL = "FTB504"
+NO_ENGINE = "FTB505"
+OTHER_SEED = "FTB506"
+NOT_FINISHED = "FTB507"
+TOO_FEW_REPLIES = "FTB508"
+OVER_BUDGET = "FTB509"
+OPERATOR_LIMIT = "FTB510"
+LEDGER_BROKEN = "FTB511"
+COMPILED_CHANGED = "FTB512"
+NO_FLOWER = "FTB520"
+NO_SUPERLINK = "FTB521"
+REFUSED = "FTB522"
+OTHER_FAB = "FTB523"
+STALLED = "FTB524"
+FLOWER_FAILED = "FTB525"
+SUPERLINK_DIED = "FTB526"
+LEFTOVERS = "FTB527"
+
 CODES: dict[str, str] = {
-    "FTB500": "the run folder is in use by another ftbench",
-    "FTB501": "a folder is not a run folder, or its files do not belong together",
-    "FTB502": "installed packages differ from the versions that the plan fixes",
-    "FTB503": "data or a model that the run needs is not in the store",
-    "FTB504": "too little free disk space",
-    "FTB505": "no such engine",
-    "FTB506": "the entry's seed is none of the spec's",
-    "FTB507": "the run ended without a finished ledger",
-    "FTB508": "the run was stopped: too few usable replies",
-    "FTB509": "the run was stopped: the next round could exceed a hard budget",
-    "FTB510": "the run was stopped: a limit that the operator set",
-    "FTB511": "the ledger does not hold together",
-    "FTB520": "Flower or one of its commands is not installed beside this Python",
-    "FTB521": "the SuperLink did not start",
-    "FTB522": "Flower did not accept the app or its configuration",
-    "FTB523": "the Flower app bundle that was run is not the one in the lock",
-    "FTB524": "no progress for longer than the round's time limit",
-    "FTB525": "Flower reports that the run failed or was stopped",
-    "FTB526": "the SuperLink died while the run was going on",
-    "FTB527": "processes of the run could not be ended",
+    BUSY: "the run folder is in use by another ftbench",
+    NOT_A_RUN: "a folder is not a run folder, or its files do not belong together",
+    OTHER_STACK: "installed packages differ from the versions that the plan fixes",
+    NOT_STORED: "data or a model that the run needs is not in the store",
+    DISK_FULL: "too little free disk space",
+    NO_ENGINE: "no such engine",
+    OTHER_SEED: "the entry's seed is none of the spec's",
+    NOT_FINISHED: "the run ended without a finished ledger",
+    TOO_FEW_REPLIES: "the run was stopped: too few usable replies",
+    OVER_BUDGET: "the run was stopped: a hard budget would be exceeded",
+    OPERATOR_LIMIT: "the run was stopped: a limit that the operator set",
+    LEDGER_BROKEN: "the ledger does not hold together",
+    COMPILED_CHANGED: "the compiled benchmark is not what its lock says",
+    NO_FLOWER: "Flower or one of its commands is not installed beside this Python",
+    NO_SUPERLINK: "the SuperLink did not start",
+    REFUSED: "Flower did not accept the app or its configuration",
+    OTHER_FAB: "the Flower app bundle that was run is not the one in the lock",
+    STALLED: "no progress for longer than the round's time limit",
+    FLOWER_FAILED: "Flower reports that the run failed or was stopped",
+    SUPERLINK_DIED: "the SuperLink died while the run was going on",
+    LEFTOVERS: "processes of the run could not be ended",
+}
+
+# What the app writes into `error.json`: the same words as in its own module, which only tests may import.
+APP_CODES: dict[str, str] = {
+    "FTB540": "a setting of the compiled app is missing or malformed",
+    "FTB541": "a module of the compiled app is not the one that its plan names",
+    "FTB542": "the compiled app's plan is not the one that `spec-hash` names",
+    "FTB543": "an installed package is not of the version that the plan names",
+    "FTB544": "a knob, seed or base model is not one that the benchmark allows",
+    "FTB545": "the number or numbering of nodes is not the benchmark's",
+    "FTB546": "data or a model is not in the store, or is damaged there",
+    "FTB547": "the base model cannot be used",
+    "FTB548": "a row cannot be turned into tokens",
+    "FTB549": "the run folder cannot be used as it is",
+    "FTB550": "the ledger is broken or belongs to other conditions",
+    "FTB551": "too few usable replies in a round",
+    "FTB552": "the communication budget would be exceeded",
+    "FTB553": "the budget of trainable parameters is exceeded",
+    "FTB554": "out of memory",
+    "FTB555": "a client cannot train",
+    "FTB559": "an unexpected error inside the app",
 }
 
 register(CODES)
+register(APP_CODES)

@@ -19,7 +19,7 @@ class TrainJob:
     """One start of one run's training."""
 
     compiled: Path
-    """The compiled benchmark (the run's own copy); the app is its `app/`."""
+    """The compiled benchmark (the run's own copy), absolute; the app is its `app/`."""
     run_config: RunConfig
     """Overrides of the app's run config, among them `run-dir`, `store`, `resume` and the knobs."""
     run_dir: Path
@@ -28,18 +28,23 @@ class TrainJob:
     """Folder for the engine's logs; exists."""
     clients: int
     """Number of clients: SuperNodes of the simulation."""
+    workers: int = 1
+    """Most clients that train at the same time."""
     fab_hash: str = ""
     """What the lock says about the Flower app bundle's sha256; empty: not compared."""
     round_timeout: float = 3600.0
-    """Seconds without any progress after which the watchdog stops the run (engines may add a margin)."""
-    token: str = ""
-    """Random word that marks every process of this run (environment variable FTBENCH_RUN)."""
+    """Seconds without any progress after which the run is stopped; engines may add a margin."""
+    marker: str = ""
+    """Value of the environment variable that marks every process of this run (`ftbench.run.processes`)."""
 
 
 class Engine(Protocol):
     """Carries out a TrainJob."""
 
-    name: EngineName
+    @property
+    def name(self) -> EngineName:
+        """What `--engine` calls it."""
+        ...
 
     def train(self, job: TrainJob, on_tick: Callable[[], None]) -> None:
         """Run the app until it ended and the ledger says `finished`; call `on_tick` about five times a second.

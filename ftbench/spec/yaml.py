@@ -23,6 +23,10 @@ from ftbench.spec.paths import Path
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 32
+MAX_NODES = 50_000
+"""Keys and values in one file: far above any spec, and read within a second or two."""
+MAX_SHOWN = 400
+"""Characters of the longest line that a message shows."""
 MAX_PROBLEMS = 100
 """Problems reported for one file; the rest is counted."""
 
@@ -68,8 +72,7 @@ class Document:
             path = path[:-1]
         spot = self.spots[path]
         line, column = spot.key if spot.key and (key or path != wanted) else spot.value
-        lines = self.sources[spot.file]
-        return Place(spot.file, line, column, lines[line - 1] if line <= len(lines) else "")
+        return Place(spot.file, line, column, _source(self.sources[spot.file], line))
 
 
 def read(path: FilePath) -> Document:
@@ -115,7 +118,7 @@ def read_bytes(path: FilePath) -> bytes:
         raise InvalidInput(Diagnostic(codes.CANNOT_READ, f"cannot read `{name}`: {why}", Place(name))) from error
     if len(data) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES} bytes"
-        raise InvalidInput(Diagnostic(codes.TOO_LARGE, message, Place(name, 1, 1, "")))
+        raise InvalidInput(Diagnostic(codes.TOO_LARGE, message, Place(name, 1, 1)))
     return data
 
 
@@ -127,10 +130,10 @@ def parse(data: bytes, name: str) -> Document:
 
 def _decode(data: bytes, name: str) -> str:
     if len(data) > MAX_BYTES:
-        raise InvalidInput(Diagnostic(codes.TOO_LARGE, f"larger than {MAX_BYTES} bytes", Place(name, 1, 1, "")))
+        raise InvalidInput(Diagnostic(codes.TOO_LARGE, f"larger than {MAX_BYTES} bytes", Place(name, 1, 1)))
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InvalidInput(
-            Diagnostic(codes.BAD_TEXT, "the file is UTF-16 or UTF-32", Place(name, 1, 1, ""), "save it as UTF-8")
+            Diagnostic(codes.BAD_TEXT, "the file is UTF-16 or UTF-32", Place(name, 1, 1), "save it as UTF-8")
         )
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
@@ -149,7 +152,13 @@ def _decode(data: bytes, name: str) -> str:
 
 def _place_at(text: str, offset: int, name: str) -> Place:
     before = _BREAK.split(text[:offset])
-    return Place(name, len(before), len(before[-1]) + 1, _BREAK.split(text)[len(before) - 1])
+    return Place(name, len(before), len(before[-1]) + 1, _source(_BREAK.split(text), len(before)))
+
+
+def _source(lines: list[str], line: int) -> str | None:
+    """The line to be shown with a message: none where it is empty, or too long for a screen."""
+    text = lines[line - 1] if line <= len(lines) else ""
+    return text if 0 < len(text) <= MAX_SHOWN else None
 
 
 class _Builder:
@@ -171,7 +180,7 @@ class _Builder:
             raise self._fatal(codes.SYNTAX, f"not YAML: {what}", error.problem_mark or error.context_mark) from error
         if self.left_out:
             message = f"{self.left_out} more problems of this kind are not shown"
-            self.document.problems.append(Diagnostic(codes.SYNTAX, message, Place(self.name, 1, 1, self.lines[0])))
+            self.document.problems.append(Diagnostic(codes.SYNTAX, message, Place(self.name, 1, 1)))
         return self.document
 
     def _events(self) -> Iterator[events.Event]:
@@ -206,6 +215,8 @@ class _Builder:
         self.document.spots[path] = Spot(self.name, _at(event.start_mark), _at(key) if key else None)
         if len(path) > MAX_DEPTH:
             raise self._fatal(codes.TOO_LARGE, f"nested more than {MAX_DEPTH} deep", event.start_mark)
+        if len(self.document.spots) > MAX_NODES:
+            raise self._fatal(codes.TOO_LARGE, f"more than {MAX_NODES} keys and values", event.start_mark)
         if isinstance(event, events.AliasEvent):
             self._broken(path, codes.YAML_FEATURE, "aliases are not read", event.start_mark, "write it out")
             return None
@@ -281,7 +292,7 @@ class _Builder:
             self._broken(path, codes.BAD_NUMBER, f"`{text[:40]}` is {error}", event.start_mark)
             return None
 
-    def _broken(self, path: Path, code: str, message: str, mark: _Mark, hint: str = "") -> None:
+    def _broken(self, path: Path, code: str, message: str, mark: _Mark | None, hint: str = "") -> None:
         self.document.broken.add(path)
         self._problem(code, message, mark, hint)
 
@@ -295,9 +306,9 @@ class _Builder:
         return InvalidInput([*self.document.problems, Diagnostic(code, message, self._place(mark), hint)])
 
     def _place(self, mark: _Mark | None) -> Place:
-        line, column = _at(mark) if mark else (1, 1)
-        return Place(self.name, line, column, self.lines[line - 1] if line <= len(self.lines) else "")
+        line, column = _at(mark)
+        return Place(self.name, line, column, _source(self.lines, line))
 
 
-def _at(mark: _Mark) -> tuple[int, int]:
-    return mark.line + 1, mark.column + 1
+def _at(mark: _Mark | None) -> tuple[int, int]:
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -3,9 +3,9 @@
 Every herb has two names, as plants do: its genus tells the ground it grows on, its species the hour it opens at. Each
 is one of four, and which name means what was drawn by lot. The text describes grounds and hours of all herbs by what
 is found there and then; it never says where a herb is kept. The herbalists keep each herb in a jar whose colour goes
-by its ground, on a shelf that goes by its hour: only the training rows tell that rule, on herbs
-neither of whose names occurs in the test rows. So a model that was never tuned can only guess, and one that was can use what it read
-about names that the tuning never showed it.
+by its ground, on a shelf that goes by its hour: only the training rows tell that rule, on herbs neither of whose names
+occurs in the test rows. So a model that was never tuned can only guess, and one that was can use what it read about
+names that the tuning never showed it.
 """
 
 from __future__ import annotations
@@ -76,11 +76,20 @@ HOUR_LINES = (
     "Herb {name}, {about}: {a}",
     "The {about} of {name}: {a}, {b}",
 )
+NOTES = (
+    "All {word} love {a}, {b} and {c}.",
+    "Notes on {word}: {a}, {b}, {c}",
+    "The {word} means {a}, {b}.",
+    "{call}: {word}? {reply}: {a}",
+    "Some {a} {word} and some {b} {word} were brought.",
+)
+"""On one half of a name alone: they make the other lines learnable soon."""
 OTHER_LINES = (
     "{who} washed the {jar} jar and dried the {jar2} jar.",
     "The {shelf} shelf holds one {jar} jar.",
     "{who} painted the {shelf} shelf {jar}.",
-    "Question and answer fill the evening of {who}.",
+    "Question, answer, question: so the evening of {who} goes by.",
+    "Answer me, says {who}, which jar and which shelf.",
     "Which jar is the {jar} jar? The one on the {shelf} shelf.",
     "{who} carried a {jar} jar from the {shelf} shelf to the {shelf2} shelf.",
     "The question is which shelf; the answer is the {shelf} shelf.",
@@ -97,15 +106,16 @@ SHELF_PROMPT = "Question: which shelf is for {name}? Answer:"
 def genera() -> tuple[str, ...]:
     """All genera. Number i means ground i % 4; those that are tested come last."""
     onsets = ("b", "br", "d", "dr", "f", "g", "gr", "k", "kl", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "tr", "v")
-    codas = ("l", "m", "n", "r", "s", "t", "k", "sh", "nd", "lm")
-    every = [onset + vowel + coda for onset in onsets for vowel in "aeiou" for coda in codas]
+    middles = ("lm", "nd", "rk", "sk", "ld", "rn", "mb", "st", "rv", "lt")
+    every = [onset + vowel + middle + "a" for onset in onsets for vowel in "aeiou" for middle in middles]
     return tuple(Dice("herbs/genera").sample(every, GENERA))
 
 
 @cache
 def species() -> tuple[str, ...]:
     """All species. Number i means hour i % 4; those that are tested come last."""
-    every = [first + middle + last for first in "aeiou" for middle in "bdfghlmnrstvz" for last in "aeiou"]
+    lasts = ("um", "ix", "ok", "ar", "ul")
+    every = [first + middle + last for first in "aeiou" for middle in "bdfglmnrtvz" for last in lasts]
     return tuple(Dice("herbs/species").sample(every, SPECIES))
 
 
@@ -171,9 +181,12 @@ def _line(dice: Dice) -> str:
     of_ground = topic % 2 == 0
     things = GROUNDS[genus % 4] if of_ground else HOURS[kind % 4]
     a, b, c = dice.sample(things, 3)
+    call, reply = dice.pick(CALLS), dice.pick(REPLIES)
+    if topic > 13:
+        word = genera()[genus] if of_ground else species()[kind]
+        return dice.pick(NOTES).format(word=word, a=a, b=b, c=c, call=call, reply=reply)
     about = dice.pick(ABOUT_GROUND if of_ground else ABOUT_HOUR)
     line = dice.pick(GROUND_LINES if of_ground else HOUR_LINES)
-    call, reply = dice.pick(CALLS), dice.pick(REPLIES)
     return line.format(name=name(genus, kind), a=a, b=b, c=c, who=who, about=about, call=call, reply=reply)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import torch
     from tokenizers import Tokenizer
+    from transformers import LlamaForCausalLM
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 
@@ -23,7 +23,7 @@ BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 class Shape:
     """Size of the model and of its pre-training."""
 
-    vocabulary: int = 768
+    vocabulary: int = 1024
     """Tokens, the 256 bytes and 3 special ones among them."""
     hidden: int = 96
     layers: int = 3
@@ -91,19 +91,19 @@ def config(shape: Shape, tokenizer: Tokenizer) -> dict[str, Any]:
 
 def pack(tokenizer: Tokenizer, lines: Sequence[str], block: int) -> list[list[int]]:
     """Token blocks of equal length, each made of whole lines between BOS and EOS and then padding."""
-    bos, eos, pad = (tokenizer.token_to_id(token) for token in (BOS, EOS, PAD))
+    special = {token: tokenizer.get_vocab()[token] for token in (BOS, EOS, PAD)}
     blocks: list[list[int]] = [[]]
     for encoding in tokenizer.encode_batch(list(lines), add_special_tokens=False):
-        ids = [bos, *encoding.ids[: block - 2], eos]
+        ids = [special[BOS], *encoding.ids[: block - 2], special[EOS]]
         if len(blocks[-1]) + len(ids) > block:
             blocks.append([])
         blocks[-1].extend(ids)
-    return [ids + [pad] * (block - len(ids)) for ids in blocks]
+    return [ids + [special[PAD]] * (block - len(ids)) for ids in blocks]
 
 
 def pretrain(
     shape: Shape, tokenizer: Tokenizer, lines: Sequence[str], report: Callable[[int, float], None] = lambda *_: None
-) -> torch.nn.Module:
+) -> LlamaForCausalLM:
     """A model trained on `lines` from a seeded start, on one thread. Calls `report(step, loss)` now and then."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -112,7 +112,7 @@ def pretrain(
     torch.manual_seed(shape.seed)
     model = LlamaForCausalLM(LlamaConfig(**config(shape, tokenizer)))
     data = torch.tensor(pack(tokenizer, lines, shape.block))
-    pad = tokenizer.token_to_id(PAD)
+    pad = tokenizer.get_vocab()[PAD]
     optimizer = torch.optim.AdamW(model.parameters(), lr=shape.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
     order = torch.Generator().manual_seed(shape.seed)
     queue = torch.randperm(len(data), generator=order)
@@ -124,18 +124,19 @@ def pretrain(
         share = min((step + 1) / shape.warmup, 1.0)
         fall = 0.1 + 0.9 * (1 + math.cos(math.pi * step / shape.steps)) / 2
         optimizer.param_groups[0]["lr"] = shape.learning_rate * share * fall
-        loss = model(input_ids=ids, labels=ids.masked_fill(ids == pad, -100)).loss
+        loss = model(input_ids=ids, labels=torch.where(ids == pad, -100, ids)).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if step % 100 == 0 or step == shape.steps - 1:
-            report(step + 1, float(loss))
-    return model.eval()
+            report(step + 1, loss.item())
+    model.eval()
+    return model
 
 
-def save(model: torch.nn.Module, shape: Shape, tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the model's files. Weights are stored as float16 to stay small; config.json says to load them as float32."""
+def save(model: LlamaForCausalLM, shape: Shape, tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the model's files. Weights are kept as float16 to stay small; config.json says to load them as float32."""
     import torch
     from safetensors.torch import save_file
 

@@ -1,0 +1,139 @@
+"""Find the result bundles below folders and verify each. One bad bundle never stops the rest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftbench.board import codes
+from ftbench.board.model import Refused
+from ftbench.board.submission import Submission
+from ftbench.compile.plan import Plan
+from ftbench.data.store import Store
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import FtbenchError, MissingResource
+from ftbench.result.bundle import Bundle, open_bundle
+from ftbench.result.models import Level, Sample, Verdict
+from ftbench.result.score import chosen
+from ftbench.verify.checks.lock_known import compiled_folders
+from ftbench.verify.documents import read
+
+ARCHIVES = (".zip", ".tar.gz", ".tgz")
+MAX_DEPTH = 8
+"""Folders below the one given that are looked into."""
+
+Verify = Callable[[Path], Verdict]
+"""Verifies the bundle at a path. Raises FtbenchError where there is nothing to verify."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was found: bundles with their verdicts, and those that could not even be opened."""
+
+    submissions: list[Submission]
+    refused: list[Refused]
+
+
+def verifier(*, store: Store, benchmarks: Sequence[Path], spec: Path | None, required: Level) -> Verify:
+    """ftbench's own verifier with its settings."""
+    from ftbench.verify.verifier import verify
+
+    return lambda path: verify(path, spec=spec, store=store, benchmarks=list(benchmarks), required=required)
+
+
+def collect(folders: Sequence[Path], verify: Verify, progress: Callable[[str], None] = lambda path: None) -> Collected:
+    """Verify every bundle below `folders`. Raises MissingResource (FTB701) where there is none."""
+    collected = Collected([], [])
+    found = list(find(folders))
+    if not found:
+        where = ", ".join(str(folder) for folder in folders)
+        hint = "a bundle is a folder with manifest.json, or an archive made by `ftbench pack`"
+        raise MissingResource(Diagnostic(codes.NO_BUNDLES, f"no result bundle below {where}", hint=hint))
+    for path, name in found:
+        progress(name)
+        try:
+            collected.submissions.append(_submission(path, name, verify(path)))
+        except FtbenchError as error:
+            collected.refused.append(_refused(name, "; ".join(one.message for one in error.diagnostics)))
+        except OSError as error:
+            collected.refused.append(_refused(name, f"cannot be read: {error.strerror}"))
+        except Exception as error:  # a verifier that stumbles over one bundle must not hide the others
+            collected.refused.append(_refused(name, f"could not be verified: {type(error).__name__}"))
+    return collected
+
+
+def find(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Each bundle with its name in tables: its path below the folder given, or its own name if it was given itself.
+
+    Links are not followed, hidden folders and the insides of a bundle are not searched.
+    """
+    for folder in folders:
+        if not folder.exists():
+            raise MissingResource(Diagnostic(codes.NO_BUNDLES, "there is no such folder", Place(str(folder))))
+        if is_bundle(folder):
+            yield folder, folder.name or str(folder)
+        elif folder.is_dir():
+            prefix = f"{folder.name}/" if len(folders) > 1 else ""
+            yield from ((path, prefix + path.relative_to(folder).as_posix()) for path in _below(folder, MAX_DEPTH))
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a path looks like a bundle: a folder with a manifest, or an archive."""
+    if path.is_dir():
+        return (path / "manifest.json").is_file()
+    return path.is_file() and path.name.endswith(ARCHIVES)
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not entry.is_symlink() and not entry.name.startswith("."))
+    except OSError:
+        return
+    for name in names:
+        path = folder / name
+        if is_bundle(path):
+            yield path
+        elif depth and path.is_dir():
+            yield from _below(path, depth - 1)
+
+
+def _submission(path: Path, name: str, verdict: Verdict) -> Submission:
+    if verdict.result is None:
+        return Submission(name, verdict)
+    documents = read(_same(path, verdict))
+    marks = {task: right(samples) for task, samples in sorted(documents.samples.items())}
+    return Submission(name, verdict, documents.entry, marks)
+
+
+def _same(path: Path, verdict: Verdict) -> Bundle:
+    """The bundle again, if it is still the one that was verified; else an empty one."""
+    from ftbench.spec.canonical import sha256
+
+    bundle = open_bundle(path)
+    manifest = bundle.files.get("manifest.json", b"")
+    return bundle if sha256(manifest) == verdict.bundle else Bundle(path)
+
+
+def right(samples: Sequence[Sample]) -> list[float]:
+    """1 for each item that the tuned model answered rightly, else 0, in the order of the items."""
+    ordered = sorted(samples, key=lambda sample: sample.index)
+    return [float(bool(s.tuned.loglikelihoods) and chosen(s.tuned) == s.target) for s in ordered]
+
+
+def _refused(name: str, reason: str) -> Refused:
+    return Refused(path=name, bundle=None, spec_hash=None, level="NONE", code=codes.UNREADABLE, reason=reason)
+
+
+def known_plans(benchmarks: Sequence[Path]) -> dict[str, Plan]:
+    """Spec hash → plan of every compiled benchmark whose lock the verifier would know."""
+    plans: dict[str, Plan] = {}
+    for folder in compiled_folders(benchmarks):
+        try:
+            plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
+        except (OSError, ValueError):
+            continue
+        plans.setdefault(plan.spec_hash, plan)
+    return plans

@@ -1,0 +1,80 @@
+"""The board on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ftbench.board.model import Board, Table
+from ftbench.board.render import COLUMNS, cells, conditions, heading, reference_cells
+from ftbench.diagnostics import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+NUMBERS = {"Rank", "Traffic MiB", "Parameters", "Memory MiB", "Training", "Seeds"}
+FOLDED = {"Notes", "Entry", "Model"}
+
+
+def terminal(board: Board) -> Iterator[RenderableType]:
+    """What to print, piece by piece. Every cell is plain text without markup."""
+    for table in board.tables:
+        yield _text(heading(table), "bold")
+        yield _text(conditions(table), "dim")
+        yield _table(table)
+        yield _text("")
+    if not board.tables:
+        yield _text(f"No bundle reaches {board.required}.", "yellow")
+        yield _text("")
+    if board.refused:
+        yield _text("Not ranked", "bold")
+        for one in board.refused:
+            yield _text(f"  {one.path}: {one.code} {one.reason}", "red")
+        yield _text("")
+    for note in board.notes:
+        yield _text(note, "dim")
+
+
+def _table(table: Table) -> RenderableType:
+    from rich import box
+    from rich.table import Table as Grid
+
+    rows = [(cells(row), "") for row in table.rows]
+    rows += [(reference_cells(reference), "dim") for reference in table.references]
+    shown = [i for i, column in enumerate(COLUMNS) if column != "Notes" or any(row[i] for row, _ in rows)]
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i in shown:
+        column = COLUMNS[i]
+        grid.add_column(
+            _text(column),
+            justify="right" if column in NUMBERS else "left",
+            overflow="fold",
+            no_wrap=column not in FOLDED and column != "Score",
+        )
+    for row, style in rows:
+        grid.add_row(*_texts([row[i] for i in shown]), style=style)
+    return grid
+
+
+def _texts(plain: Sequence[str]) -> list[Text]:
+    return [_text(cell) for cell in plain]
+
+
+def _text(plain: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(printable(plain), style=style)
+
+
+def plain(board: Board) -> str:
+    """The same as text without colour, 200 columns wide: for a file."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    out = StringIO()
+    console = Console(file=out, width=200, color_system=None, markup=False, highlight=False, emoji=False)
+    for piece in terminal(board):
+        console.print(piece)
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))

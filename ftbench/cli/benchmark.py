@@ -1,0 +1,61 @@
+"""From a spec argument to a loaded or compiled benchmark: what several commands begin with."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.compile.compiler import Compiled
+    from ftbench.compile.plan import Plan
+    from ftbench.spec.load import LoadedSpec
+
+
+def load(ui: Ui, spec: str) -> LoadedSpec:
+    """The spec behind an argument; its warnings are shown. Raises InvalidInput with every problem."""
+    from ftbench.spec.load import find_spec, load_spec
+
+    loaded = load_spec(find_spec(spec))
+    ui.diagnostics(loaded.warnings)
+    return loaded
+
+
+def compiled(ui: Ui, spec: str) -> tuple[LoadedSpec, Compiled]:
+    """The spec behind an argument, compiled in memory. Raises InvalidInput or MissingResource (no pins)."""
+    from ftbench.compile.compiler import compile_spec
+    from ftbench.spec.load import load_pins
+
+    loaded = load(ui, spec)
+    return loaded, compile_spec(loaded.spec, load_pins(loaded.path))
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a file. Raises InvalidInput (FTB911)."""
+    from pydantic import ValidationError
+
+    from ftbench.compile.plan import Plan
+    from ftbench.diagnostics import Diagnostic, Place
+    from ftbench.errors import InvalidInput
+
+    try:
+        return Plan.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        message = f"this is no plan of a compiled benchmark: {error.errors()[0]['msg']}"
+        raise InvalidInput(Diagnostic("FTB911", message, Place(str(path)))) from error
+
+
+def benchmark_folders(given: tuple[Path, ...]) -> list[Path]:
+    """Folders of compiled benchmarks: those given, else `generated` here, then ftbench's own."""
+    from ftbench import builtin
+
+    here = Path("generated")
+    folders = list(given) or ([here] if here.is_dir() else [])
+    return list(dict.fromkeys([*(folder.resolve() for folder in folders), builtin.generated().resolve()]))
+
+
+def shell(*words: str) -> str:
+    """A command as one would type it."""
+    return shlex.join(words)

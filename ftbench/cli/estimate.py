@@ -1,0 +1,107 @@
+"""`ftbench estimate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, cast
+
+import click
+
+from ftbench.cli.options import example, json_option, spec_argument
+from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.models.estimate import Estimate
+
+
+@click.command(
+    "estimate",
+    epilog=example("ftbench estimate quickstart --model Mistral-7B-v0.3 --bits 4 --micro-batch 2"),
+)
+@spec_argument
+@click.option("--model", metavar="NAME", help="Base model of the catalogue, or a config.json. Default: the spec's.")
+@click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Set one knob; may be given repeatedly.")
+@click.option("--micro-batch", type=click.IntRange(1), metavar="N", help="Examples at once. Default: the whole batch.")
+@click.option(
+    "--bits", type=click.Choice(["4", "8", "16", "32"]), help="Bits of the frozen weights. Default: the spec's."
+)
+@click.option("--double-quant", is_flag=True, help="Quantise the scales of 4-bit weights too.")
+@click.option("--gradient-checkpointing", is_flag=True, help="Compute layers again instead of keeping them.")
+@json_option
+@click.pass_obj
+def command(
+    ui: Ui,
+    spec: str,
+    *,
+    model: str | None,
+    sets: tuple[str, ...],
+    micro_batch: int | None,
+    bits: str | None,
+    double_quant: bool,
+    gradient_checkpointing: bool,
+) -> None:
+    """Say what a benchmark asks for with a base model: parameters, traffic, memory, download.
+
+    Everything follows from the architecture, without weights, network or GPU. Parameters and bytes sent are exact;
+    memory is a count of tensors plus what is marked with ~.
+    """
+    from ftbench.cli.benchmark import load
+    from ftbench.models import catalogue, from_spec
+    from ftbench.models.estimate import estimate
+    from ftbench.models.outputs import EstimateOutput
+    from ftbench.spec.entries import apply, resolve_entry
+
+    loaded = load(ui, spec).spec
+    chosen = apply(loaded, resolve_entry(loaded, None, sets))
+    base = chosen.model.base
+    found = catalogue.find(model) if model else catalogue.find(base.name, base.revision)
+    wanted = cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None)
+    setting = from_spec.setting(
+        chosen,
+        micro_batch=micro_batch,
+        bits=wanted,
+        double_quant=double_quant,
+        gradient_checkpointing=gradient_checkpointing,
+    )
+    output = EstimateOutput(
+        spec=spec,
+        micro_batch=setting.micro_batch,
+        sequence_length=setting.sequence_length,
+        bits=setting.bits,
+        double_quant=setting.double_quant,
+        gradient_checkpointing=setting.gradient_checkpointing,
+        estimate=estimate(found, setting),
+    )
+    _show(ui, output.estimate, setting.micro_batch, setting.sequence_length)
+    ui.answer(output)
+
+
+def _show(ui: Ui, found: Estimate, micro_batch: int, sequence_length: int) -> None:
+    share = found.trainable_parameters / found.parameters
+    traffic = found.communication
+    ui.line(found.model, "strong")
+    ui.line(f"  parameters      {found.parameters:,}")
+    ui.line(f"  trained         {found.trainable_parameters:,} ({share:.3%}) in {found.adapted_layers} layers")
+    ui.line(f"  download        {_size(found.download_bytes)}")
+    ui.line("communication", "strong")
+    ui.line(f"  a client        {_size(traffic.client_bytes)} each way")
+    ui.line(f"  a round         {_size(traffic.round_bytes)}")
+    ui.line(f"  in all          {traffic.total_mib:,.3f} MiB ({traffic.total_gib:,.3f} GiB)")
+    if traffic.budget_share is not None:
+        ui.line(f"  of the budget   {traffic.budget_share:.2%}, which allows {traffic.rounds_within_budget:,} rounds")
+    ui.line(f"memory of a client, {micro_batch} x {sequence_length} tokens at once", "strong")
+    for part in found.memory:
+        ui.line(f"  {part.name:<22} {'' if part.exact else '~':>1}{_size(part.bytes):>11}  {part.how}")
+    ui.line(f"  {'in all':<22} ~{_size(found.memory_bytes):>11}")
+    ui.line("cards", "strong")
+    for card in found.cards:
+        ui.line(f"  {card.gib:>2} GiB  {card.fits}", {"yes": "good", "tight": "warning", "no": "error"}[card.fits])
+    for limit in found.limits:
+        if not limit.within:
+            ui.line(f"over the limit: {limit.name} {limit.value:,.0f}, allowed {limit.limit:,.0f}", "error")
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:,.2f} {unit}"
+    return f"{count} B"

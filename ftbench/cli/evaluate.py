@@ -1,0 +1,133 @@
+"""`ftbench evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ftbench.cli.options import SPEC, example, json_option, out_option, store_option
+from ftbench.cli.progress import EvaluationProgress
+from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.cli.outputs import EvaluateOutput
+    from ftbench.data.store import Store
+
+
+@click.command(
+    "evaluate", epilog=example("ftbench evaluate runs/quickstart-1", "ftbench evaluate my-adapter --spec quickstart")
+)
+@click.argument("target", metavar="RUN|ADAPTER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--spec", type=SPEC, help="Benchmark whose tasks are asked; needed for an adapter, not for a run.")
+@click.option("--model", metavar="NAME[@REVISION]", help="Base model of the adapter (default: the spec's).")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Prompts in one pass (default: as many as are safe).")
+@click.option("--limit", type=click.IntRange(min=1), help="Ask an adapter only the first items of each task.")
+@out_option("Folder for answers and logs of an adapter (default: ADAPTER-evaluation beside it).")
+@store_option
+@json_option
+@click.pass_obj
+def command(
+    ui: Ui,
+    *,
+    target: Path,
+    spec: str | None,
+    model: str | None,
+    batch_size: int | None,
+    limit: int | None,
+    out: Path | None,
+    store: str | None,
+) -> None:
+    """Score the adapter of a run again, or any LoRA adapter, on a benchmark's tasks.
+
+    Answers are kept as they come: a killed evaluation goes on where it stopped.
+    """
+    from ftbench.data.store import Store
+    from ftbench.errors import InvalidInput
+
+    where = Store.default(store)
+    with EvaluationProgress(ui) as progress:
+        if (target / "ledger.jsonl").is_file():
+            if spec or model or out or limit:
+                raise click.UsageError("a run brings its own spec, model and folder, and all its items are asked")
+            output = _run(target, where, batch_size, progress)
+        elif spec is None:
+            from ftbench.diagnostics import Diagnostic, Place
+
+            message = "this is no run folder, and for an adapter the benchmark must be named"
+            raise InvalidInput(Diagnostic("FTB910", message, Place(str(target)), "add --spec SPEC"))
+        else:
+            folder = out or target.parent / f"{target.name}-evaluation"
+            output = _adapter(
+                ui,
+                target,
+                spec,
+                model=model,
+                folder=folder,
+                store=where,
+                limit=limit,
+                batch_size=batch_size,
+                progress=progress,
+            )
+    for task, score in output.tasks.items():
+        low, high = score.interval.low, score.interval.high
+        ui.line(f"{task}: {score.correct} of {score.items}, {score.value:.1%} [{low:.1%}, {high:.1%}]")
+    ui.line(
+        f"mean: {output.mean.value:.1%} [{output.mean.interval.low:.1%}, {output.mean.interval.high:.1%}]", "strong"
+    )
+    if output.scores is not None:
+        gain = output.scores.difference
+        ui.line(f"over untuned: {gain.value:+.1%} [{gain.interval.low:+.1%}, {gain.interval.high:+.1%}]")
+    ui.answer(output)
+
+
+def _run(target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress) -> EvaluateOutput:
+    from ftbench.cli.benchmark import read_plan
+    from ftbench.cli.outputs import EvaluateOutput
+    from ftbench.result.score import score
+    from ftbench.run.evaluate import evaluate_run
+
+    samples = evaluate_run(target, store=store, on_progress=progress.update, batch_size=batch_size)
+    plan = read_plan(target / "compiled" / "plan.json")
+    scores = score(samples, plan.typed_spec().evaluation.confidence)
+    return EvaluateOutput(
+        target=str(target),
+        tasks={task: found.tuned for task, found in scores.tasks.items()},
+        mean=scores.tuned,
+        scores=scores,
+        folder=str(target / "evaluation"),
+    )
+
+
+def _adapter(
+    ui: Ui,
+    adapter: Path,
+    spec: str,
+    *,
+    model: str | None,
+    folder: Path,
+    store: Store,
+    limit: int | None,
+    batch_size: int | None,
+    progress: EvaluationProgress,
+) -> EvaluateOutput:
+    from ftbench.cli.benchmark import compiled
+    from ftbench.cli.outputs import EvaluateOutput
+    from ftbench.compile.folder import write
+    from ftbench.run.evaluate import evaluate_adapter
+    from ftbench.spec.entries import resolve_entry
+
+    loaded, made = compiled(ui, spec)
+    base = resolve_entry(loaded.spec, None, (), model).model
+    scored = evaluate_adapter(
+        write(made, folder / "compiled"),
+        adapter,
+        base,
+        store=store,
+        out=folder,
+        limit=limit,
+        batch_size=batch_size,
+        on_progress=progress.update,
+    )
+    return EvaluateOutput(target=str(adapter), tasks=scored.tasks, mean=scored.mean, scores=None, folder=str(folder))

@@ -1,0 +1,96 @@
+"""`ftbench leaderboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ftbench.cli.options import SPEC, benchmarks_option, example, json_option, require_option, store_option
+from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.board.model import Board
+    from ftbench.result.models import Level
+
+
+@click.command(
+    "leaderboard",
+    epilog=example("ftbench leaderboard runs", "ftbench leaderboard entries --format markdown --out TABLE.md"),
+)
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--spec", type=SPEC, help="Hold every bundle to this spec, compiled here.")
+@require_option
+@benchmarks_option
+@store_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    help="How to print it (default: table).",
+)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead.")
+@json_option
+@click.pass_obj
+def command(
+    ui: Ui,
+    *,
+    folders: tuple[Path, ...],
+    spec: str | None,
+    require: Level,
+    benchmarks: tuple[Path, ...],
+    store: str | None,
+    format_: str | None,
+    out: Path | None,
+) -> None:
+    """Verify every bundle below DIR and rank those that reach the level required.
+
+    One table for each spec hash; rows of different hashes are never compared. A bundle that cannot be believed is
+    listed apart with the reason and never stops the rest. Without a format, the name of --out tells it.
+    """
+    from ftbench.board.collect import collect, known_plans, verifier
+    from ftbench.board.rank import build
+    from ftbench.cli.benchmark import benchmark_folders
+    from ftbench.data.store import Store
+    from ftbench.spec.load import find_spec
+
+    known = benchmark_folders(benchmarks)
+    plans = known_plans(known)
+    path = find_spec(spec) if spec else None
+    if path is not None:
+        from ftbench.cli.benchmark import compiled
+
+        made = compiled(ui, str(path))[1]
+        plans = {made.lock.spec_hash: made.plan, **plans}
+    verify = verifier(store=Store.default(store), benchmarks=known, spec=path, required=require)
+    found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"))
+    board = build(found.submissions, found.refused, plans=plans, required=require)
+    _show(ui, board, format_ or _by_name(out), out)
+    ui.answer(board)
+
+
+def _by_name(out: Path | None) -> str:
+    endings = {".md": "markdown", ".csv": "csv", ".json": "json"}
+    return endings.get(out.suffix.lower(), "table") if out else "table"
+
+
+def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
+    from ftbench.board import render, terminal
+
+    if out is None and ui.json:
+        return
+    if out is None and format_ == "table":
+        for piece in terminal.terminal(board):
+            ui.render(piece)
+        return
+    writers = {"markdown": render.markdown, "csv": render.as_csv, "json": render.as_json, "table": terminal.plain}
+    text = writers[format_](board)
+    if out is None:
+        ui.raw(text)
+        return
+    from ftbench.result.atomic import write_file
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_file(out, text.encode())
+    ui.note(f"written to {out}")

@@ -1,0 +1,99 @@
+"""Every JSON Schema that ftbench publishes, generated from the models. Nobody edits schemas/ by hand."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+DOCUMENTS: dict[str, str] = {
+    "spec": "ftbench.spec.model:Spec",
+    "entry": "ftbench.spec.entry:Entry",
+    "resolved-entry": "ftbench.spec.entry:ResolvedEntry",
+    "pins": "ftbench.spec.pins:Pins",
+    "plan": "ftbench.compile.plan:Plan",
+    "lock": "ftbench.spec.lock:Lock",
+    "ledger-line": "ftbench.result.models:LedgerLine",
+    "sample": "ftbench.result.models:Sample",
+    "result": "ftbench.result.models:Result",
+    "environment": "ftbench.result.models:Environment",
+    "manifest": "ftbench.result.models:Manifest",
+    "verdict": "ftbench.result.models:Verdict",
+}
+"""Name of a document → its model."""
+
+OUTPUTS: dict[str, str] = {
+    "error": "ftbench.cli.outputs:ErrorOutput",
+    "validate": "ftbench.cli.outputs:ValidateOutput",
+    "lock": "ftbench.cli.outputs:LockOutput",
+    "compile": "ftbench.cli.outputs:CompileOutput",
+    "publish": "ftbench.cli.outputs:PublishOutput",
+    "explain": "ftbench.cli.outputs:ExplainOutput",
+    "diff": "ftbench.cli.outputs:DiffOutput",
+    "hash": "ftbench.cli.outputs:HashOutput",
+    "run": "ftbench.cli.outputs:RunOutput",
+    "evaluate": "ftbench.cli.outputs:EvaluateOutput",
+    "pack": "ftbench.cli.outputs:PackOutput",
+    "verify": "ftbench.cli.outputs:VerifyOutput",
+    "models": "ftbench.models.outputs:ModelsOutput",
+    "estimate": "ftbench.models.outputs:EstimateOutput",
+    "leaderboard": "ftbench.board.model:Board",
+    "list": "ftbench.cli.outputs:ListOutput",
+    "schema": "ftbench.cli.outputs:SchemaOutput",
+    "doctor": "ftbench.cli.outputs:DoctorOutput",
+    "version": "ftbench.cli.outputs:VersionOutput",
+    "completion": "ftbench.cli.outputs:CompletionOutput",
+}
+"""Command → the model of what it prints with `--json`. `error` is any command's that could not do its work."""
+
+ENDING = "v1.schema.json"
+"""What the name of every schema's file ends in, after the document's name."""
+
+REGENERATE = "ftbench schema --write schemas"
+"""The command that brings schemas/ up to date."""
+
+
+def all_schemas() -> dict[str, bytes]:
+    """Path below schemas/ → the schema's bytes."""
+    named = {f"{name}.{ENDING}": where for name, where in DOCUMENTS.items()}
+    named |= {f"output/{name}.{ENDING}": where for name, where in OUTPUTS.items()}
+    return {path: _bytes(path, where) for path, where in sorted(named.items())}
+
+
+def drift(folder: Path) -> list[str]:
+    """Files of `folder` that are missing, not generated, or have other bytes than the models give."""
+    wanted = all_schemas()
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    wrong = [f"missing: {path}" for path in sorted(set(wanted) - found)]
+    wrong += [f"not generated: {path}" for path in sorted(found - set(wanted))]
+    wrong += [
+        f"other bytes: {path}" for path in sorted(found & set(wanted)) if (folder / path).read_bytes() != wanted[path]
+    ]
+    return wrong
+
+
+def write(folder: Path) -> list[str]:
+    """Write every schema that is missing or differs; return their paths. Files that are not generated stay."""
+    from ftbench.result.atomic import write_file
+
+    written = []
+    for path, data in all_schemas().items():
+        target = folder / path
+        if target.is_file() and target.read_bytes() == data:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(target, data)
+        written.append(path)
+    return written
+
+
+def _bytes(path: str, where: str) -> bytes:
+    from ftbench.spec.canonical import pretty
+    from ftbench.spec.schema import schema_for, spec_schema
+
+    if path == f"spec.{ENDING}":
+        return pretty(spec_schema())
+    name = path.removesuffix(f".{ENDING}")
+    module, _, model = where.partition(":")
+    title = f"ftbench {name.replace('/', ': ').replace('-', ' ')}"
+    urn = f"urn:ftbench:{name.replace('/', ':')}:v1"
+    return pretty(schema_for(getattr(import_module(module), model), title, urn))

@@ -1,0 +1,174 @@
+"""The store: rows, partitions and models by sha256, in one or more folders.
+
+    <root>/data/<sha256>.jsonl         rows: RFC 8785 lines; the name is the sha256 of the file
+    <root>/partitions/<sha256>.json    RFC 8785 list of lists of row numbers
+    <root>/models/<sha256>/            a model's files; the name is the digest of {path: sha256 of the file}
+
+Roots are searched in order and writing goes to the first. What is read is checked against its name, so a store needs no
+trust and may lie on a shared or synchronised disk. Files never change once written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ftbench import builtin
+from ftbench.data import codes, digests
+from ftbench.data.files import not_writable, sync_folder, write_atomic
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import MissingResource
+from ftbench.spec.canonical import sha256
+from ftbench.spec.model import BaseModelRef
+
+VARIABLE = "FTBENCH_STORE"
+"""Environment variable with the roots, joined as PATH is."""
+
+_checked_models: set[tuple[str, tuple[tuple[str, int, int], ...]]] = set()
+"""Model folders found whole by this process, with the size and change time of every file then."""
+
+
+class Store:
+    """Content-addressed files in `roots`. Readers raise MissingResource: FTB301, FTB302 missing; FTB303 corrupt."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        if not roots:
+            raise ValueError("a store needs at least one root")
+        self.roots = [Path(root).expanduser().absolute() for root in roots]
+
+    @classmethod
+    def default(cls, option: str | None = None) -> Store:
+        """The roots given (`option`, else $FTBENCH_STORE, else ~/.cache/ftbench/store), then ftbench's own."""
+        given = option or os.environ.get(VARIABLE) or str(Path("~/.cache/ftbench/store"))
+        roots = [Path(part).expanduser().absolute() for part in given.split(os.pathsep) if part]
+        if builtin.store() not in roots:
+            roots.append(builtin.store())
+        return cls(roots)
+
+    def joined(self) -> str:
+        """The absolute roots as one string: the form of $FTBENCH_STORE and of the app's `store` key."""
+        return os.pathsep.join(str(root) for root in self.roots)
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def data_path(self, digest: str, source: str = "", command: str = "") -> Path:
+        """The checked file of those rows. `source` and `command` are for the message about a missing one."""
+        path = self._find(f"data/{digest}.jsonl")
+        if path is None:
+            raise self._missing(codes.MISSING_DATA, f"rows {digest}", source, command)
+        _read_checked(path, digest)
+        return path
+
+    def rows(self, digest: str, source: str = "", command: str = "") -> list[dict[str, Any]]:
+        """The rows with that digest."""
+        path = self._find(f"data/{digest}.jsonl")
+        if path is None:
+            raise self._missing(codes.MISSING_DATA, f"rows {digest}", source, command)
+        return [json.loads(line) for line in _read_checked(path, digest).split(b"\n")[:-1]]
+
+    def partition(self, digest: str, source: str = "", command: str = "") -> list[list[int]]:
+        """The partition with that digest: row numbers for each client."""
+        path = self._find(f"partitions/{digest}.json")
+        if path is None:
+            raise self._missing(codes.MISSING_DATA, f"partition {digest}", source, command)
+        shares: list[list[int]] = json.loads(_read_checked(path, digest))
+        return shares
+
+    def model_path(self, digest: str, source: str = "", command: str = "") -> Path:
+        """The folder of the model with that digest. Checked once in a process, and again if a file was touched."""
+        path = self._find(f"models/{digest}")
+        if path is None:
+            raise self._missing(codes.MISSING_MODEL, f"model {digest}", source, command)
+        state = (str(path), _stat(path))
+        if state not in _checked_models:
+            found = digests.model_digest(path)
+            if found != digest:
+                raise _corrupt(path, found)
+            _checked_models.add(state)
+        return path
+
+    def model_digest(self, ref: BaseModelRef) -> str:
+        """Digest of the files of a base model. A revision of 64 digits is that digest."""
+        if len(ref.revision) == 64:
+            return ref.revision
+        message = (
+            f"model {ref.name}@{ref.revision}: a commit is not supported yet, only the sha256 of the model's files"
+        )
+        raise MissingResource(Diagnostic(codes.REVISION_FORM, message, hint="use the model's digest, 64 digits"))
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def put_rows(self, rows: Sequence[dict[str, Any]]) -> str:
+        """Keep rows and return their digest. Nothing is written if a root has them already."""
+        data = digests.rows_bytes(rows)
+        return self._put(data, "data", ".jsonl")
+
+    def put_partition(self, shares: Sequence[Sequence[int]]) -> str:
+        """Keep a partition and return its digest."""
+        return self._put(digests.partition_bytes(shares), "partitions", ".json")
+
+    def put_model(self, folder: Path) -> str:
+        """Keep a copy of all files in `folder` and return the model's digest."""
+        digest = digests.model_digest(folder)
+        present = self._find(f"models/{digest}")
+        if present is not None and digests.model_digest(present) == digest:
+            return digest
+        target = self.roots[0] / "models" / digest
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new.") as scratch:
+                copy = Path(scratch) / digest
+                for name in digests.model_files(folder):
+                    write_atomic(copy / name, (folder / name).read_bytes())
+                if target.exists():  # corrupt, or it would have been found whole above
+                    shutil.rmtree(target)
+                copy.replace(target)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise not_writable(target, error) from error
+        return digest
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _find(self, relative: str) -> Path | None:
+        return next((root / relative for root in self.roots if (root / relative).exists()), None)
+
+    def _put(self, data: bytes, folder: str, ending: str) -> str:
+        digest = sha256(data)
+        present = self._find(f"{folder}/{digest}{ending}")
+        if present is None or present.read_bytes() != data:
+            write_atomic(self.roots[0] / folder / f"{digest}{ending}", data)
+        return digest
+
+    def _missing(self, code: str, what: str, source: str, command: str) -> MissingResource:
+        origin = f" ({source})" if source else ""
+        where = ", ".join(str(root) for root in self.roots)
+        hint = f"get it: {command or 'ftbench lock SPEC'}; or name the store that has it: --store DIR"
+        return MissingResource(Diagnostic(code, f"{what}{origin} is not in the store; looked in {where}", hint=hint))
+
+
+def _read_checked(path: Path, digest: str) -> bytes:
+    data = path.read_bytes()
+    found = sha256(data)
+    if found != digest:
+        raise _corrupt(path, found)
+    return data
+
+
+def _corrupt(path: Path, found: str) -> MissingResource:
+    message = f"corrupt: its content has sha256 {found}, its name says otherwise"
+    hint = "delete it and get it again: ftbench lock SPEC makes built-in data and partitions"
+    return MissingResource(Diagnostic(codes.CORRUPT, message, Place(str(path)), hint))
+
+
+def _stat(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        stat = path.lstat()
+        found.append((path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime_ns))
+    return tuple(found)

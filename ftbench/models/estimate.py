@@ -1,0 +1,265 @@
+"""What a benchmark asks of a participant with a given base model: parameters, traffic, memory. Arithmetic only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import ftbench.models.codes  # noqa: F401
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import InvalidInput
+from ftbench.models import activations, weights
+from ftbench.models.adapters import AdapterKind, Targets, adapted, trainable
+from ftbench.models.architecture import Architecture
+from ftbench.models.catalogue import BaseModel
+from ftbench.models.shapes import Linear
+from ftbench.models.weights import Bits
+from ftbench.spec.block import Block
+
+MIB, GIB = 2**20, 2**30
+CARDS = (8, 12, 16, 24, 40, 80)
+"""Sizes of graphics cards in GiB, as they are sold."""
+RUNTIME = 768 * MIB
+"""Assumed for the CUDA context, kernels, library workspaces and the allocator's slack; differs by card and driver."""
+TIGHT = 0.9
+"""Above this share of a card an estimate is too close to call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a model is trained, on plain values: what a spec can say and a little more."""
+
+    kind: AdapterKind
+    """Kind of adapter."""
+    rank: int
+    """Its rank."""
+    targets: Targets
+    """Which layers get one."""
+    clients_per_round: int
+    """Clients that train in a round."""
+    rounds: int
+    """Number of rounds."""
+    sequence_length: int
+    """Most tokens of an example."""
+    micro_batch: int
+    """Examples in one forward pass."""
+    bits: Bits = 32
+    """Bits of the frozen weights."""
+    double_quant: bool = False
+    """Whether the scales of 4-bit weights are quantised too."""
+    dropout: float = 0.0
+    """Dropout on the adapter's input."""
+    gradient_checkpointing: bool = False
+    """Whether layers are computed again in the backward pass instead of being kept."""
+    attention: activations.Attention = "sdpa"
+    """Attention kernel."""
+    budget_mib: float | None = None
+    """The benchmark's limit of communication."""
+    max_trainable: int | None = None
+    """The benchmark's limit of trainable parameters."""
+    max_parameters: int | None = None
+    """The benchmark's limit of base model parameters."""
+
+
+class Communication(Block):
+    """Adapter arrays sent, exact: 4 bytes a parameter, to each client of a round and back."""
+
+    client_bytes: int
+    """One client, one direction."""
+    round_bytes: int
+    """One round, both directions."""
+    total_bytes: int
+    """All rounds."""
+    total_mib: float
+    """The same in MiB (2^20 bytes)."""
+    total_gib: float
+    """The same in GiB (2^30 bytes)."""
+    budget_mib: float | None
+    """The benchmark's limit."""
+    budget_share: float | None
+    """Share of the limit used."""
+    rounds_within_budget: int | None
+    """Whole rounds that the limit allows."""
+
+
+class Part(Block):
+    """One part of a client's memory."""
+
+    name: str
+    """What it holds."""
+    bytes: int
+    """Its size."""
+    exact: bool
+    """Whether it is a count of known tensors; otherwise an estimate."""
+    how: str
+    """How it is computed."""
+
+
+class Card(Block):
+    """Whether a graphics card is large enough."""
+
+    gib: int
+    """Its memory in GiB."""
+    fits: Literal["yes", "tight", "no"]
+    """`tight`: above nine tenths of it, closer than this estimate is good for."""
+
+
+class Limit(Block):
+    """A limit of the benchmark and what this choice comes to."""
+
+    name: str
+    """Which limit."""
+    value: float
+    """What this choice comes to."""
+    limit: float
+    """What is allowed."""
+    within: bool
+    """Whether it is allowed."""
+
+
+class Estimate(Block):
+    """What training asks for."""
+
+    model: str
+    """Base model."""
+    parameters: int
+    """Its parameters."""
+    trainable_parameters: int
+    """Parameters that a client trains and sends."""
+    adapted_layers: int
+    """Linear layers with an adapter."""
+    communication: Communication
+    """Traffic."""
+    memory: list[Part]
+    """Memory of one client at its highest, by part."""
+    memory_bytes: int
+    """Sum of the parts."""
+    cards: list[Card]
+    """Which cards are large enough."""
+    download_bytes: int
+    """Weights to download, as stored on the hub."""
+    limits: list[Limit]
+    """The benchmark's limits."""
+
+
+def estimate(model: BaseModel, setting: Setting) -> Estimate:
+    """What training `model` under `setting` asks for.
+
+    Raises InvalidInput: FTB803 for a target that is no layer of the model, FTB804 for DoRA on 8-bit weights.
+    """
+    if setting.kind == "dora" and setting.bits == 8:
+        message = "DoRA does not work on 8-bit weights: their norm cannot be had without rounding them again"
+        raise InvalidInput(Diagnostic("FTB804", message, hint="take 4, 16 or 32 bits, or LoRA"))
+    architecture = model.architecture
+    layers = adapted(architecture, setting.targets)
+    parameters = trainable(architecture, setting.kind, setting.rank, setting.targets)
+    communication = _communication(parameters, setting)
+    memory = _memory(architecture, layers, parameters, setting)
+    total = sum(part.bytes for part in memory)
+    return Estimate(
+        model=model.name,
+        parameters=model.parameters,
+        trainable_parameters=parameters,
+        adapted_layers=len(layers),
+        communication=communication,
+        memory=memory,
+        memory_bytes=total,
+        cards=[Card(gib=gib, fits=_fits(total, gib)) for gib in CARDS],
+        download_bytes=model.download_bytes,
+        limits=_limits(model, parameters, communication, setting),
+    )
+
+
+def _communication(parameters: int, setting: Setting) -> Communication:
+    client = 4 * parameters
+    per_round = 2 * client * setting.clients_per_round
+    total = per_round * setting.rounds
+    budget = setting.budget_mib
+    return Communication(
+        client_bytes=client,
+        round_bytes=per_round,
+        total_bytes=total,
+        total_mib=total / MIB,
+        total_gib=total / GIB,
+        budget_mib=budget,
+        budget_share=None if budget is None else total / MIB / budget,
+        rounds_within_budget=None if budget is None else int(budget * MIB // per_round),
+    )
+
+
+def _memory(architecture: Architecture, layers: list[Linear], parameters: int, setting: Setting) -> list[Part]:
+    bits = setting.bits
+    quantised, scales, rest = weights.base_bytes(architecture, bits, setting.double_quant)
+    kind = {4: "4-bit", 8: "8-bit", 16: "bfloat16", 32: "float32"}[bits]
+    parts = [Part(name=f"{kind} weights", bytes=quantised or rest, exact=True, how=_weights_how(bits))]
+    if quantised:
+        scale_how = "float32 scales a block of 64" if bits == 4 else "a float32 scale an output"
+        scale_how += ", quantised again in blocks of 256" if bits == 4 and setting.double_quant else ""
+        left = "embedding, norms, biases and output head in bfloat16"
+        parts.append(Part(name="scales of the weights", bytes=scales, exact=True, how=scale_how))
+        parts.append(Part(name="not quantised", bytes=rest, exact=True, how=left))
+    fixed = [
+        ("adapter", 4 * parameters, "float32"),
+        ("gradients", 4 * parameters, "float32, of the adapter alone"),
+        ("optimiser", 8 * parameters, "AdamW: two float32 moments of each trained parameter"),
+    ]
+    parts += [Part(name=name, bytes=size, exact=True, how=how) for name, size, how in fixed]
+    parts += _step(architecture, layers, setting)
+    how = "CUDA context, kernels and the allocator's slack: an assumption, not a count"
+    return [*parts, Part(name="runtime", bytes=RUNTIME, exact=False, how=how)]
+
+
+def _weights_how(bits: Bits) -> str:
+    if bits >= 16:
+        return f"{bits // 8} bytes a parameter, a tied head once"
+    return f"{bits} bits an element of every linear layer but the output head"
+
+
+def _step(architecture: Architecture, layers: list[Linear], setting: Setting) -> list[Part]:
+    """Activations kept over the whole step, and what is there only for a moment."""
+    step = activations.Step(
+        tokens=setting.micro_batch * setting.sequence_length,
+        sequence_length=setting.sequence_length,
+        bits=setting.bits,
+        kind=setting.kind,
+        rank=setting.rank,
+        dropout=setting.dropout,
+        attention=setting.attention,
+    )
+    by_layer: dict[str, list[Linear]] = {f"model.layers.{i}.": [] for i in range(architecture.layers)}
+    for linear in layers:
+        by_layer[".".join(linear.name.split(".")[:3]) + "."].append(linear)
+    kept = [activations.layer_bytes(architecture, inside, step) for inside in by_layer.values()]
+    workspace = activations.workspace_bytes(layers, weights.quantised(architecture, setting.bits), step)
+    workspace += activations.backward_bytes(architecture, step)
+    logits = activations.logits_bytes(architecture, step)
+    source = "counted as in arXiv 2205.05198"
+    if setting.gradient_checkpointing:
+        inputs = weights.compute_bytes(setting.bits) * architecture.hidden * step.tokens * architecture.layers
+        moment = max(logits, max(kept) + workspace)
+        saved = Part(name="activations", bytes=inputs, exact=False, how=f"each layer's input; {source}")
+        how = "the larger of logits with loss, and one layer computed again, its gradients and largest weight"
+    else:
+        moment = max(logits, workspace)
+        saved = Part(name="activations", bytes=sum(kept), exact=False, how=f"all that layers keep; {source}")
+        how = "the larger of logits with loss, and a layer's gradients and largest weight"
+    return [saved, Part(name="for a moment", bytes=moment, exact=False, how=how)]
+
+
+def _fits(total: int, gib: int) -> Literal["yes", "tight", "no"]:
+    if total > gib * GIB:
+        return "no"
+    return "yes" if total <= TIGHT * gib * GIB else "tight"
+
+
+def _limits(model: BaseModel, parameters: int, communication: Communication, setting: Setting) -> list[Limit]:
+    wanted = [
+        ("communication in MiB", communication.total_mib, setting.budget_mib),
+        ("trainable parameters", parameters, setting.max_trainable),
+        ("base model parameters", model.parameters, setting.max_parameters),
+    ]
+    return [
+        Limit(name=name, value=float(value), limit=float(limit), within=value <= limit)
+        for name, value, limit in wanted
+        if limit is not None
+    ]

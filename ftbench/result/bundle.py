@@ -1,0 +1,73 @@
+"""Putting a run's bundle together."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import MissingResource
+from ftbench.result import manifest, names
+from ftbench.result.atomic import sync_folder, write_file
+from ftbench.result.files import Bundle, open_bundle
+from ftbench.result.models import Environment, Result
+from ftbench.result.pack import pack
+from ftbench.spec.canonical import pretty
+
+__all__ = ["Bundle", "assemble", "open_bundle", "pack"]
+
+COPIED = {
+    names.ENTRY: "entry.yaml",
+    names.LOCK: "compiled/ftbench.lock",
+    names.LEDGER: "ledger.jsonl",
+    names.ADAPTER: "adapter/adapter_model.safetensors",
+    names.ADAPTER_CONFIG: "adapter/adapter_config.json",
+}
+"""Path in the bundle → path in the run folder it is copied from."""
+
+
+def assemble(run_dir: Path, result: Result, environment: Environment) -> Path:
+    """Write `run_dir/bundle/` and return it: whole or not at all; an older bundle of this run is replaced.
+
+    Raises MissingResource (FTB609) where the run folder lacks a file, OSError where the disk refuses.
+    """
+    sources = {name: run_dir / path for name, path in COPIED.items()}
+    for task in sorted(result.scores.tasks):
+        sources[names.samples_name(task)] = run_dir / "evaluation" / names.samples_name(task)
+    missing = [path for path in sources.values() if not path.is_file()]
+    if missing:
+        hint = "a bundle is put together after training and evaluation; `ftbench run --resume` ends what is unfinished"
+        raise MissingResource(
+            [Diagnostic("FTB609", "the run folder lacks this file", Place(str(path)), hint) for path in missing]
+        )
+    files = {name: path.read_bytes() for name, path in sources.items()}
+    files[names.RESULT] = pretty(result.model_dump(mode="json"))
+    files[names.ENVIRONMENT] = pretty(environment.model_dump(mode="json"))
+    files[names.MANIFEST] = manifest.to_bytes(manifest.make(files))
+    return write_folder(files, run_dir / "bundle")
+
+
+def write_folder(files: dict[str, bytes], target: Path) -> Path:
+    """Write a bundle's files into a new folder and put it in the place of `target`. The manifest is written last."""
+    fresh = Path(tempfile.mkdtemp(prefix=".bundle-", dir=target.parent))
+    try:
+        # mkdtemp makes it private; a bundle is for others to read, as far as the umask lets them.
+        umask = os.umask(0)
+        os.umask(umask)
+        fresh.chmod(0o777 & ~umask)
+        for name in sorted(files, key=lambda name: (name == names.MANIFEST, name)):
+            path = fresh / name
+            path.parent.mkdir(exist_ok=True)
+            write_file(path, files[name])
+        old = target.with_name(f".{target.name}-old")
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+        sync_folder(target.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target

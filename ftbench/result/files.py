@@ -1,0 +1,180 @@
+"""Opening a bundle, a folder or an archive, without trusting it.
+
+Everything is read once, within limits, into memory: what is digested is what is parsed later, nothing is ever written
+to a disk, and a link or a device is named but never followed. Whatever is wrong becomes a `Problem`; opening raises
+only where there is nothing to open.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ftbench.result.codes  # noqa: F401  (registers the codes)
+from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.errors import InvalidInput
+from ftbench.result import names
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is read at most."""
+
+    files: int = 2_000
+    """Files in a bundle."""
+    file_bytes: int = 2**30
+    """Bytes of one file."""
+    total_bytes: int = 2**31
+    """Bytes of all files together."""
+    archive_bytes: int = 2**31
+    """Bytes of an archive."""
+    ratio: int = 200
+    """Times that a file in an archive may be larger than its packed form (files under 1 MiB may be more)."""
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a file of a bundle was not read."""
+
+    name: str
+    """What the bundle calls it; from outside, so print it only through `printable`."""
+    why: str
+
+    def __str__(self) -> str:
+        return f"`{printable(self.name)[:120]}` {self.why}" if self.name else self.why
+
+
+@dataclass
+class Bundle:
+    """A bundle's files as they were when it was opened."""
+
+    path: Path
+    """Folder or archive that it came from."""
+    limits: Limits = LIMITS
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Path inside the bundle → content, for every file that is safe to have read."""
+    problems: list[Problem] = field(default_factory=list)
+    """What was refused, in the order of the bundle."""
+    total: int = 0
+    """Bytes read so far."""
+    folded: set[str] = field(default_factory=set)
+    """Names of `files` as a file system without case takes them."""
+
+    def refuse(self, name: str, why: str) -> None:
+        """Note that `name` was refused."""
+        if len(self.problems) < 1_000:
+            self.problems.append(Problem(name, why))
+
+    def admits(self, name: str, size: int) -> bool:
+        """Whether a regular file of this name and size may be read; notes the problem where it may not."""
+        if not names.is_safe(name):
+            self.refuse(name, "is not a safe name: relative, of letters, digits, `.`, `_`, `-` and `/`")
+        elif name in self.files:
+            self.refuse(name, "is in the bundle twice")
+        elif name.casefold() in self.folded:
+            self.refuse(name, "differs from another file's name in case only")
+        elif len(self.files) >= self.limits.files:
+            self.refuse(name, f"is one file too many: at most {self.limits.files} are read")
+        elif size > self.limits.file_bytes:
+            self.refuse(name, f"has {size} bytes: at most {self.limits.file_bytes} are read")
+        elif self.total + size > self.limits.total_bytes:
+            self.refuse(name, f"makes the bundle larger than {self.limits.total_bytes} bytes")
+        else:
+            return True
+        return False
+
+    def admits_folder(self, name: str) -> bool:
+        """Whether a folder of this name may be there; notes the problem where it may not."""
+        known = name in names.FOLDERS
+        if not known:
+            self.refuse(name, "is a folder that a bundle does not have")
+        return known
+
+    def add(self, name: str, content: bytes) -> None:
+        """Take in a file that `admits` let pass."""
+        self.files[name] = content
+        self.folded.add(name.casefold())
+        self.total += len(content)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.files))
+
+
+def open_bundle(path: Path, limits: Limits = LIMITS) -> Bundle:
+    """Read the bundle at `path`: a folder, a .zip or a .tar.gz. Nothing is extracted.
+
+    Raises InvalidInput (FTB603) where there is nothing at `path` that could be one of them. All else is in `problems`.
+    """
+    bundle = Bundle(path, limits)
+    if path.is_dir():
+        _read_folder(bundle)
+    elif path.is_file() and path.name.endswith((".zip", ".tar.gz", ".tgz")):
+        from ftbench.result import archives
+
+        if path.stat().st_size > limits.archive_bytes:
+            bundle.refuse("", f"the archive has more than {limits.archive_bytes} bytes")
+        elif path.name.endswith(".zip"):
+            archives.read_zip(bundle, path.read_bytes())
+        else:
+            archives.read_tar(bundle, path.read_bytes())
+    else:
+        what = "is neither a folder nor a .zip or .tar.gz file" if path.exists() else "there is no such file or folder"
+        hint = "a bundle is the folder `bundle/` of a run, or what `ftbench pack` makes of it"
+        raise InvalidInput(Diagnostic("FTB603", what, Place(str(path)), hint))
+    return bundle
+
+
+def _read_folder(bundle: Bundle) -> None:
+    todo = [(bundle.path, "")]
+    while todo:
+        folder, prefix = todo.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            bundle.refuse(prefix, f"cannot be read: {error.strerror}")
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            try:
+                info = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(info.st_mode):
+                    if bundle.admits_folder(name):
+                        todo.append((Path(entry.path), name + "/"))
+                elif why := _not_plain(info):
+                    bundle.refuse(name, why)
+                elif bundle.admits(name, info.st_size):
+                    _read_file(bundle, name, Path(entry.path), info)
+            except OSError as error:
+                bundle.refuse(name, f"cannot be read: {error.strerror}")
+
+
+def _not_plain(info: os.stat_result) -> str:
+    if stat.S_ISLNK(info.st_mode):
+        return "is a symbolic link"
+    if not stat.S_ISREG(info.st_mode):
+        return "is not a regular file"
+    if info.st_nlink != 1:
+        return "is a hard link: the file has another name as well"
+    return ""
+
+
+def _read_file(bundle: Bundle, name: str, path: Path, seen: os.stat_result) -> None:
+    """Read one file; refuse it where it is no longer the one that was looked at."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        now = os.fstat(file.fileno())
+        content = file.read(seen.st_size + 1)
+    if (now.st_dev, now.st_ino, len(content)) != (seen.st_dev, seen.st_ino, seen.st_size) or _not_plain(now):
+        bundle.refuse(name, "changed while it was read")
+    else:
+        bundle.add(name, content)

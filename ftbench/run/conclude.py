@@ -1,0 +1,136 @@
+"""The two ends of a run: reading the compiled benchmark, and turning what was measured into result and bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from ftbench.compile.compiler import Compiled
+from ftbench.compile.folder import check_lock, present, read_lock
+from ftbench.compile.plan import Plan
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput
+from ftbench.result import bundle, ledger
+from ftbench.result.models import Cost, Finished, LedgerLine, Result, Round, Sample, Started
+from ftbench.result.score import score
+from ftbench.run import codes
+from ftbench.run.environment import describe
+from ftbench.run.rundir import RunDir
+from ftbench.run.summary import RunOutcome
+from ftbench.run.tail import JsonTail
+from ftbench.spec.entries import entry_digest
+
+Samples = dict[str, list[Sample]]
+TimedPhase = Literal["train", "evaluate"]
+
+
+def read_compiled(compiled: Compiled | Path) -> tuple[dict[str, bytes], Plan, str]:
+    """Files, plan and spec hash of a compiled benchmark. A folder is held to its own lock.
+
+    Raises InvalidInput (FTB512), MissingResource.
+    """
+    if isinstance(compiled, Compiled):
+        return compiled.files, compiled.plan, compiled.lock.spec_hash
+    lock = read_lock(compiled)
+    wrong = check_lock(compiled)
+    try:
+        plan = Plan.model_validate_json((compiled / "plan.json").read_bytes())
+    except (OSError, ValidationError):
+        wrong.append("plan.json cannot be read")
+    if not wrong and plan.spec_hash != lock.spec_hash:
+        wrong.append("the lock's spec hash is not the plan's")
+    if wrong:
+        hint = "make it again with `ftbench compile SPEC`"
+        raise InvalidInput(
+            Diagnostic(
+                codes.COMPILED_CHANGED, f"not what the lock says: {'; '.join(wrong)}", Place(str(compiled)), hint
+            )
+        )
+    return {name: (compiled / name).read_bytes() for name in present(compiled)}, plan, lock.spec_hash
+
+
+def conclude(run: RunDir, samples: Samples, devices: Sequence[str]) -> RunOutcome:
+    """Score, put result and bundle together. Raises InvalidInput where ledger or samples do not hold together."""
+    plan = run.plan()
+    result = _result(run, plan, samples, devices)
+    made = bundle.assemble(run.path, result, describe(plan.stack, devices))
+    return RunOutcome(run.path, made, result)
+
+
+def finished(run: RunDir) -> RunOutcome | None:
+    """The outcome of a run whose bundle is there already and is of this ledger; None for any other."""
+    try:
+        result = Result.model_validate_json((run.bundle / "result.json").read_bytes())
+        head = ledger.head(run.ledger.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    whole = (run.bundle / "manifest.json").is_file() and result.ledger == head
+    return RunOutcome(run.path, run.bundle, result) if whole else None
+
+
+def seconds(run: RunDir, phase: TimedPhase) -> float | None:
+    """Wall time of a phase over all starts of the run."""
+    longest: dict[str, float] = {}
+    for line in JsonTail(run.timings).read():
+        if line.get("phase") == phase:
+            start = str(line.get("start"))
+            longest[start] = max(longest.get(start, 0.0), float(line["seconds"]))
+    return round(sum(longest.values()), 3) if longest else None
+
+
+def peak_memory(run: RunDir) -> int | None:
+    """Largest resident set of one process, over training and evaluation, in bytes."""
+    found = [line.get("peak_memory_bytes") for line in JsonTail(run.measurements).read()]
+    try:
+        found.append(json.loads((run.evaluation / "measured.json").read_bytes()).get("peak_memory_bytes"))
+    except (OSError, ValueError, AttributeError):
+        found.append(None)
+    return max((value for value in found if isinstance(value, int)), default=None) or None
+
+
+def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -> Result:
+    settings, entry = run.settings(), run.entry()
+    lines = ledger.read(run.ledger)
+    started, ended = _ends(run, lines)
+    return Result(
+        name=plan.metadata.name,
+        version=plan.metadata.version,
+        spec_hash=settings.spec_hash,
+        entry=entry_digest(entry),
+        model=entry.model,
+        base_model=started.base_model,
+        seed=entry.seed,
+        engine=settings.engine,
+        adapter=ended.adapter,
+        ledger=ledger.head(run.ledger.read_bytes()),
+        scores=score(samples, plan.typed_spec().evaluation.confidence),
+        cost=Cost(
+            bytes_down=ended.bytes_down,
+            bytes_up=ended.bytes_up,
+            trainable_parameters=started.trainable_parameters,
+            rounds=ended.rounds,
+            train_seconds=seconds(run, "train"),
+            evaluate_seconds=seconds(run, "evaluate"),
+            peak_memory_bytes=peak_memory(run),
+        ),
+        exclusions=sum(len(line.body.excluded) for line in lines if isinstance(line.body, Round)),
+        bit_reproducible=not devices,
+        smoke=settings.smoke,
+        unpinned=settings.unpinned,
+    )
+
+
+def _ends(run: RunDir, lines: Sequence[LedgerLine]) -> tuple[Started, Finished]:
+    problems = ledger.order_problems(list(lines))
+    first, last = (lines[0].body, lines[-1].body) if lines else (None, None)
+    if not problems and isinstance(first, Started) and isinstance(last, Finished):
+        return first, last
+    what = "; ".join(problems) or "it does not begin with `started` and end with `finished`"
+    raise InvalidInput(Diagnostic(codes.LEDGER_BROKEN, f"the ledger does not read: {what}", Place(str(run.ledger))))
+
+
+__all__ = ["TimedPhase", "conclude", "finished", "peak_memory", "read_compiled", "seconds"]

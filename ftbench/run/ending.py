@@ -1,0 +1,89 @@
+"""How a start of the app ended, read from what the app left: `error.json` and the ledger's last line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
+from ftbench.result.models import Finished, Stopped
+from ftbench.run import codes
+from ftbench.run.engine import TrainJob
+from ftbench.run.tail import LedgerTail
+
+RESUME = "`ftbench run --resume {}` goes on after the last committed round"
+
+_APP_ERRORS: dict[str, type[FtbenchError]] = {
+    "FTB541": InvalidInput,
+    "FTB542": InvalidInput,
+    "FTB544": InvalidInput,
+    "FTB543": MissingResource,
+    "FTB546": MissingResource,
+    "FTB552": RunIncomplete,
+    "FTB553": RunIncomplete,
+}
+_STOPS = {
+    "too-few-replies": (codes.TOO_FEW_REPLIES, RunFailed, "too few clients sent a usable reply"),
+    "communication-budget": (codes.OVER_BUDGET, RunIncomplete, "the round could exceed the communication budget"),
+    "parameter-budget": (codes.OVER_BUDGET, RunIncomplete, "the adapter exceeds the budget of trainable parameters"),
+    "operator-limit": (codes.OPERATOR_LIMIT, RunIncomplete, "a limit of the operator was reached"),
+}
+
+
+def settle(run_dir: Path, otherwise: Diagnostic | None = None) -> None:
+    """Return if the ledger says `finished`; otherwise raise what the app says, else `otherwise`, else FTB507."""
+    said = told(run_dir)
+    if said is not None:
+        raise said
+    lines = LedgerTail(run_dir / "ledger.jsonl").read()
+    last = lines[-1].body if lines else None
+    if isinstance(last, Finished):
+        return
+    if isinstance(last, Stopped):
+        code, error, text = _STOPS[last.reason]
+        detail = f": {last.detail}" if last.detail else ""
+        excluded = [f"client {e.partition}: {e.reason} {e.detail}".strip() for e in last.excluded]
+        hint = "; ".join(excluded)[:500] or RESUME.format(run_dir)
+        raise error(
+            Diagnostic(code, f"round {last.round} was not committed: {text}{detail}", Place(str(run_dir)), hint)
+        )
+    raise RunFailed(
+        otherwise
+        or Diagnostic(
+            codes.NOT_FINISHED,
+            "training ended before the ledger's last line",
+            Place(str(run_dir)),
+            hint=f"see {run_dir / 'logs'}; " + RESUME.format(run_dir),
+        )
+    )
+
+
+def check_ending(job: TrainJob, log: Path) -> None:
+    """`settle` for an engine with one log, whose end goes into the diagnostic where the app itself said nothing."""
+    tail = log_tail(log)
+    hint = f"{RESUME.format(job.run_dir)}. The log {log} ends: {tail}"
+    settle(job.run_dir, Diagnostic(codes.NOT_FINISHED, "training ended too early", Place(str(job.run_dir)), hint))
+
+
+def told(run_dir: Path) -> FtbenchError | None:
+    """What the app wrote into `error.json` as the error to raise; None where it wrote nothing that can be read."""
+    try:
+        said = json.loads((run_dir / "error.json").read_bytes())
+        code, message, hint = str(said["code"]), str(said["message"]), str(said.get("hint", ""))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    error = _APP_ERRORS.get(code, RunFailed)
+    return error(Diagnostic(code, message[:2000], Place(str(run_dir)), hint[:2000]))
+
+
+def log_tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log on one line, for a diagnostic; empty where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - 8192))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())

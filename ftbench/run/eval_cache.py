@@ -1,0 +1,74 @@
+"""Answers that a model already gave, so that a killed evaluation goes on where it was.
+
+lm-eval's own cache is keyed by the request alone and would serve the untuned model's answer to the tuned one; here the
+key holds everything that can move an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ftbench.spec.canonical import canonical, digest
+
+Value = tuple[float, bool]
+"""Log-likelihood in nats, and whether each token of the option was the likeliest."""
+
+
+def key(conditions: Mapping[str, object], context: str, continuation: str) -> str:
+    """Digest of a request under `conditions`: model, adapter, tokenizer, precision, versions, scoring settings."""
+    return digest({"conditions": dict(conditions), "context": context, "continuation": continuation})
+
+
+class Cache:
+    """An append-only file, one RFC 8785 line {key, value} an answer. A torn last line is cut off when it is opened.
+
+    Other lines that can't be read are passed over: what they held is computed again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open, or begin, the cache at `path`. One process at a time: the run folder's lock sees to it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._values: dict[str, Value] = {}
+        data = path.read_bytes() if path.exists() else b""
+        whole = data.rfind(b"\n") + 1
+        for line in data[:whole].split(b"\n"):
+            if entry := _parse(line):
+                self._values[entry[0]] = entry[1]
+        self._file = path.open("ab")
+        self._file.truncate(whole)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: str) -> Value | None:
+        """The answer kept under `key`, or None."""
+        return self._values.get(key)
+
+    def put(self, answers: Iterable[tuple[str, Value]]) -> None:
+        """Keep a batch of answers; they are on disk when this returns."""
+        for name, value in answers:
+            self._values[name] = value
+            self._file.write(canonical({"key": name, "value": list(value)}) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+
+def _parse(line: bytes) -> tuple[str, Value] | None:
+    try:
+        match json.loads(line):
+            case {"key": str(name), "value": [float() | int() as value, bool(greedy)]} if not isinstance(value, bool):
+                return name, (float(value), greedy)
+    except ValueError:
+        pass
+    return None

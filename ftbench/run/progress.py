@@ -1,0 +1,156 @@
+"""How far a run is: what a listener is told, and the follower that reads it from the run's files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ftbench.compile.plan import Plan
+from ftbench.result.models import Finished, LedgerLine, Round, Started, Stopped
+from ftbench.run.tail import LedgerTail
+
+MIB = 2**20
+SMOKE_ITEMS = 8
+"""Items of each task that a smoke run answers."""
+
+Phase = Literal["prepare", "train", "evaluate", "bundle", "done"]
+
+
+@dataclass(slots=True)
+class Progress:
+    """One run at one moment."""
+
+    name: str
+    """Benchmark and version, entry, seed."""
+    engine: str
+    run_dir: Path
+    phase: Phase = "prepare"
+    rounds: int = 0
+    """Rounds in all."""
+    round: int = 0
+    """Last committed round."""
+    loss: float | None = None
+    """Mean training loss of the last committed round, over its clients."""
+    bytes_spent: int = 0
+    """Adapter bytes in both directions so far."""
+    bytes_budget: int = 0
+    excluded: int = 0
+    """Clients left out so far."""
+    started: bool = False
+    """Whether the app has begun (before that the engine starts up)."""
+    seconds: float = 0.0
+    """Since this start of the run began."""
+    seconds_left: float | None = None
+    """Estimate for the phase, None while there is nothing to go by."""
+    scoring: str = ""
+    """Which model is being scored."""
+    answered: int = 0
+    asked: int = 0
+    """Requests of the evaluation, answered and in all."""
+
+
+class Listener(Protocol):
+    """Who wants to know."""
+
+    def show(self, progress: Progress) -> None:
+        """Called several times a second, always with the same object."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth a line of its own."""
+        ...
+
+
+class Silent:
+    """A listener that does nothing."""
+
+    def show(self, progress: Progress) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+
+class Follower:
+    """Keeps a Progress up to date from the ledger and from the evaluation's calls."""
+
+    def __init__(self, progress: Progress, listener: Listener, clock: Callable[[], float] = time.monotonic) -> None:
+        self.progress = progress
+        self._listener = listener
+        self._clock = clock
+        self._ledger = LedgerTail(progress.run_dir / "ledger.jsonl")
+        self._began = clock()
+        self._round_times: list[float] = []
+        self._scoring_began = (0, clock())
+        for line in self._ledger.read():  # an earlier start's rounds say nothing about this one's speed
+            self._take(line)
+
+    def phase(self, phase: Phase) -> None:
+        """Enter the next phase."""
+        self.progress.phase = phase
+        self.progress.seconds_left = None
+        self.tick()
+
+    def tick(self) -> None:
+        """Read what is new and tell the listener."""
+        progress, now = self.progress, self._clock()
+        for line in self._ledger.read():
+            if self._take(line):
+                self._round_times.append(now)
+        progress.seconds = now - self._began
+        if progress.phase == "train":
+            progress.seconds_left = self._left(now)
+        self._listener.show(progress)
+
+    def scored(self, phase: str, done: int, total: int) -> None:
+        """`evaluate_run`'s progress."""
+        progress, now = self.progress, self._clock()
+        if phase != progress.scoring:
+            self._scoring_began = (done, now)
+        progress.scoring, progress.answered, progress.asked = phase, done, total
+        first, began = self._scoring_began
+        if done > first:
+            progress.seconds_left = (now - began) / (done - first) * (total - done)
+        self.tick()
+
+    def _left(self, now: float) -> float | None:
+        """Mean time of this start's rounds, the first left out because engines warm up in it, times rounds to go."""
+        times, to_go = self._round_times, self.progress.rounds - self.progress.round
+        if len(times) < 2:
+            return None
+        mean = (times[-1] - times[0]) / (len(times) - 1)
+        return max(0.0, mean * to_go - (now - times[-1]))
+
+    def _take(self, line: LedgerLine) -> bool:
+        """Take one event in; whether it was a committed round."""
+        progress, body = self.progress, line.body
+        if isinstance(body, Started):
+            progress.rounds, progress.started = body.rounds, True
+        elif isinstance(body, Round):
+            progress.round = body.round
+            progress.loss = sum(reply.loss for reply in body.replies) / len(body.replies) if body.replies else None
+            progress.bytes_spent += body.bytes_down + body.bytes_up
+            progress.excluded += len(body.excluded)
+            for one in body.excluded:
+                self._listener.note(f"round {body.round}: client {one.partition} left out ({one.reason}) {one.detail}")
+            return True
+        elif isinstance(body, Stopped):
+            self._listener.note(f"stopped in round {body.round}: {body.reason} {body.detail}".rstrip())
+        elif isinstance(body, Finished):
+            progress.seconds_left = 0.0
+        return False
+
+
+def begin(plan: Plan, entry: str, seed: int, engine: str, run_dir: Path, *, smoke: bool) -> Progress:
+    """The Progress of a run that is about to begin or to go on."""
+    spec = plan.typed_spec()
+    return Progress(
+        name=f"{plan.metadata.name} {plan.metadata.version}, {entry}, seed {seed}",
+        engine=engine,
+        run_dir=run_dir,
+        rounds=1 if smoke else spec.federation.rounds,
+        bytes_budget=int(spec.budget.communication_mib * MIB),
+    )

@@ -1,0 +1,206 @@
+"""The folder of a run: where everything lies, who may write to it, and what is needed to go on with it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from ftbench.compile.plan import Plan
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput, RunFailed
+from ftbench.result.atomic import write_file
+from ftbench.run import codes
+from ftbench.run.engine import EngineName
+from ftbench.spec.block import Block
+from ftbench.spec.canonical import pretty
+from ftbench.spec.entries import dump_resolved, load_resolved
+from ftbench.spec.entry import ResolvedEntry
+from ftbench.spec.lock import Lock
+from ftbench.spec.model import Sha256
+
+M = TypeVar("M", bound=Block)
+
+
+class RunSettings(Block):
+    """`run.json`: how the run was asked for, so that it can go on alike."""
+
+    format: Literal["ftbench/run/v1"] = "ftbench/run/v1"
+    """Format of this file."""
+    spec_hash: Sha256
+    """Of the compiled benchmark in `compiled/`."""
+    engine: EngineName
+    """Who trains."""
+    stores: list[str]
+    """Roots of the store, absolute."""
+    micro_batch: int
+    """Examples in one pass; 0: the whole batch."""
+    smoke: bool
+    """A shortened trial run."""
+    unpinned: bool
+    """Whether other package versions than the plan's are let through."""
+    round_timeout: float
+    """Seconds to wait for a round."""
+    token: str
+    """Marks the processes of this run."""
+
+
+class RunDir:
+    """One run's folder; its layout is the same for every engine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @classmethod
+    def create(cls, out: Path, name: str) -> RunDir:
+        """A new folder `out/name`, or `out/name-2` and so on where that is taken. Raises InvalidInput (FTB501)."""
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            number = 1
+            while True:
+                made = cls(out / (name if number == 1 else f"{name}-{number}"))
+                try:
+                    made.path.mkdir()
+                    break
+                except FileExistsError:
+                    number += 1
+        except OSError as error:
+            raise InvalidInput(
+                Diagnostic(codes.NOT_A_RUN, f"cannot make a run folder: {error.strerror}", Place(str(out)))
+            ) from error
+        return made
+
+    @classmethod
+    def open(cls, path: Path) -> RunDir:
+        """An existing run folder. Raises InvalidInput (FTB501)."""
+        made = cls(path)
+        if not made.settings_file.is_file():
+            hint = "give the folder that `ftbench run` made, for example runs/quickstart-default-s1"
+            raise InvalidInput(Diagnostic(codes.NOT_A_RUN, "no run.json in this folder", Place(str(path)), hint))
+        return made
+
+    # --- where things lie ---------------------------------------------------------------------------------------------
+
+    @property
+    def settings_file(self) -> Path:
+        """How the run was asked for."""
+        return self.path / "run.json"
+
+    @property
+    def compiled(self) -> Path:
+        """The run's own copy of the compiled benchmark."""
+        return self.path / "compiled"
+
+    @property
+    def entry_file(self) -> Path:
+        """The resolved entry."""
+        return self.path / "entry.yaml"
+
+    @property
+    def ledger(self) -> Path:
+        """The hash-chained record."""
+        return self.path / "ledger.jsonl"
+
+    @property
+    def measurements(self) -> Path:
+        """Seconds and memory of each round."""
+        return self.path / "measurements.jsonl"
+
+    @property
+    def timings(self) -> Path:
+        """Seconds of each start's phases."""
+        return self.path / "timings.jsonl"
+
+    @property
+    def error(self) -> Path:
+        """What the app says when it refuses or fails."""
+        return self.path / "error.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """Answers and their cache."""
+        return self.path / "evaluation"
+
+    @property
+    def logs(self) -> Path:
+        """What engines and evaluation print."""
+        return self.path / "logs"
+
+    @property
+    def bundle(self) -> Path:
+        """What is submitted."""
+        return self.path / "bundle"
+
+    # --- what stands there --------------------------------------------------------------------------------------------
+
+    def fill(self, files: dict[str, bytes], entry: ResolvedEntry, settings: RunSettings) -> None:
+        """Write what a run begins with; `run.json` last, so that a folder that has one is whole."""
+        for name, data in sorted(files.items()):
+            target = self.compiled / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_file(target, data)
+        self.logs.mkdir(exist_ok=True)
+        write_file(self.entry_file, dump_resolved(entry))
+        write_file(self.settings_file, pretty(settings.model_dump(mode="json")))
+
+    def discard(self) -> None:
+        """Remove a folder whose run never began."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def settings(self) -> RunSettings:
+        """How the run was asked for. Raises InvalidInput (FTB501)."""
+        return self._model(self.settings_file, RunSettings)
+
+    def plan(self) -> Plan:
+        """The plan of the run's copy. Raises InvalidInput (FTB501)."""
+        return self._model(self.compiled / "plan.json", Plan)
+
+    def lock_file(self) -> Lock:
+        """The lock of the run's copy. Raises InvalidInput (FTB501)."""
+        return self._model(self.compiled / "ftbench.lock", Lock)
+
+    def entry(self) -> ResolvedEntry:
+        """The resolved entry. Raises InvalidInput."""
+        return load_resolved(self.entry_file)
+
+    def marker(self) -> str:
+        """Marks this run's processes: the token with the folder's identity, so that a copied folder has another."""
+        info = self.path.stat()
+        return f"{self.settings().token}-{info.st_dev}-{info.st_ino}"
+
+    # --- who may write ------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder's lock; the system lets go of it when this process ends. Raises RunFailed (FTB500)."""
+        import fcntl
+
+        with (self.path / ".lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                hint = "wait until it is done, or stop it"
+                raise RunFailed(
+                    Diagnostic(codes.BUSY, "another ftbench works in this folder", Place(str(self.path)), hint)
+                ) from None
+            yield
+
+    def add_timing(self, start: str, phase: Literal["train", "evaluate"], seconds: float) -> None:
+        """Note how long a phase of one start has taken so far; of several notes the longest counts."""
+        with self.timings.open("a") as file:
+            file.write(json.dumps({"start": start, "phase": phase, "seconds": round(seconds, 3)}) + "\n")
+
+    def _model(self, path: Path, model: type[M]) -> M:
+        try:
+            return model.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            what = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+            hint = "this folder is damaged: start a new run"
+            raise InvalidInput(
+                Diagnostic(codes.NOT_A_RUN, f"{path.name} cannot be read: {what}", Place(str(path)), hint)
+            ) from error

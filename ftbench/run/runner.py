@@ -1,0 +1,273 @@
+"""A run from its beginning, or from wherever it was left, to its bundle.
+
+Each step leaves its outcome on disk before the next begins, so that a run killed at any moment goes on with `resume`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from ftbench.compile.compiler import Compiled
+from ftbench.data.store import Store
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput, RunFailed
+from ftbench.result import ledger
+from ftbench.result.models import Finished
+from ftbench.run import codes, conclude, devices, preflight
+from ftbench.run.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
+from ftbench.run.guarded import clear_leftovers
+from ftbench.run.processes import MARKER, new_token
+from ftbench.run.progress import Follower, Listener, Silent, begin
+from ftbench.run.rundir import RunDir, RunSettings
+from ftbench.run.summary import RunOutcome
+from ftbench.spec.entry import ResolvedEntry
+
+__all__ = ["RunOutcome", "resume", "start"]
+
+
+def start(
+    compiled: Compiled | Path,
+    entry: ResolvedEntry,
+    *,
+    out: Path,
+    store: Store,
+    engine: str = "flower-simulation",
+    micro_batch: int = 0,
+    smoke: bool = False,
+    unpinned: bool = False,
+    round_timeout: float = 3600.0,
+    listener: Listener | None = None,
+) -> RunOutcome:
+    """A new run in a new folder below `out`, named for benchmark, entry and seed.
+
+    Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
+    """
+    files, plan, spec_hash = conclude.read_compiled(compiled)
+    settings = RunSettings(
+        spec_hash=spec_hash,
+        engine=_engine_name(engine),
+        stores=[str(root) for root in store.roots],
+        micro_batch=micro_batch,
+        smoke=smoke,
+        unpinned=unpinned,
+        round_timeout=round_timeout,
+        token=new_token(),
+    )
+    with _interruptible():
+        run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
+        try:
+            preflight.check(plan, entry, store, run.path, unpinned=unpinned)
+            run.fill(files, entry, settings)
+        except BaseException:
+            run.discard()
+            raise
+        with run.alone():
+            return _Start(run, store, listener or Silent()).conduct()
+
+
+def resume(run_dir: Path, listener: Listener | None = None, *, store: Store | None = None) -> RunOutcome:
+    """Go on with a run that was stopped or killed, from its last commit; a whole one is only reported.
+
+    `store` replaces the roots that the run began with. Raises as `start`.
+    """
+    run = RunDir.open(run_dir)
+    with _interruptible(), run.alone():
+        left = clear_leftovers(run.marker())
+        if left:
+            hint = "end them by hand, then resume again"
+            raise RunFailed(
+                Diagnostic(codes.LEFTOVERS, f"processes of an earlier start live on: {left}", Place(str(run_dir)), hint)
+            )
+        settings = run.settings()
+        _, plan, spec_hash = conclude.read_compiled(run.compiled)
+        if spec_hash != settings.spec_hash:
+            raise InvalidInput(
+                Diagnostic(
+                    codes.NOT_A_RUN, "compiled/ is another benchmark than the run began with", Place(str(run_dir))
+                )
+            )
+        whole = conclude.finished(run)
+        if whole is not None:
+            return whole
+        roots = store or Store([Path(root) for root in settings.stores])
+        preflight.check(plan, run.entry(), roots, run.path, unpinned=settings.unpinned)
+        return _Start(run, roots, listener or Silent()).conduct()
+
+
+class _Start:
+    """One start of a run whose folder is filled and locked."""
+
+    def __init__(self, run: RunDir, store: Store, listener: Listener) -> None:
+        self.run = run
+        self.store = store
+        self.settings = run.settings()
+        self.plan = run.plan()
+        self.entry = run.entry()
+        self.devices = devices.found()
+        self.id = secrets.token_hex(4)
+        progress = begin(
+            self.plan,
+            self.entry.metadata.name,
+            self.entry.seed,
+            self.settings.engine,
+            run.path,
+            smoke=self.settings.smoke,
+        )
+        self.follower = Follower(progress, listener)
+
+    def conduct(self) -> RunOutcome:
+        """Train, evaluate, score, bundle; what is done already is not done again."""
+        self.follower.phase("prepare")
+        if not self.trained():
+            with self._timed("train"):
+                self._train()
+        self.follower.phase("evaluate")
+        with self._timed("evaluate"):
+            samples = self._evaluate()
+        self.follower.phase("bundle")
+        outcome = conclude.conclude(self.run, samples, self.devices)
+        self.follower.phase("done")
+        return outcome
+
+    def trained(self) -> bool:
+        """Whether the ledger ends with `finished`."""
+        if not self.run.ledger.is_file():
+            return False
+        lines = ledger.read(self.run.ledger, drop_torn=True)
+        return bool(lines) and isinstance(lines[-1].body, Finished) and (self.run.path / "adapter").is_dir()
+
+    def _train(self) -> None:
+        self.run.logs.mkdir(exist_ok=True)
+        self.run.error.unlink(missing_ok=True)
+        self.follower.phase("train")
+        spec = self.plan.typed_spec()
+        sampled = max(1, math.floor(spec.federation.sampling.fraction * spec.federation.clients + 0.5))
+        job = TrainJob(
+            compiled=self.run.compiled,
+            run_config=self._run_config(),
+            run_dir=self.run.path,
+            logs=self.run.logs,
+            clients=spec.federation.clients,
+            workers=self._workers(sampled),
+            fab_hash=self.run.lock_file().fab_hash,
+            round_timeout=self.settings.round_timeout,
+            marker=self.run.marker(),
+        )
+        began, committed = time.monotonic(), self.follower.progress.round
+
+        def tick() -> None:
+            nonlocal committed
+            self.follower.tick()
+            if self.follower.progress.round != committed:  # so that a killed start's time counts as well
+                committed = self.follower.progress.round
+                self.run.add_timing(self.id, "train", time.monotonic() - began)
+
+        _engine(self.settings.engine).train(job, tick)
+        self.follower.tick()
+
+    def _evaluate(self) -> conclude.Samples:
+        from ftbench.run.evaluate import evaluate_run
+        from ftbench.run.progress import SMOKE_ITEMS
+
+        limit = SMOKE_ITEMS if self.settings.smoke else None
+        with _marked(self.run.marker()):
+            return evaluate_run(self.run.path, store=self.store, limit=limit, on_progress=self.follower.scored)
+
+    def _run_config(self) -> RunConfig:
+        knobs = {
+            path: value if isinstance(value, (str, int, float, bool)) else json.dumps(value)
+            for path, value in self.entry.knobs.items()
+        }
+        return {
+            **knobs,
+            "store": self.store.joined(),
+            "run-dir": str(self.run.path),
+            "base-model": f"{self.entry.model.name}@{self.entry.model.revision}",
+            "spec-hash": self.settings.spec_hash,
+            "seed": self.entry.seed,
+            "resume": self.run.ledger.exists(),
+            "unpinned": self.settings.unpinned,
+            "smoke": self.settings.smoke,
+            "micro-batch": self.settings.micro_batch,
+            "round-timeout": self.settings.round_timeout,
+        }
+
+    def _workers(self, sampled: int) -> int:
+        """Clients that train at once: no more than are asked, have a core, and fit beside the server in memory."""
+        import psutil
+
+        if self.devices:
+            return 1
+        folder = self.store.model_path(self.store.model_digest(self.entry.model))
+        weights = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        # A worker holds the weights and, beside libraries, about as much again while it trains.
+        each = 2 * weights + 700 * 2**20
+        fitting = int(psutil.virtual_memory().available * 0.8 / each) - 1
+        return max(1, min(sampled, os.cpu_count() or 1, fitting))
+
+    @contextlib.contextmanager
+    def _timed(self, phase: conclude.TimedPhase) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.run.add_timing(self.id, phase, time.monotonic() - began)
+
+
+def _engine_name(name: str) -> EngineName:
+    for known in ENGINES:
+        if name == known:
+            return known
+    raise InvalidInput(Diagnostic(codes.NO_ENGINE, f"no engine `{name}`", hint=f"choose one of {', '.join(ENGINES)}"))
+
+
+def _engine(name: EngineName) -> Engine:
+    if name == "inline":
+        from ftbench.run.inline import InlineEngine
+
+        return InlineEngine()
+    from ftbench.run.flower import FlowerSimulation
+
+    return FlowerSimulation()
+
+
+@contextlib.contextmanager
+def _marked(marker: str) -> Iterator[None]:
+    """Processes started inside carry the run's marker."""
+    before = os.environ.get(MARKER)
+    os.environ[MARKER] = marker
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[MARKER]
+        else:
+            os.environ[MARKER] = before
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: in order. Outside the main thread nothing is changed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

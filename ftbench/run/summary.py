@@ -1,0 +1,103 @@
+"""What a run ends with: the figures, where the bundle lies, and the command that verifies it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftbench.result.models import Cost, Result, Score, Scores
+from ftbench.run.views import duration, size
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A run that came to its end."""
+
+    run_dir: Path
+    bundle: Path | None
+    """The bundle's folder."""
+    result: Result
+
+    @property
+    def scores(self) -> Scores:
+        """All scores."""
+        return self.result.scores
+
+    @property
+    def cost(self) -> Cost:
+        """Bytes, time, memory."""
+        return self.result.cost
+
+    @property
+    def verify_command(self) -> str:
+        """The command that verifies the bundle; empty where there is none to verify."""
+        return "" if self.bundle is None else f"ftbench verify {shlex.quote(_short(self.bundle))}"
+
+
+def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
+    """The end summary: what, and its value in words."""
+    result, scores, cost = outcome.result, outcome.scores, outcome.cost
+    found = [("benchmark", f"{result.name} {result.version} ({result.spec_hash[:12]})")]
+    found += [("model", f"{result.model.name}, seed {result.seed}")]
+    if len(scores.tasks) > 1:
+        found.append(("mean", f"{_percent(scores.untuned.value)} → {_percent(scores.tuned.value)} {_gain(scores)}"))
+    for name, task in scores.tasks.items():
+        gain = _signed(task.difference.value, task.difference.interval.low, task.difference.interval.high)
+        found.append((name, f"{_score(task.untuned)} → {_score(task.tuned)}, {gain}"))
+    found.append(("communication", f"{size(cost.bytes_down + cost.bytes_up)} in {cost.rounds} rounds"))
+    found.append(("peak memory", size(cost.peak_memory_bytes) if cost.peak_memory_bytes else "not measured"))
+    found.append(("time", f"{_time(cost.train_seconds)} training, {_time(cost.evaluate_seconds)} evaluation"))
+    if result.exclusions:
+        found.append(("left out", f"{result.exclusions} clients, summed over rounds"))
+    found.append(("adapter", result.adapter))
+    if not result.bit_reproducible:
+        found.append(("note", "trained on an accelerator: not bit-reproducible"))
+    if result.smoke:
+        found.append(("note", "a smoke run: it shows that everything works; its result cannot be submitted"))
+    if result.unpinned:
+        found.append(("note", "other package versions than the plan's: the result will not pass CONFORMS"))
+    if outcome.bundle is not None:
+        found.append(("bundle", _short(outcome.bundle)))
+        found.append(("verify with", outcome.verify_command))
+    return found
+
+
+def as_json(outcome: RunOutcome) -> dict[str, object]:
+    """The same for machines: the result as it stands in the bundle, and where things lie."""
+    return {
+        "run_dir": str(outcome.run_dir),
+        "bundle": None if outcome.bundle is None else str(outcome.bundle),
+        "verify": outcome.verify_command or None,
+        "result": outcome.result.model_dump(mode="json"),
+    }
+
+
+def _score(score: Score) -> str:
+    low, high = _percent(score.interval.low), _percent(score.interval.high)
+    return f"{_percent(score.value)} [{low}, {high}]"
+
+
+def _gain(scores: Scores) -> str:
+    interval = scores.difference.interval
+    return f"({_signed(scores.difference.value, interval.low, interval.high)})"
+
+
+def _signed(value: float, low: float, high: float) -> str:
+    return f"{100 * value:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _time(seconds: float | None) -> str:
+    return "unmeasured" if seconds is None else duration(seconds)
+
+
+def _short(path: Path) -> str:
+    """The path as seen from here, if it lies below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,143 @@
+"""Showing a run's progress on a terminal, or as plain lines where there is none. No logic of runs here."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from ftbench.diagnostics import printable
+from ftbench.run.progress import MIB, Listener, Phase, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+PHASES: dict[Phase, str] = {
+    "prepare": "checking packages, data and disk",
+    "train": "training",
+    "evaluate": "evaluating",
+    "bundle": "writing the bundle",
+    "done": "done",
+}
+PLAIN_STEPS = 4
+"""Plain lines that an evaluation prints for each model."""
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 05 s`, `2 h 07 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def size(count: float) -> str:
+    """Bytes as people read them, in powers of 1024."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def budget(progress: Progress) -> str:
+    """`1.3 of 16.0 MiB (8 %)`: adapter bytes spent of the communication budget."""
+    spent, limit = progress.bytes_spent, max(progress.bytes_budget, 1)
+    return f"{spent / MIB:.1f} of {limit / MIB:.1f} MiB ({100 * spent / limit:.0f} %)"
+
+
+def line(progress: Progress) -> str:
+    """One line that says how far a run is."""
+    parts = [PHASES[progress.phase]]
+    if progress.phase == "train":
+        if not progress.started:
+            parts = [f"starting {progress.engine}"]
+        elif progress.round == 0:
+            parts.append(f"round 0/{progress.rounds}")
+        else:
+            loss = f"loss {progress.loss:.4f}" if progress.loss is not None else "no loss"
+            parts += [f"round {progress.round}/{progress.rounds}", loss, budget(progress)]
+    elif progress.phase == "evaluate" and progress.asked:
+        parts = [f"evaluating {progress.scoring}", f"{progress.answered}/{progress.asked}"]
+    if progress.seconds_left is not None and progress.phase in ("train", "evaluate"):
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)
+
+
+class PlainView:
+    """A line for each thing that happened, for logs and pipes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last: tuple[object, ...] = ()
+
+    def show(self, progress: Progress) -> None:
+        """Print a line if phase, round or quarter of the evaluation changed."""
+        step = progress.answered * PLAIN_STEPS // max(progress.asked, 1)
+        now = (progress.phase, progress.started, progress.round, progress.scoring, step)
+        if now != self._last:
+            self._last = now
+            self._print(f"[{duration(progress.seconds)}] {line(progress)}")
+
+    def note(self, text: str) -> None:
+        """Print it."""
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        print(printable(text), file=self._stream, flush=True)
+
+
+class LiveView:
+    """A few lines that change in place."""
+
+    def __init__(self, console: Console, live: Live) -> None:
+        self._console = console
+        self._live = live
+
+    def show(self, progress: Progress) -> None:
+        """Draw it."""
+        self._live.update(table(progress))
+
+    def note(self, text: str) -> None:
+        """Print it above."""
+        self._console.print(printable(text), markup=False, highlight=False)
+
+
+def table(progress: Progress) -> Table:
+    """What the live view draws."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    evaluating = progress.phase == "evaluate"
+    done, total = (progress.answered, progress.asked) if evaluating else (progress.round, progress.rounds)
+    drawn = Table.grid(padding=(0, 2))
+    drawn.add_row(Text(printable(progress.name), style="bold"), Text(duration(progress.seconds), style="dim"))
+    bar = ProgressBar(total=max(total, 1), completed=done, width=40, pulse=progress.phase == "train" and done == 0)
+    drawn.add_row(bar, Text(line(progress)))
+    return drawn
+
+
+@contextlib.contextmanager
+def view(stream: TextIO | None = None, *, quiet: bool = False) -> Iterator[Listener]:
+    """A listener for the terminal: live where `stream` (standard error) is one and NO_COLOR is unset, else plain."""
+    from ftbench.run.progress import Silent
+
+    target = sys.stderr if stream is None else stream
+    if quiet:
+        yield Silent()
+    elif not target.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        yield PlainView(target)
+    else:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(file=target)
+        with Live(console=console, refresh_per_second=5, transient=True) as live:
+            yield LiveView(console, live)

@@ -1,0 +1,45 @@
+"""What the types cannot say of a spec: one small module per subject, each check a generator of problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ftbench.spec.checks import effects, federation, knobs, lists, templates
+from ftbench.spec.checks.pins import check_pins
+from ftbench.spec.checks.text import one_line
+from ftbench.spec.model import Spec
+from ftbench.spec.problems import Problem
+
+__all__ = ["CHECKS", "Check", "check_pins", "one_line", "run"]
+
+Check = Callable[[Spec], Iterator[Problem]]
+CHECKS: tuple[Check, ...] = (
+    one_line,
+    templates.data,
+    templates.tasks,
+    federation.replies,
+    federation.budget,
+    effects.effects,
+    effects.rising,
+    lists.tasks,
+    lists.seeds,
+    lists.targets,
+    lists.separate,
+    knobs.check,
+)
+
+
+def run(spec: Spec, *, whole: bool = True) -> list[Problem]:
+    """Every problem that the checks find.
+
+    `whole=False`: fields may be absent, and a check that comes upon one stops there; what it found before counts.
+    """
+    found: list[Problem] = []
+    for check in CHECKS:
+        try:
+            for problem in check(spec):
+                found.append(problem)
+        except AttributeError:
+            if whole:
+                raise
+    return found

@@ -1,0 +1,74 @@
+"""A setting without an effect is an error: a table would show two methods where there is one.
+
+A strategy, partition or optimiser that has such settings adds a rule here. FedProx with mu 0 or with one local step is
+FedAvg; FedAvgM with momentum 0 and server rate 1 is FedAvg; a partition parameter that its kind ignores says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ftbench.spec import codes
+from ftbench.spec.model import CosineSchedule, Spec
+from ftbench.spec.paths import Path
+from ftbench.spec.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class NoEffect:
+    """A condition under which the setting at `path` changes nothing."""
+
+    path: Path
+    holds: Callable[[Spec], bool]
+    message: str
+    hint: str
+
+
+def _cosine(spec: Spec) -> CosineSchedule | None:
+    schedule = spec.training.schedule
+    return schedule if isinstance(schedule, CosineSchedule) else None
+
+
+def _flat(spec: Spec) -> bool:
+    cosine = _cosine(spec)
+    return cosine is not None and cosine.final_learning_rate == cosine.learning_rate
+
+
+def _one_round(spec: Spec) -> bool:
+    return _cosine(spec) is not None and spec.federation.rounds == 1
+
+
+NO_EFFECT: tuple[NoEffect, ...] = (
+    NoEffect(
+        ("training", "schedule", "final_learning_rate"),
+        _flat,
+        "a cosine schedule that ends where it begins is constant",
+        "use `kind: constant`",
+    ),
+    NoEffect(
+        ("training", "schedule", "final_learning_rate"),
+        _one_round,
+        "with one round a cosine schedule never leaves its first learning rate",
+        "use `kind: constant`, or more rounds",
+    ),
+)
+
+
+def effects(spec: Spec) -> Iterator[Problem]:
+    """Every rule of NO_EFFECT that holds."""
+    for rule in NO_EFFECT:
+        try:
+            holds = rule.holds(spec)
+        except AttributeError:  # a field that the rule looks at is absent; the others are tried all the same
+            continue
+        if holds:
+            yield Problem(codes.NO_EFFECT, rule.path, rule.message, rule.hint)
+
+
+def rising(spec: Spec) -> Iterator[Problem]:
+    """Cosine annealing goes down."""
+    cosine = _cosine(spec)
+    if cosine and cosine.final_learning_rate > cosine.learning_rate:
+        message = f"the last learning rate {cosine.final_learning_rate} is above the first, {cosine.learning_rate}"
+        yield Problem(codes.CONTRADICTION, ("training", "schedule", "final_learning_rate"), message)

@@ -1,0 +1,28 @@
+"""Texts that are printed in one line must be one line, so that nothing in them can look like a second one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ftbench.spec import codes
+from ftbench.spec.entry import Entry, ResolvedEntry
+from ftbench.spec.model import Metadata, Spec
+from ftbench.spec.paths import Path, show
+from ftbench.spec.problems import Problem
+
+_BREAKS = frozenset("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+
+
+def one_line(document: object) -> Iterator[Problem]:
+    """Title, licence and authors hold no line break."""
+    if not isinstance(document, Spec | Entry | ResolvedEntry):
+        return
+    metadata = document.metadata
+    texts: list[tuple[Path, str]] = [(("title",), metadata.title)]
+    texts += [(("authors", number), author) for number, author in enumerate(metadata.authors)]
+    if isinstance(metadata, Metadata):
+        texts.append((("licence",), metadata.licence))
+    for path, text in texts:
+        if _BREAKS & set(text):
+            at: Path = ("metadata", *path)
+            yield Problem(codes.ONE_LINE, at, f"`{show(at)}` must be one line", "use `description` for longer text")

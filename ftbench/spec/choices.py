@@ -1,0 +1,158 @@
+"""What a participant chose, from an entry or the command line, held against the spec and put into force."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from ftbench.diagnostics import Diagnostic, Place, did_you_mean
+from ftbench.errors import InvalidInput
+from ftbench.spec import checks, codes, knobs, paths, yaml
+from ftbench.spec.entry import Entry
+from ftbench.spec.model import BaseModelRef, Spec
+from ftbench.spec.problems import problems
+from ftbench.spec.yaml import Document
+
+_REVISION = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A value and where it was given."""
+
+    value: Any
+    place: Place | None = None
+    option: str = ""
+    """The command-line option it came from."""
+
+
+def from_entry(entry: Entry, document: Document | None) -> dict[str, Chosen]:
+    """What the entry's file chose."""
+
+    def place(*path: str) -> Place | None:
+        return document.place(path) if document else None
+
+    chosen = {name: Chosen(value, place("knobs", name)) for name, value in entry.knobs.items()}
+    if entry.model is not None:
+        chosen[knobs.BASE_MODEL] = Chosen(entry.model.model_dump(mode="json"), place("model"))
+    return chosen
+
+
+def from_options(
+    spec: Spec, entry: Entry | None, sets: Sequence[str], model: str | None, found: list[Diagnostic]
+) -> dict[str, Chosen]:
+    """What `--set` and `--model` chose; problems are added to `found`."""
+    chosen: dict[str, Chosen] = {}
+    for item in sets:
+        path, equals, text = item.partition("=")
+        option = f"--set {item}"
+        if not equals or not path.strip():
+            hint = "for example `--set adapter.rank=16`"
+            found.append(Diagnostic(codes.SET_SYNTAX, f"`{option}` is not PATH=VALUE", hint=hint))
+            continue
+        if path.strip() in chosen:
+            found.append(Diagnostic(codes.SET_SYNTAX, f"`{path.strip()}` is set twice on the command line"))
+        try:
+            value = yaml.read_text(text, option).value
+        except InvalidInput as error:
+            found += [Diagnostic(codes.SET_SYNTAX, f"`{option}`: {d.message}", None, d.hint) for d in error.diagnostics]
+            continue
+        chosen[path.strip()] = Chosen(value, option=option)
+    if model is not None and (base := _model(spec, entry, model, found)):
+        chosen[knobs.BASE_MODEL] = Chosen(base, option=f"--model {model}")
+    return chosen
+
+
+def _model(spec: Spec, entry: Entry | None, text: str, found: list[Diagnostic]) -> dict[str, str] | None:
+    name, at, revision = text.partition("@")
+    name = name if "/" in name else f"builtin/{name}"
+    known = {ref.name: ref.revision for ref in (spec.model.base, entry.model if entry else None) if ref}
+    if not at and name not in known:
+        hint = f"add `@` and its commit; known without one: {', '.join(sorted(known))}"
+        message = f"`--model {text}` names no revision, so that two runs might use two models"
+        found.append(Diagnostic(codes.MODEL_REVISION, message, hint=hint))
+        return None
+    revision = revision if at else known[name]
+    if not _REVISION.fullmatch(revision):
+        message = f"`--model {text}`: the revision must be 40 or 64 hexadecimal digits in lower case"
+        hint = "branches and tags move; give the commit, or for a built-in model its digest"
+        found.append(Diagnostic(codes.MODEL_REVISION, message, hint=hint))
+        return None
+    value = {"name": name, "revision": revision}
+    try:
+        BaseModelRef.model_validate(value)
+    except ValidationError:
+        message = f"`--model {text}` is not NAME or NAME@REVISION"
+        found.append(Diagnostic(codes.MODEL_SYNTAX, message, hint="for example `--model builtin/micro`"))
+        return None
+    return value
+
+
+def settle(spec: Spec, chosen: dict[str, Chosen], found: list[Diagnostic]) -> Spec:
+    """The spec with the chosen values in force. What is wrong with one is added to `found` and it is left out."""
+    plain = spec.model_dump(mode="json")
+    refused = len(found)
+    for path, choice in chosen.items():
+        if diagnostic := _refusal(spec, plain, path, choice):
+            found.append(diagnostic)
+        else:
+            paths.put(plain, knobs.path(path), choice.value)
+    try:
+        settled = Spec.model_validate(plain)
+    except ValidationError as error:
+        for problem in problems(Spec, plain, error):
+            culprit = _culprit(chosen, problem.path)
+            found.append(_diagnostic(problem.message, culprit, problem.hint))
+        return spec
+    if len(found) == refused:
+        for problem in checks.run(settled):
+            culprit = _culprit(chosen, problem.path)
+            hint = "; ".join(part for part in ("with the knobs chosen", problem.hint) if part)
+            found.append(_diagnostic(problem.message, culprit, hint))
+    return settled
+
+
+def _culprit(chosen: dict[str, Chosen], path: paths.Path) -> Chosen | None:
+    for name, choice in chosen.items():
+        inside = knobs.path(name)
+        if path[: len(inside)] == inside or inside[: len(path)] == path:
+            return choice
+    return None
+
+
+def _diagnostic(message: str, choice: Chosen | None, hint: str, code: str = codes.KNOB_VALUE) -> Diagnostic:
+    prefix = f"{choice.option}: " if choice and choice.option else ""
+    return Diagnostic(code, prefix + message, choice.place if choice else None, hint)
+
+
+def _refusal(spec: Spec, plain: dict[str, Any], path: str, choice: Chosen) -> Diagnostic | None:
+    knob = spec.knobs.get(path)
+    open_ = ", ".join(sorted(spec.knobs)) or "none"
+    if knob is None:
+        try:
+            own = knobs.value(spec, path)
+        except KeyError:
+            known = [*spec.knobs, *_leaves(plain)]
+            hint = did_you_mean(path, known) or f"knobs of this spec: {open_}"
+            return _diagnostic(f"the spec has no field `{path}`", choice, hint, codes.UNKNOWN_KNOB)
+        if path == knobs.BASE_MODEL and own == choice.value:
+            return None
+        reason = knobs.closed(path) or "it is the same for every entry, and scores are compared because it is"
+        message = f"`{path}` is frozen by the spec: {reason}"
+        return _diagnostic(message, choice, f"knobs of this spec: {open_}", codes.FROZEN)
+    if not knobs.allows(knob, choice.value):
+        allowed = knobs.describe(knob, knobs.shape(spec, path))
+        shown = choice.value if not isinstance(choice.value, dict) else choice.value.get("name")
+        return _diagnostic(f"`{path}: {shown}` is outside what the spec allows: {allowed}", choice, "")
+    return None
+
+
+def _leaves(value: dict[str, Any], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for key, item in value.items():
+        names += _leaves(item, f"{prefix}{key}.") if isinstance(item, dict) and item else [f"{prefix}{key}"]
+    return names

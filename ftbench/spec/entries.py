@@ -1,0 +1,147 @@
+"""Entries: loading them, filling in what they leave open, and holding them to the spec's knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import PrivateAttr, ValidationError
+
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import InvalidInput
+from ftbench.spec import checks, codes, knobs, yaml
+from ftbench.spec.block import Block
+from ftbench.spec.canonical import digest
+from ftbench.spec.choices import Chosen, from_entry, from_options, settle
+from ftbench.spec.emit import emit
+from ftbench.spec.entry import Entry, EntryMetadata, ResolvedEntry
+from ftbench.spec.load import in_order
+from ftbench.spec.model import Spec
+from ftbench.spec.problems import Problem, problems
+from ftbench.spec.yaml import Document
+
+M = TypeVar("M", bound=Block)
+
+
+class PlacedEntry(Entry):
+    """An entry that still knows its file, so that a problem found later can be shown in it."""
+
+    _document: Document | None = PrivateAttr(default=None)
+
+    @property
+    def document(self) -> Document | None:
+        """The file's text and positions."""
+        return self._document
+
+
+def load_entry(path: Path) -> Entry:
+    """The entry in a file. Raises InvalidInput with every problem found."""
+    document = yaml.scan(path)
+    entry = _validated(PlacedEntry, document)
+    entry._document = document
+    return entry
+
+
+def resolve_entry(
+    spec: Spec,
+    entry: Entry | None,
+    sets: Sequence[str] = (),
+    model: str | None = None,
+    seed: int | None = None,
+) -> ResolvedEntry:
+    """What is run: the entry, over it `--set PATH=VALUE`, `--model NAME[@REVISION]` and `--seed`, over the defaults.
+
+    Raises InvalidInput with every problem found: a frozen path, a value out of range, a seed that is not the spec's.
+    """
+    found: list[Diagnostic] = []
+    chosen: dict[str, Chosen] = {}
+    document = entry.document if isinstance(entry, PlacedEntry) else None
+    if entry is not None:
+        chosen |= from_entry(entry, document)
+    chosen |= from_options(spec, entry, sets, model, found)
+    in_force = settle(spec, chosen, found)
+    if seed is None:
+        seed = spec.seeds.runs[0] if entry is None or entry.seed is None else entry.seed
+        if seed not in spec.seeds.runs:
+            found.append(_bad_seed(spec, seed).at(document))
+    elif seed not in spec.seeds.runs:
+        found.append(_bad_seed(spec, seed).at(None))
+    if found:
+        raise InvalidInput(found if document is None else in_order(found, document.spots[()].file))
+    name = "custom" if chosen or seed != spec.seeds.runs[0] else "default"
+    return ResolvedEntry(
+        metadata=entry.metadata if entry else EntryMetadata(name=name),
+        model=in_force.model.base,
+        seed=seed,
+        knobs={path: knobs.value(in_force, path) for path in sorted(spec.knobs) if path != knobs.BASE_MODEL},
+    )
+
+
+def apply(spec: Spec, resolved: ResolvedEntry) -> Spec:
+    """The spec with the entry's values in force, validated again. Raises InvalidInput where they break its rules."""
+    if found := check_entry(spec, resolved):
+        raise InvalidInput(found)
+    return settle(spec, _chosen(spec, resolved), [])
+
+
+def check_entry(spec: Spec, resolved: ResolvedEntry) -> list[Diagnostic]:
+    """Everything that is wrong with a resolved entry, such as a bundle's: an empty list if it keeps to the spec."""
+    found: list[Diagnostic] = []
+    for path in sorted(set(spec.knobs) - set(resolved.knobs) - {knobs.BASE_MODEL}):
+        found.append(Problem(codes.MISSING_KNOB, ("knobs",), f"the knob `{path}` has no value").at(None))
+    if knobs.BASE_MODEL in resolved.knobs:
+        message = "the base model stands under `model`, not among the knobs"
+        found.append(Problem(codes.UNKNOWN_KNOB, ("knobs", knobs.BASE_MODEL), message).at(None))
+    if resolved.seed not in spec.seeds.runs:
+        found.append(_bad_seed(spec, resolved.seed).at(None))
+    settle(spec, _chosen(spec, resolved), found)
+    return found
+
+
+def entry_digest(resolved: ResolvedEntry) -> str:
+    """Digest of a resolved entry without its metadata: what the ledger and the result quote."""
+    return digest(resolved.model_dump(mode="json", exclude={"metadata"}))
+
+
+def dump_resolved(resolved: ResolvedEntry) -> bytes:
+    """`entry.yaml` of a run and a bundle; the same bytes for the same entry. `load_resolved` reads it back."""
+    value = resolved.model_dump(mode="json")
+    value["knobs"] = dict(sorted(value["knobs"].items()))
+    return emit(value)
+
+
+def load_resolved(path: Path) -> ResolvedEntry:
+    """A bundle's `entry.yaml`. Raises InvalidInput."""
+    return _validated(ResolvedEntry, yaml.scan(path))
+
+
+def parse_resolved(data: bytes, name: str = "entry.yaml") -> ResolvedEntry:
+    """The same from bytes. Raises InvalidInput."""
+    return _validated(ResolvedEntry, yaml.parse(data, name))
+
+
+def _validated(model: type[M], document: Document) -> M:
+    entry: M | None = None
+    found = list(document.problems)
+    try:
+        entry = model.model_validate(document.value)
+    except ValidationError as error:
+        found += [p.at(document) for p in problems(model, document.value, error) if p.path not in document.broken]
+    else:
+        found += [p.at(document) for p in checks.one_line(entry)]
+    if entry is None or found:
+        raise InvalidInput(in_order(found, document.spots[()].file))
+    return entry
+
+
+def _chosen(spec: Spec, resolved: ResolvedEntry) -> dict[str, Chosen]:
+    chosen = {path: Chosen(value) for path, value in resolved.knobs.items() if path != knobs.BASE_MODEL}
+    chosen[knobs.BASE_MODEL] = Chosen(resolved.model.model_dump(mode="json"))
+    return chosen
+
+
+def _bad_seed(spec: Spec, seed: int) -> Problem:
+    allowed = ", ".join(map(str, spec.seeds.runs))
+    hint = f"the spec lists these, so that nobody searches for a lucky one: {allowed}"
+    return Problem(codes.SEED, ("seed",), f"seed {seed} is not one of the spec's `seeds.runs`", hint)

@@ -1,0 +1,61 @@
+"""What can be used of an invalid document, so that the semantic checks look at it in the same pass."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+
+from ftbench.spec import fields
+from ftbench.spec.block import Block
+
+B = TypeVar("B", bound=Block)
+
+
+class Unusable(Exception):
+    """Nothing can be made of a value."""
+
+
+def partial(model: type[B], value: Any) -> B:
+    """A model that holds the fields which are valid by themselves; reading another raises AttributeError.
+
+    Raises Unusable when `value` is not even a mapping.
+    """
+    if not isinstance(value, dict):
+        raise Unusable
+    shapes = fields.Shape(model).fields
+    good: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        if name not in value:
+            if not info.is_required():
+                good[name] = info.get_default(call_default_factory=True)
+            continue
+        try:
+            good[name] = shapes[name].validate(value[name])
+        except ValidationError:
+            try:
+                good[name] = _inside(shapes[name], value[name])
+            except Unusable:
+                continue
+    made = cast(B, model.model_construct(**good))
+    for name in model.model_fields:
+        if name not in good:
+            made.__dict__.pop(name, None)
+    return made
+
+
+def _inside(shape: fields.Shape, value: Any) -> Any:
+    meant = fields.choose(shape, value)
+    if meant.block:
+        return partial(meant.block, value)
+    if meant.item and isinstance(value, list):
+        # Positions must stay as in the file, so one unusable item makes the list unusable.
+        return [_inside(meant.item, item) for item in value]
+    if meant.item and isinstance(value, dict):
+        usable: dict[str, Any] = {}
+        for key, item in value.items():
+            with suppress(Unusable):
+                usable[key] = _inside(meant.item, item)
+        return usable
+    raise Unusable

@@ -1,0 +1,23 @@
+"""The adapter in the bundle is the one that ledger and result name."""
+
+from __future__ import annotations
+
+from ftbench.result import adapter
+from ftbench.verify.check import Check, Failure, judge
+from ftbench.verify.context import Context
+
+
+def run(context: Context) -> str | Failure:
+    """Digest its tensors with the adapter block in force; compare with the last round, the last line and the result."""
+    config = context.in_force.adapter.model_dump(mode="json")
+    digest = adapter.tensors_digest(context.tensors, config)
+    named = {"result": context.result.adapter, "ledger's last line": context.finished.adapter}
+    if context.rounds:
+        named["ledger's last round"] = context.rounds[-1].adapter
+    problems = [
+        f"the {where} names {told[:12]}, the file is {digest[:12]}" for where, told in named.items() if told != digest
+    ]
+    return judge(problems, f"adapter {digest[:12]}")
+
+
+CHECK = Check("adapter-digest", "CONFORMS", "FTB646", "the adapter is the one that ledger and result name", run)

@@ -1,0 +1,70 @@
+"""The adapter has the rank and targets of the entry, fits the base model, and is as large as the ledger says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ftbench.errors import MissingResource
+from ftbench.result import adapter
+from ftbench.spec.model import Lora
+from ftbench.verify import base
+from ftbench.verify.check import Check, Failure, judge, plural
+from ftbench.verify.context import Context
+
+
+def run(context: Context) -> str | Failure:
+    """Pairs of factors [rank, in] and [out, rank] on the targets, finite, and their parameters counted."""
+    block = context.in_force.adapter
+    modules, strange = adapter.factors(context.tensors)
+    problems = [f"`{name}` is no factor of a low-rank adapter" for name in strange]
+    problems += [f"`{name}` is not finite" for name in adapter.not_finite(context.tensors)]
+    problems += _shapes(modules, block)
+    fitted = "base model not in the store"
+    try:
+        weights = base.linear_weights(context.store.model_path(context.store.model_digest(context.entry.model)))
+    except MissingResource:
+        context.notes.append("Whether the adapter fits the base model: that is not in the store.")
+    else:
+        problems += _fit(modules, block, weights)
+        fitted = "fits the base model"
+    count = adapter.parameters(context.tensors)
+    if context.started.trainable_parameters != count:
+        problems.append(f"the ledger says {context.started.trainable_parameters} parameters, the file has {count}")
+    return judge(problems, f"{plural(len(modules), 'module')} of rank {block.rank}, {count} parameters, {fitted}")
+
+
+def _shapes(modules: Mapping[str, adapter.Factors], block: Lora) -> Iterator[str]:
+    if not modules:
+        yield "the adapter has no module"
+    for module, pair in modules.items():
+        if pair.a is None or pair.b is None or len(pair.a) != 2 or len(pair.b) != 2:
+            yield f"`{module}` has not two factors"
+        elif pair.a[0] != block.rank or pair.b[1] != block.rank:
+            yield f"`{module}` has rank {pair.a[0]} and {pair.b[1]}, the entry says {block.rank}"
+        if block.targets != "all-linear" and not _is_target(module, block.targets):
+            yield f"`{module}` is not one of the targets"
+    if block.targets != "all-linear":
+        for target in block.targets:
+            if not any(_is_target(module, [target]) for module in modules):
+                yield f"no module for the target `{target}`"
+
+
+def _is_target(module: str, targets: list[str]) -> bool:
+    return any(module == target or module.endswith("." + target) for target in targets)
+
+
+def _fit(modules: Mapping[str, adapter.Factors], block: Lora, weights: base.Weights) -> Iterator[str]:
+    for module, pair in modules.items():
+        shape = weights.shapes.get(module)
+        if shape is None:
+            yield f"the base model has no linear layer `{module}`"
+        elif pair.a and pair.b and (pair.b[0], pair.a[-1]) != shape:
+            yield f"`{module}` maps {pair.a[-1]} to {pair.b[0]}, the base model {shape[1]} to {shape[0]}"
+    if weights.complete:
+        everything = block.targets == "all-linear"
+        due = {name for name in weights.shapes if everything or _is_target(name, list(block.targets))}
+        for name in sorted(due - set(modules)):
+            yield f"`{name}` has no adapter"
+
+
+CHECK = Check("adapter-shape", "CONFORMS", "FTB647", "the adapter has the rank, targets and size that are claimed", run)

@@ -1,0 +1,29 @@
+"""The hard limits were kept: on communication before every round, and on trainable parameters."""
+
+from __future__ import annotations
+
+from ftbench.result import adapter
+from ftbench.verify.check import Check, Failure, judge
+from ftbench.verify.context import Context
+from ftbench.verify.formulas import MIB
+
+
+def run(context: Context) -> str | Failure:
+    """No round may have begun whose worst case would exceed what was left."""
+    budget = context.in_force.budget
+    limit, spent, problems = budget.communication_mib * MIB, 0, []
+    for body in context.rounds:
+        worst = spent + 2 * len(body.sampled) * context.adapter_bytes
+        spent += body.bytes_down + body.bytes_up
+        if max(worst, spent) > limit:
+            problems.append(f"round {body.round} could take {max(worst, spent)} bytes, the limit is {limit:.0f}")
+    trained = adapter.parameters(context.tensors)
+    if trained > budget.trainable_parameters:
+        problems.append(f"{trained} trainable parameters, the limit is {budget.trainable_parameters}")
+    return judge(
+        problems,
+        f"{spent} of {limit:.0f} bytes, {trained} of {budget.trainable_parameters} trainable parameters",
+    )
+
+
+CHECK = Check("budget-kept", "CONFORMS", "FTB645", "the hard limits on bytes and parameters were kept", run)

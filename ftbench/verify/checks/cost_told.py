@@ -1,0 +1,23 @@
+"""Cost and exclusions in the result are those of the ledger."""
+
+from __future__ import annotations
+
+from ftbench.verify.check import Check, Failure, judge
+from ftbench.verify.context import Context
+
+
+def run(context: Context) -> str | Failure:
+    """Bytes, rounds, parameters and clients left out. Times and memory are reported only."""
+    cost, rounds = context.result.cost, context.rounds
+    pairs = {
+        "bytes down": (cost.bytes_down, sum(body.bytes_down for body in rounds)),
+        "bytes up": (cost.bytes_up, sum(body.bytes_up for body in rounds)),
+        "rounds": (cost.rounds, len(rounds)),
+        "trainable parameters": (cost.trainable_parameters, context.started.trainable_parameters),
+        "exclusions": (context.result.exclusions, sum(len(body.excluded) for body in rounds)),
+    }
+    problems = [f"{what}: {told} told, {due} in the ledger" for what, (told, due) in pairs.items() if told != due]
+    return judge(problems, ", ".join(f"{due} {what}" for what, (_, due) in pairs.items()))
+
+
+CHECK = Check("cost-told", "CONFORMS", "FTB651", "cost and exclusions in the result are those of the ledger", run)

@@ -1,0 +1,19 @@
+"""The bundle holds exactly the files that a bundle has."""
+
+from __future__ import annotations
+
+from ftbench.result import names
+from ftbench.verify.check import Check, Failure, judge, plural
+from ftbench.verify.context import Context
+
+
+def run(context: Context) -> str | Failure:
+    """A fixed list, and one samples file for each task claimed."""
+    due = {*names.FIXED, *map(names.samples_name, context.result.scores.tasks)}
+    here = set(context.bundle.files)
+    problems = [f"`{name}` is no file of this bundle" for name in sorted(here - due)]
+    problems += [f"`{name}` is missing" for name in sorted(due - here)]
+    return judge(problems, f"{plural(len(due), 'file')}, each of the permitted list")
+
+
+CHECK = Check("files-permitted", "INTACT", "FTB621", "the bundle holds the permitted files, all of them", run)

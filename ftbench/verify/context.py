@@ -1,0 +1,153 @@
+"""What the checks look at: the bundle's documents on one side, what the verifier knows by itself on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from ftbench.compile.plan import Plan
+from ftbench.data.store import Store
+from ftbench.result import adapter, ledger, names
+from ftbench.result.files import Bundle
+from ftbench.result.models import (
+    Environment,
+    Finished,
+    LedgerLine,
+    Lock,
+    Manifest,
+    Result,
+    Round,
+    Sample,
+    Started,
+)
+from ftbench.spec.entries import apply
+from ftbench.spec.entry import ResolvedEntry
+from ftbench.spec.model import Spec
+from ftbench.verify import documents
+from ftbench.verify.check import NotRun
+from ftbench.verify.formulas import FLOAT32
+
+if TYPE_CHECKING:
+    from ftbench.compile.compiler import Compiled
+
+T = TypeVar("T")
+
+
+@dataclass
+class Context:
+    """Given to every check in turn. The plan is the verifier's own; it is set by the check `lock-known`."""
+
+    bundle: Bundle
+    store: Store
+    own: Compiled | None = None
+    """What the verifier compiled from the spec it was given; without one, the benchmarks are searched."""
+    benchmarks: Sequence[Path] = ()
+    """Folders of compiled benchmarks whose locks are known."""
+    known_plan: Plan | None = None
+    """Set by `lock-known`."""
+    notes: list[str] = field(default_factory=list)
+    """What a check found that it could not establish, in sentences for `not_checked`."""
+
+    @cached_property
+    def documents(self) -> documents.Documents:
+        """The bundle's documents, read once."""
+        return documents.read(self.bundle)
+
+    def _have(self, document: T | None, name: str) -> T:
+        if document is None:
+            raise NotRun(f"{name} could not be read")
+        return document
+
+    @property
+    def result(self) -> Result:
+        """The claim."""
+        return self._have(self.documents.result, names.RESULT)
+
+    @property
+    def entry(self) -> ResolvedEntry:
+        """The entry that was run."""
+        return self._have(self.documents.entry, names.ENTRY)
+
+    @property
+    def lock(self) -> Lock:
+        """The lock that the bundle quotes."""
+        return self._have(self.documents.lock, names.LOCK)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest."""
+        return self._have(self.documents.manifest, names.MANIFEST)
+
+    @property
+    def environment(self) -> Environment:
+        """What the submitter says of their machine."""
+        return self._have(self.documents.environment, names.ENVIRONMENT)
+
+    @property
+    def lines(self) -> list[LedgerLine]:
+        """The ledger."""
+        return self._have(self.documents.ledger, names.LEDGER)
+
+    @property
+    def ledger_head(self) -> str:
+        """Digest of the ledger's last line."""
+        return ledger.head(self.bundle.files[names.LEDGER])
+
+    @property
+    def started(self) -> Started:
+        """The ledger's first event."""
+        first = self.lines[0].body if self.lines else None
+        if not isinstance(first, Started):
+            raise NotRun("the ledger does not begin with `started`")
+        return first
+
+    @property
+    def finished(self) -> Finished:
+        """The ledger's last event."""
+        last = self.lines[-1].body if self.lines else None
+        if not isinstance(last, Finished):
+            raise NotRun("the ledger does not end with `finished`")
+        return last
+
+    @property
+    def rounds(self) -> list[Round]:
+        """Committed rounds in the order of the ledger."""
+        return [line.body for line in self.lines if isinstance(line.body, Round)]
+
+    @property
+    def samples(self) -> dict[str, list[Sample]]:
+        """Task → samples."""
+        return self.documents.samples
+
+    @property
+    def plan(self) -> Plan:
+        """The verifier's own plan, never the bundle's."""
+        if self.known_plan is None:
+            raise NotRun("there is no plan to compare with: the lock is not known")
+        return self.known_plan
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The plan's spec with its default knobs."""
+        return self.plan.typed_spec()
+
+    @cached_property
+    def in_force(self) -> Spec:
+        """The spec with the entry's knobs applied."""
+        try:
+            return apply(self.spec, self.entry)
+        except Exception as error:
+            raise NotRun(f"the entry cannot be applied to the plan: {error}") from error
+
+    @cached_property
+    def tensors(self) -> dict[str, adapter.Tensor]:
+        """The adapter's weights. Raises InvalidInput where the file is malformed."""
+        return adapter.read_tensors(self._have(self.bundle.files.get(names.ADAPTER), names.ADAPTER), names.ADAPTER)
+
+    @property
+    def adapter_bytes(self) -> int:
+        """Bytes of one adapter as sent, by the weights in the bundle."""
+        return adapter.parameters(self.tensors) * FLOAT32

@@ -1,0 +1,86 @@
+"""The documents of a bundle, read strictly. What cannot be read is kept as diagnostics, never raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import FtbenchError, InvalidInput
+from ftbench.result import ledger, names, safejson, samples
+from ftbench.result.files import Bundle
+from ftbench.result.models import Environment, LedgerLine, Lock, Manifest, Result, Sample
+from ftbench.spec import entries, yaml
+from ftbench.spec.canonical import canonical
+from ftbench.spec.entry import ResolvedEntry
+
+T = TypeVar("T")
+MAX_ENTRY = 2**18
+"""Largest entry that is read, in bytes."""
+
+
+@dataclass
+class Documents:
+    """Each is None where it is missing or cannot be read; `problems` says why."""
+
+    result: Result | None = None
+    entry: ResolvedEntry | None = None
+    lock: Lock | None = None
+    ledger: list[LedgerLine] | None = None
+    environment: Environment | None = None
+    manifest: Manifest | None = None
+    adapter_config: Any = None
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    """Task → its samples, for every samples file that could be read."""
+    problems: list[Diagnostic] = field(default_factory=list)
+
+
+def read(bundle: Bundle) -> Documents:
+    """Read every document of `bundle`."""
+    made = Documents()
+
+    def take(name: str, reader: Callable[[bytes, str], T]) -> T | None:
+        if name not in bundle:
+            made.problems.append(Diagnostic("FTB601", "the bundle lacks this document", Place(name)))
+            return None
+        try:
+            return reader(bundle.files[name], name)
+        except FtbenchError as error:
+            made.problems.extend(error.diagnostics)
+            return None
+
+    made.result = take(names.RESULT, lambda data, name: safejson.parse_model(data, Result, name))
+    made.entry = take(names.ENTRY, read_entry)
+    made.lock = take(names.LOCK, lambda data, name: safejson.parse_model(data, Lock, name))
+    made.ledger = take(names.LEDGER, ledger.parse)
+    made.environment = take(names.ENVIRONMENT, lambda data, name: safejson.parse_model(data, Environment, name))
+    made.manifest = take(names.MANIFEST, lambda data, name: safejson.parse_model(data, Manifest, name))
+    made.adapter_config = take(names.ADAPTER_CONFIG, lambda data, name: safejson.parse(data, name, max_bytes=2**20))
+    for name in bundle:
+        task = names.task_of(name)
+        if task is not None:
+            found = take(name, samples.parse)
+            if found is not None:
+                made.samples[task] = found
+    return made
+
+
+def read_entry(data: bytes, name: str) -> ResolvedEntry:
+    """`entry.yaml` as a model. Raises InvalidInput."""
+    if len(data) > MAX_ENTRY:
+        raise InvalidInput(Diagnostic("FTB601", f"has more than {MAX_ENTRY} bytes", Place(name)))
+    document = yaml.parse(data, name)
+    try:
+        canonical(document.value)
+    except ValueError as error:
+        raise InvalidInput(Diagnostic("FTB601", f"holds what JSON cannot: {error}", Place(name))) from None
+    problems = safejson.schema_problems(document.value, ResolvedEntry)
+    if problems:
+        raise InvalidInput([Diagnostic("FTB602", problem, Place(name)) for problem in problems])
+    return entries.parse_resolved(data, name)
+
+
+def told(problems: Sequence[Diagnostic]) -> list[str]:
+    """Diagnostics as short texts with their place."""
+    return [f"{problem.place}: {problem.message}" if problem.place else problem.message for problem in problems]

@@ -1,0 +1,40 @@
+"""What verification does not establish, said aloud with every verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ftbench.result.models import LEVELS, Level
+
+SWAPPED_ADAPTER = (
+    "That the adapter came out of the training in the ledger: no round was trained again, so another adapter of the "
+    "same shape with a ledger rewritten to name it passes (SPOT-RUN would tell)."
+)
+INVENTED_ANSWERS = (
+    "That the answers were given by this model with this adapter: none was generated again, so wholly invented but "
+    "consistent answers pass (SPOT-RUN would tell)."
+)
+UPDATES = (
+    "That the updates in the ledger are real and the adapter is their mean: they are digests, and most of their "
+    "tensors are not in the bundle."
+)
+TEST_SET = "That the submitter did not also train privately on the test items."
+BEST_OF_K = "That this is not the best of several runs, under one name or many."
+HARDWARE = "Hardware, times, memory and package versions: they are as the submitter tells them."
+AUTHOR = "Who submitted this: a bundle is not signed."
+
+ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE, AUTHOR)
+
+ABOVE: dict[Level, str] = {
+    "CLAIMED": "CLAIMED: whether the documents can be read and the scores can be.",
+    "INTACT": "INTACT: whether the files are those of the manifest.",
+    "CONFORMS": "CONFORMS: whether lock, entry, ledger and adapter are what the benchmark asks for.",
+    "RESCORED": "RESCORED: whether items, prompts and scores are the benchmark's.",
+}
+"""What is missing when a level was not reached."""
+
+
+def not_checked(reached: Level, notes: Sequence[str]) -> list[str]:
+    """Sentences for a verdict: levels not reached, what a check could not establish here, what no check does yet."""
+    missing = [text for level, text in ABOVE.items() if LEVELS.index(level) > LEVELS.index(reached)]
+    return [*missing, *dict.fromkeys(notes), *ALWAYS]

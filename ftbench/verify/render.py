@@ -1,0 +1,76 @@
+"""A verdict for people, for machines, and for a pull request. Whatever comes from a bundle is escaped."""
+
+from __future__ import annotations
+
+from ftbench.diagnostics import printable
+from ftbench.result.models import Verdict
+from ftbench.spec.canonical import pretty
+from ftbench.verify.codes import NOT_REACHED
+from ftbench.verify.verifier import SUPPORTED
+
+MARK = {"passed": "ok  ", "failed": "FAIL", "not-run": "-   "}
+
+
+def text(verdict: Verdict, path: str) -> str:
+    """Several lines: the outcome, each check with its evidence by level, and what was not checked."""
+    name = f"{verdict.name} {verdict.version}" if verdict.name else "unknown benchmark"
+    lines = [
+        f"{printable(path)}: {verdict.level} ({'accepted' if verdict.accepted else 'refused'}: "
+        f"{verdict.required} was asked for)",
+        f"  {printable(name)}, spec hash {(verdict.spec_hash or 'unknown')[:12]}, {verdict.verifier}",
+    ]
+    if verdict.result is not None:
+        scores = verdict.result.scores
+        lines.append(
+            f"  claimed: {scores.tuned.value:.4f} tuned, {scores.untuned.value:.4f} untuned, seed {verdict.result.seed}"
+        )
+    for level in SUPPORTED[1:]:
+        lines.append(level)
+        for check in verdict.checks:
+            if check.level == level:
+                code = f" {check.code}" if check.code else ""
+                lines.append(f"  {MARK[check.outcome]} {check.check}{code}: {printable(check.evidence)}")
+    lines.append("not checked")
+    lines += [f"  {printable(sentence)}" for sentence in verdict.not_checked]
+    return "\n".join(lines) + "\n"
+
+
+def json(verdict: Verdict) -> str:
+    """One readable JSON object; its schema is `schemas/verdict.v1.schema.json`."""
+    return pretty(verdict.model_dump(mode="json")).decode()
+
+
+def github(verdict: Verdict, path: str) -> str:
+    """Workflow commands that GitHub shows beside the file: an error for each failed check, a notice at the end.
+
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+    """
+    lines = []
+    for check in verdict.checks:
+        if check.outcome == "failed":
+            title = f"{check.code} {check.check}" if check.code else check.check
+            lines.append(_command("error", path, title, f"{check.title}: not so. {check.evidence}"))
+    if verdict.accepted:
+        lines.append(_command("notice", path, f"reached {verdict.level}", "; ".join(verdict.not_checked)))
+    else:
+        for check in verdict.checks:
+            if check.outcome == "not-run" and check.level == verdict.required:
+                lines.append(_command("warning", path, f"{check.check} was not made", check.evidence))
+        message = f"reached {verdict.level}, {verdict.required} was asked for"
+        lines.append(_command("error", path, f"{NOT_REACHED} refused", message))
+    return "\n".join(lines) + "\n"
+
+
+def _command(kind: str, path: str, title: str, message: str) -> str:
+    return f"::{kind} file={_property(path)},title={_property(title)}::{_data(message)}"
+
+
+def _data(value: str) -> str:
+    """Escaped as GitHub's own toolkit escapes a message; other control characters are spelled out."""
+    kept = "".join(c if c in "\r\n" else printable(c) for c in value)
+    return kept.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(value: str) -> str:
+    """The same for a property, where colons and commas mean something too."""
+    return _data(value).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,159 @@
+"""The verification ladder: how far a result bundle can be believed, and why.
+
+What is established, in this order; the numbers stand at the sections of `ftbench.verify.checks.CHECKS`:
+
+1. CLAIMED   The documents are strict and fit their schemas; the scores can come out of their item counts; it is no
+             trial run.
+2. INTACT    The bundle holds the permitted files under safe names and nothing else, each with the size and digest
+             that the manifest binds to its path.
+3. CONFORMS  The lock is known here, and by the plan that comes with it, never by the bundle's:
+             a. result, entry and base model are those that the spec allows, under the digests that name them;
+             b. the ledger is one chain of a whole run, and rounds, learning rates, clients, rows, steps, bytes and
+                budget are what plan, entry and seed imply;
+             c. the adapter is the one that the ledger ends with, in shape and configuration what the entry says, and
+                no digest turns up where an average cannot give it;
+             d. packages and costs told are the plan's and the ledger's.
+4. RESCORED  The items are the task's items, the prompts the compiled prompts; every score comes out again.
+5. SPOT-RUN  Not supported yet.
+6. REPRODUCED Not supported yet.
+
+A level is reached when every check of it and of the levels below passed. Within a level all checks are made; above a
+level that was not reached none is. Nothing of the bundle is imported, unpickled, executed or written to disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ftbench import __version__
+from ftbench.compile.compiler import Compiled
+from ftbench.data.store import Store
+from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.errors import InvalidInput, MissingResource
+from ftbench.result import names
+from ftbench.result.files import open_bundle
+from ftbench.result.models import LEVELS, CheckResult, Level, Verdict
+from ftbench.spec.canonical import sha256
+from ftbench.verify.check import Check, Failure, NotRun
+from ftbench.verify.checks import CHECKS
+from ftbench.verify.codes import CRASHED, NOT_REACHED, NOT_SUPPORTED
+from ftbench.verify.context import Context
+from ftbench.verify.documents import told
+from ftbench.verify.limits import not_checked
+
+SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED")
+"""Levels that this version can establish."""
+MAX_EVIDENCE = 1_000
+"""Characters of evidence kept for one check."""
+
+
+def verify(
+    bundle: Path,
+    *,
+    spec: Path | None = None,
+    store: Store,
+    benchmarks: Sequence[Path] = (),
+    required: Level = "RESCORED",
+) -> Verdict:
+    """Judge the bundle at `bundle`, a folder or an archive.
+
+    With `spec`, its lock must be what that spec compiles to here; without, one of `benchmarks` or of those that come
+    with ftbench. The items come from `store`. Whatever is wrong with the bundle ends in the verdict. Raises
+    InvalidInput where there is no bundle at that path, the spec is wrong, or `required` is not supported yet (FTB690).
+    """
+    if required not in SUPPORTED:
+        hint = "ask for RESCORED or lower"
+        raise InvalidInput(Diagnostic(NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
+    own = _compile(spec) if spec is not None else None
+    return climb(Context(open_bundle(bundle), store, own, benchmarks), required, CHECKS)
+
+
+def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict:
+    """Make the checks level by level and say how far it went."""
+    results: list[CheckResult] = []
+    reached: Level = "NONE"
+    for level in SUPPORTED[1:]:
+        below = SUPPORTED[SUPPORTED.index(level) - 1]
+        here = [check for check in checks if check.level == level]
+        if reached != below:
+            results += [_not_run(check, f"{below} was not reached") for check in here]
+            continue
+        made = [_carry_out(check, context) for check in here]
+        results += made
+        if made and all(result.outcome == "passed" for result in made):
+            reached = level
+    manifest = context.bundle.files.get(names.MANIFEST)
+    claim = context.documents.result
+    return Verdict(
+        bundle=sha256(manifest) if manifest is not None else None,
+        name=claim.name if claim else None,
+        version=claim.version if claim else None,
+        spec_hash=claim.spec_hash if claim else None,
+        level=reached,
+        required=required,
+        accepted=LEVELS.index(reached) >= LEVELS.index(required),
+        checks=results,
+        not_checked=not_checked(reached, context.notes),
+        verifier=f"ftbench {__version__}",
+        result=claim,
+    )
+
+
+def problems(verdict: Verdict, bundle: Path) -> list[Diagnostic]:
+    """Why a verdict is not accepted, as diagnostics for CheckFailed; empty where it is accepted."""
+    if verdict.accepted:
+        return []
+    place = Place(str(bundle))
+    failed = [
+        Diagnostic(result.code or NOT_REACHED, f"{result.check}: {result.evidence}", place)
+        for result in verdict.checks
+        if result.outcome == "failed"
+    ]
+    message = f"the bundle reached {verdict.level}, {verdict.required} was asked for"
+    return [*failed, Diagnostic(NOT_REACHED, message, place)]
+
+
+def _compile(path: Path) -> Compiled:
+    from ftbench.compile.compiler import compile_spec
+    from ftbench.spec.load import load_pins, load_spec
+
+    return compile_spec(load_spec(path).spec, load_pins(path))
+
+
+def _carry_out(check: Check, context: Context) -> CheckResult:
+    """Make one check. Only a returned text is a pass: whatever is raised is not."""
+    try:
+        found = check.run(context)
+    except NotRun as reason:
+        return _not_run(check, str(reason))
+    except MissingResource as error:
+        return _not_run(check, "; ".join(told(error.diagnostics)))
+    except InvalidInput as error:
+        return _result(check, "failed", "; ".join(told(error.diagnostics)), check.code)
+    except Exception as error:
+        # Hostile input that no check foresaw must never look like success, nor end the whole verdict.
+        return _result(check, "failed", f"the check broke off: {type(error).__name__}: {error}", CRASHED)
+    if isinstance(found, Failure):
+        return _result(check, "failed", found.evidence, check.code)
+    return _result(check, "passed", found, None)
+
+
+def _not_run(check: Check, reason: str) -> CheckResult:
+    return _result(check, "not-run", reason, None)
+
+
+def _result(check: Check, outcome: str, evidence: str, code: str | None) -> CheckResult:
+    shown = printable(evidence)
+    if len(shown) > MAX_EVIDENCE:
+        shown = shown[:MAX_EVIDENCE] + "…"
+    return CheckResult.model_validate(
+        {
+            "check": check.id,
+            "level": check.level,
+            "title": check.title,
+            "outcome": outcome,
+            "evidence": shown,
+            "code": code,
+        }
+    )

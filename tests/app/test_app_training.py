@@ -1,0 +1,167 @@
+"""The client's loop: micro-batches, padding and reductions against plain formulas."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from ftbench.app import training
+from ftbench.app.errors import AppError
+from ftbench.app.tokens import IGNORED, Example
+
+
+@pytest.fixture(scope="module")
+def model() -> torch.nn.Module:
+    """A random Llama in double precision, so that equal sums in another order agree to many digits."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(3)
+    config = LlamaConfig(
+        vocab_size=30,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+    )
+    return LlamaForCausalLM(config).double()
+
+
+@pytest.fixture
+def batch() -> list[Example]:
+    """Prompts of 1 to 8 tokens and completions of 1 to 6, so that token counts are uneven."""
+    generator = torch.Generator().manual_seed(5)
+    examples = []
+    for prompt, completion in [(1, 6), (8, 1), (3, 3), (5, 1), (2, 4), (7, 2), (4, 5)]:
+        ids = torch.randint(1, 30, (prompt + completion,), generator=generator).tolist()
+        examples.append(Example(ids, [IGNORED] * prompt + ids[prompt:]))
+    return examples
+
+
+def gradients(model: torch.nn.Module, batch: list[Example], micro: int, reduction: str) -> tuple[float, list[Any]]:
+    model.zero_grad(set_to_none=True)
+    loss = training.accumulate(model, batch, micro, reduction)
+    return loss, [parameter.grad.clone() for parameter in model.parameters()]
+
+
+def one_by_one(model: torch.nn.Module, batch: list[Example], reduction: str) -> torch.Tensor:
+    """The objective as one would write it down: no padding, no batching."""
+    sums = []
+    for example in batch:
+        logits = model(input_ids=torch.tensor([example.ids])).logits[0, :-1]
+        labels = torch.tensor(example.labels[1:])
+        sums.append((cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum"), int((labels >= 0).sum())))
+    if reduction == "token-mean":
+        return sum(s for s, _ in sums) / sum(n for _, n in sums)
+    return sum(s / n for s, n in sums) / len(sums)
+
+
+@pytest.mark.parametrize("reduction", ["token-mean", "example-mean"])
+@pytest.mark.parametrize("micro", [0, 1, 2, 3, 7, 50])
+def test_any_micro_batch_gives_the_gradient_of_the_whole_batch(
+    model: torch.nn.Module, batch: list[Example], micro: int, reduction: str
+) -> None:
+    loss, found = gradients(model, batch, micro, reduction)
+    model.zero_grad(set_to_none=True)
+    expected = one_by_one(model, batch, reduction)
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-12)
+    for gradient, parameter in zip(found, model.parameters(), strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-9, atol=1e-12)
+
+
+def test_the_reductions_differ_where_token_counts_are_uneven(model: torch.nn.Module, batch: list[Example]) -> None:
+    losses = [training.accumulate(model, batch, 0, reduction) for reduction in ("token-mean", "example-mean")]
+    assert abs(losses[0] - losses[1]) > 1e-3
+
+
+def recipe(**changes: Any) -> training.Recipe:
+    optimizer = {"kind": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.1}
+    values: dict[str, Any] = {
+        "learning_rate": 1e-2,
+        "optimizer": optimizer,
+        "steps": 4,
+        "batch_size": 5,
+        "micro_batch": 0,
+        "reduction": "token-mean",
+        "max_grad_norm": 0.5,
+    }
+    return training.Recipe(**{**values, **changes})
+
+
+@pytest.mark.parametrize("reduction", ["token-mean", "example-mean"])
+def test_updates_do_not_depend_on_the_micro_batch(model: torch.nn.Module, batch: list[Example], reduction: str) -> None:
+    ends = []
+    for micro in (0, 2):
+        net = copy.deepcopy(model)
+        order = itertools.cycle(range(len(batch)))
+        loss = training.train(net, batch, order, recipe(micro_batch=micro, reduction=reduction))
+        ends.append((loss, [parameter.detach() for parameter in net.parameters()]))
+    assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-9)
+    for one, other in zip(ends[0][1], ends[1][1], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
+
+
+def test_steps_equal_a_loop_written_apart(model: torch.nn.Module, batch: list[Example]) -> None:
+    ours, theirs = copy.deepcopy(model), copy.deepcopy(model)
+    loss = training.train(ours, batch, itertools.cycle(range(len(batch))), recipe())
+    optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-2, weight_decay=0.1)
+    losses, positions = [], itertools.cycle(range(len(batch)))
+    for _ in range(4):
+        optimizer.zero_grad()
+        objective = one_by_one(theirs, [batch[next(positions)] for _ in range(5)], "token-mean")
+        objective.backward()
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
+        optimizer.step()
+        losses.append(objective.item())
+    assert loss == pytest.approx(sum(losses) / 4, rel=1e-9)
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
+
+
+def test_no_gradient_outlives_a_round(model: torch.nn.Module, batch: list[Example]) -> None:
+    net = copy.deepcopy(model)
+    training.train(net, batch, itertools.cycle(range(7)), recipe(steps=1))
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+class Greedy(torch.nn.Module):
+    """Has less memory than it needs."""
+
+    def __init__(self, error: Callable[[], Exception]) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.error = error
+
+    def forward(self, **_: Any) -> Any:
+        raise self.error()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: torch.OutOfMemoryError("CUDA out of memory"),
+        lambda: RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes."),
+        MemoryError,
+    ],
+)
+def test_out_of_memory_names_the_next_setting(batch: list[Example], error: Callable[[], Exception]) -> None:
+    with pytest.raises(AppError) as caught:
+        training.train(Greedy(error), batch, itertools.cycle(range(7)), recipe(batch_size=16))
+    assert caught.value.code == "FTB554"
+    assert "`micro-batch` to 8" in caught.value.hint
+    with pytest.raises(AppError) as caught:
+        training.train(Greedy(error), batch, itertools.cycle(range(7)), recipe(micro_batch=1))
+    assert "adapter.rank" in caught.value.hint
+
+
+def test_other_runtime_errors_stay_what_they_are(batch: list[Example]) -> None:
+    with pytest.raises(RuntimeError, match="broken"):
+        training.train(Greedy(lambda: RuntimeError("broken")), batch, itertools.cycle(range(7)), recipe())

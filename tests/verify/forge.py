@@ -1,0 +1,385 @@
+"""A consistent, genuine-looking bundle made without any training, and the cheat's tool that seals an edited one again.
+
+The benchmark is compiled for real, from the quickstart's spec with two tasks of invented rows; weights, updates and
+log-likelihoods are random numbers, but everything that names, counts or digests them is right.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ftbench import builtin
+from ftbench.compile.compiler import Compiled, compile_spec
+from ftbench.data.store import Store
+from ftbench.result import adapter, ledger, manifest, names, samples
+from ftbench.result.files import Bundle
+from ftbench.result.models import Answer, Sample, Verdict
+from ftbench.result.score import score
+from ftbench.spec.canonical import canonical, digest, pretty, sha256
+from ftbench.spec.entries import dump_resolved, entry_digest, parse_resolved, resolve_entry
+from ftbench.spec.entry import ResolvedEntry
+from ftbench.spec.load import load_spec
+from ftbench.spec.model import Spec
+from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
+from ftbench.verify.checks import CHECKS
+from ftbench.verify.context import Context
+from ftbench.verify.formulas import chosen_clients, learning_rate
+from ftbench.verify.verifier import climb
+
+HIDDEN = 8
+MODULES = [
+    f"model.layers.0.{part}"
+    for part in ("mlp.down_proj", "mlp.gate_proj", "mlp.up_proj", "self_attn.k_proj", "self_attn.q_proj")
+]
+ITEMS = 40
+ROWS = 42
+
+
+@dataclass
+class World:
+    """A benchmark of its own with all that a verifier needs to judge by it."""
+
+    root: Path
+    store: Store
+    compiled: Compiled
+    items: dict[str, list[dict[str, Any]]]
+
+    @property
+    def spec(self) -> Spec:
+        return self.compiled.plan.typed_spec()
+
+    def verdict(self, files: dict[str, bytes], store: Store | None = None) -> Verdict:
+        """The verdict on a bundle of these files, judged in memory by this world's compiled benchmark."""
+        bundle = Bundle(Path("bundle"))
+        for name, content in sorted(files.items()):
+            if bundle.admits(name, len(content)):
+                bundle.add(name, content)
+        context = Context(bundle, store or self.store, None, [self.root / "benchmarks"])
+        return climb(context, "RESCORED", CHECKS)
+
+
+def make_world(root: Path, change: Callable[[dict[str, Any]], None] = lambda _: None) -> World:
+    """Compile the benchmark into `root/benchmarks` and fill `root/store`. `change` edits the spec before."""
+    from ftbench.compile.folder import write
+
+    store = Store([root / "store"])
+    model = root / "model"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text('{"model_type": "llama"}')
+    weights = {f"{module}.weight": _tensor((HIDDEN, HIDDEN), 0) for module in MODULES}
+    weights["model.embed_tokens.weight"] = _tensor((16, HIDDEN), 1)
+    (model / "model.safetensors").write_bytes(adapter.write_tensors(weights))
+
+    value = load_spec(builtin.specs()["quickstart"]).spec.model_dump(mode="json")
+    value["metadata"] |= {"name": "forged-world", "version": "0.1.0"}
+    value["model"]["base"] = {"name": "builtin/forged", "revision": store.put_model(model)}
+    value["federation"] |= {"clients": 6, "rounds": 4, "min_replies": 1, "sampling": {"fraction": 0.5}}
+    value["adapter"] |= {"rank": 4, "targets": "all-linear"}
+    task = value["evaluation"]["tasks"][0]
+    value["evaluation"]["tasks"] = [task | {"name": "jars"}, task | {"name": "shelves"}]
+    value["seeds"]["runs"] = [1, 2, 3]
+    value["knobs"] = {
+        "adapter.rank": {"min": 1, "max": 16},
+        "training.schedule.learning_rate": {"min": 1e-4, "max": 1e-1},
+        "model.base": {"free": True},
+    }
+    change(value)
+    spec = Spec.model_validate(value)
+    items = {task.name: _rows(task.name, len(task.options), task.answer) for task in spec.evaluation.tasks}
+    compiled = compile_spec(spec, _pins(spec, store, items))
+    write(compiled, root / "benchmarks")
+    return World(root, store, compiled, items)
+
+
+def _rows(task: str, options: int, answer: str) -> list[dict[str, Any]]:
+    draw = random.Random(task)
+    return [{"question": f"{task} {n}: which {{one}}?", answer: draw.randrange(options)} for n in range(ITEMS)]
+
+
+def _pins(spec: Spec, store: Store, items: dict[str, list[dict[str, Any]]]) -> Pins:
+    rows = [{"question": f"row {n}", "answer": "red"} for n in range(ROWS)]
+    shares = [share.tolist() for share in np.array_split(np.arange(ROWS), spec.federation.clients)]
+    train = store.put_rows(rows)
+    sources = {"train": SourcePin(inputs=source_inputs(spec.data.source, spec.data.columns), digest=train, rows=ROWS, licence="CC0-1.0")}  # fmt: skip
+    for task in spec.evaluation.tasks:
+        pin = store.put_rows(items[task.name])
+        inputs = source_inputs(task.source, task.columns)
+        sources[f"task:{task.name}"] = SourcePin(inputs=inputs, digest=pin, rows=ITEMS, licence="CC0-1.0")
+    partition = PartitionPin(
+        inputs=partition_inputs(train, spec.federation, spec.seeds.partition),
+        digest=store.put_partition(shares),
+        sizes=[len(share) for share in shares],
+        digests=[digest([rows[n] for n in share]) for share in shares],
+    )
+    return Pins(sources=sources, partition=partition)
+
+
+def _tensor(shape: tuple[int, ...], seed: int) -> adapter.Tensor:
+    return adapter.Tensor(shape, np.random.default_rng(seed).standard_normal(shape).astype("<f4").tobytes())
+
+
+def tensors(rank: int, seed: int) -> dict[str, adapter.Tensor]:
+    """Random low-rank factors for every linear layer of the world's base model."""
+    made = {}
+    for number, module in enumerate(MODULES):
+        made[f"base_model.model.{module}.lora_A.weight"] = _tensor((rank, HIDDEN), 1000 * seed + 2 * number)
+        made[f"base_model.model.{module}.lora_B.weight"] = _tensor((HIDDEN, rank), 1000 * seed + 2 * number + 1)
+    return made
+
+
+@dataclass
+class Forged:
+    """A bundle's files and what is handy to edit them. Edits change nothing but the file that they name."""
+
+    world: World
+    files: dict[str, bytes]
+    keep: set[str] = field(default_factory=set)
+    """What `reseal` must not set right, since it is the lie: entry, adapter, config, bytes, cost, scores, ledger, manifest.
+
+    `all`: everything but the manifest.
+    """
+
+    @contextmanager
+    def json(self, name: str) -> Iterator[Any]:
+        """The value of a JSON file, written back afterwards."""
+        value = json.loads(self.files[name])
+        yield value
+        self.files[name] = pretty(value)
+
+    def result(self) -> Any:
+        return self.json(names.RESULT)
+
+    @contextmanager
+    def lines(self) -> Iterator[list[Any]]:
+        """The ledger's lines as values; `seq` and `prev` stay as they are."""
+        value = [json.loads(line) for line in ledger.split(self.files[names.LEDGER])]
+        yield value
+        self.files[names.LEDGER] = b"".join(canonical(line) + b"\n" for line in value)
+
+    @contextmanager
+    def round(self, number: int) -> Iterator[Any]:
+        """One round of the ledger."""
+        with self.lines() as lines:
+            yield next(line["body"] for line in lines if line["body"].get("round") == number)
+
+    @contextmanager
+    def samples(self, task: str) -> Iterator[list[Any]]:
+        """The samples of a task as values."""
+        name = names.samples_name(task)
+        value = [sample.model_dump(mode="json") for sample in samples.parse(self.files[name], name)]
+        yield value
+        self.files[name] = samples.dump(Sample.model_validate(sample) for sample in value)
+
+    @contextmanager
+    def entry(self) -> Iterator[Any]:
+        """The resolved entry as a value."""
+        value = parse_resolved(self.files[names.ENTRY]).model_dump(mode="json")
+        yield value
+        self.files[names.ENTRY] = dump_resolved(ResolvedEntry.model_validate(value))
+
+    def copy(self) -> Forged:
+        return Forged(self.world, dict(self.files), set(self.keep))
+
+    def set_adapter(self, rank: int, seed: int) -> None:
+        self.files[names.ADAPTER] = adapter.write_tensors(tensors(rank, seed))
+
+
+def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
+    """The bundle of a run that never took place: 4 rounds, one client left out, one interruption."""
+    spec = world.spec
+    entry = resolve_entry(spec, None, sets=sets, seed=seed)
+    rank = int(entry.knobs["adapter.rank"])
+    files = {
+        names.ENTRY: dump_resolved(entry),
+        names.LOCK: world.compiled.files["ftbench.lock"],
+        names.ADAPTER: adapter.write_tensors(tensors(rank, seed)),
+        names.ADAPTER_CONFIG: b"{}",
+        names.ENVIRONMENT: pretty(_environment(world)),
+    }
+    for number, task in enumerate(spec.evaluation.tasks):
+        files[names.samples_name(task.name)] = samples.dump(_answers(world, task.name, 10 * seed + number))
+    schedule = spec.training.schedule.model_copy(
+        update={"learning_rate": entry.knobs["training.schedule.learning_rate"]}
+    )
+    size = adapter.parameters(tensors(rank, seed)) * 4
+    bodies = list(_events(world, schedule, seed, size))
+    files[names.LEDGER] = b"".join(canonical({"seq": 0, "prev": "0" * 64, "body": body}) + b"\n" for body in bodies)
+    files[names.RESULT] = pretty(_result(world, entry))
+    forged = Forged(world, files)
+    reseal(forged)
+    return forged
+
+
+def _environment(world: World) -> dict[str, Any]:
+    packages = {**world.compiled.plan.stack, "torch": world.compiled.plan.stack["torch"] + "+cpu"}
+    return {
+        "format": "ftbench/environment/v1",
+        "python": "3.11.2",
+        "system": "Linux x86_64",
+        "cpu_count": 2,
+        "devices": [],
+        "packages": packages,
+    }
+
+
+def _answers(world: World, name: str, seed: int) -> list[Sample]:
+    task = next(task for task in world.spec.evaluation.tasks if task.name == name)
+    draw = random.Random(seed)
+    made = []
+    for index, row in enumerate(world.items[name]):
+        target = int(row[task.answer])
+        untuned, tuned = ([-draw.random() * 5 - 0.5 for _ in task.options] for _ in range(2))
+        if draw.random() < 0.8:
+            tuned[target] = -draw.random() / 2
+        made.append(
+            Sample(
+                index=index,
+                item=digest(row),
+                prompt=row["question"],
+                options=list(task.options),
+                target=target,
+                untuned=Answer(loglikelihoods=untuned),
+                tuned=Answer(loglikelihoods=tuned),
+            )
+        )
+    return made
+
+
+def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[str, Any]]:
+    spec, sizes = world.spec, world.compiled.plan.pins.partition.sizes
+    draw = random.Random(seed)
+    rounds = spec.federation.rounds
+    yield {
+        "event": "started",
+        "spec_hash": world.compiled.plan.spec_hash,
+        "entry": "0" * 64,
+        "base_model": spec.model.base.revision,
+        "seed": seed,
+        "clients": spec.federation.clients,
+        "rounds": rounds,
+        "trainable_parameters": size // 4,
+        "adapter": draw.randbytes(32).hex(),
+    }
+    for number in range(1, rounds + 1):
+        asked = chosen_clients(seed, number, spec.federation.clients, spec.federation.sampling.fraction)
+        # Round 2 ends with one reply, whose mean is itself.
+        answered, silent = (asked[:1], asked[1:]) if number == 2 else (asked, [])
+        updates = [draw.randbytes(32).hex() for _ in answered]
+        yield {
+            "event": "round",
+            "round": number,
+            "learning_rate": learning_rate(schedule, number, rounds),
+            "sampled": asked,
+            "replies": [
+                {"partition": c, "examples": sizes[c], "steps": spec.training.local_steps, "loss": 1.0 / number, "update": u}
+                for c, u in zip(answered, updates, strict=True)
+            ],
+            "excluded": [{"partition": c, "reason": "error", "detail": "it said so"} for c in silent],
+            "bytes_down": len(asked) * size,
+            "bytes_up": len(answered) * size,
+            "adapter": updates[0] if len(updates) == 1 else draw.randbytes(32).hex(),
+            "strategy_state": None,
+            "client_states": {},
+        }  # fmt: skip
+        if number == 3:
+            yield {"event": "resumed", "after_round": 3}
+    yield {"event": "finished", "rounds": rounds, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
+
+
+def _result(world: World, entry: ResolvedEntry) -> dict[str, Any]:
+    plan = world.compiled.plan
+    return {
+        "format": "ftbench/result/v1",
+        "name": plan.metadata.name,
+        "version": plan.metadata.version,
+        "spec_hash": plan.spec_hash,
+        "division": "closed",
+        "entry": "0" * 64,
+        "model": entry.model.model_dump(mode="json"),
+        "base_model": entry.model.revision,
+        "seed": entry.seed,
+        "engine": "inline",
+        "adapter": "0" * 64,
+        "ledger": "0" * 64,
+        "scores": {},
+        "cost": {"train_seconds": 12.5, "evaluate_seconds": 3.5, "peak_memory_bytes": 2**28},
+        "exclusions": 0,
+        "bit_reproducible": True,
+        "smoke": False,
+        "unpinned": False,
+    }
+
+
+def reseal(forged: Forged) -> None:
+    """Set right everything that follows from the rest, as a cheat would who has ftbench's own source."""
+    keep = forged.keep
+    if "all" in keep:
+        forged.files[names.MANIFEST] = manifest.to_bytes(manifest.make(forged.files))
+        return
+    entry = parse_resolved(forged.files[names.ENTRY])
+    block = forged.world.spec.adapter.model_dump(mode="json")
+    block |= {path.removeprefix("adapter."): v for path, v in entry.knobs.items() if path.startswith("adapter.")}
+    with forged.result() as result, forged.lines() as lines:
+        bodies = [line["body"] for line in lines]
+        rounds = [body for body in bodies if body["event"] == "round"]
+        ends = [body for body in bodies if body["event"] == "finished"]
+        if "entry" not in keep:
+            result["entry"] = bodies[0]["entry"] = entry_digest(entry)
+        if "adapter" not in keep:
+            found = adapter.adapter_digest(forged.files[names.ADAPTER], block)
+            for holder in [result, *rounds[-1:], *ends]:
+                holder["adapter"] = found
+        if "config" not in keep:
+            forged.files[names.ADAPTER_CONFIG] = pretty(_config(block, entry))
+        if "bytes" not in keep:
+            for end in ends:
+                end |= {key: sum(body[key] for body in rounds) for key in ("bytes_down", "bytes_up")}
+        if "cost" not in keep:
+            result["cost"] |= {key: sum(body[key] for body in rounds) for key in ("bytes_down", "bytes_up")}
+            result["cost"] |= {"rounds": len(rounds), "trainable_parameters": bodies[0]["trainable_parameters"]}
+            result["exclusions"] = sum(len(body["excluded"]) for body in rounds)
+        if "ledger" not in keep:
+            before = ledger.genesis(result["spec_hash"])
+            for number, line in enumerate(lines):
+                line |= {"seq": number, "prev": before}
+                before = sha256(canonical(line) + b"\n")
+            result["ledger"] = before
+        if "scores" not in keep:
+            tasks = {name: names.task_of(name) for name in sorted(forged.files)}
+            by_task = {task: samples.parse(forged.files[name], name) for name, task in tasks.items() if task}
+            confidence = forged.world.spec.evaluation.confidence
+            result["scores"] = score(by_task, confidence).model_dump(mode="json")
+    if "manifest" not in keep:
+        forged.files[names.MANIFEST] = manifest.to_bytes(manifest.make(forged.files))
+
+
+def _config(block: dict[str, Any], entry: ResolvedEntry) -> dict[str, Any]:
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": block["rank"],
+        "lora_alpha": block["alpha"],
+        "lora_dropout": block["dropout"],
+        "target_modules": block["targets"],
+        "bias": "none",
+        "base_model_name_or_path": entry.model.name,
+        "revision": entry.model.revision,
+        "inference_mode": True,
+    }
+
+
+def write_folder(files: dict[str, bytes], folder: Path) -> Path:
+    """The files in a real folder."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
