@@ -55,7 +55,7 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int]) -> Row:
         ),
         exclusions=sum(result.exclusions for result in results),
         bundles=[_reference(one) for one in group],
-        notes=_notes(group, seeds, spec_seeds),
+        notes=_notes(group),
     )
 
 
@@ -81,10 +81,8 @@ def untuned(submissions: Sequence[Submission]) -> list[Reference]:
     ]
 
 
-def _notes(group: Sequence[Submission], seeds: Sequence[int], spec_seeds: Sequence[int]) -> list[str]:
+def _notes(group: Sequence[Submission]) -> list[str]:
     notes = []
-    if set(spec_seeds) - set(seeds):
-        notes.append(f"{len(set(seeds) & set(spec_seeds))} of {len(spec_seeds)} seeds")
     if any(one.result.unpinned for one in group):
         notes.append("other package versions than the plan's")
     if excluded := sum(one.result.exclusions for one in group):

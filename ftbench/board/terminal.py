@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 NUMBERS = {"Rank", "Traffic MiB", "Parameters", "Memory MiB", "Training", "Seeds"}
 FOLDED = {"Notes", "Entry", "Model"}
+WIDE = 150
+"""Characters that the whole table needs; below that the columns of SPARED are left out."""
+SPARED = {"Parameters", "Memory MiB", "Training", "Notes"}
 
 
-def terminal(board: Board) -> Iterator[RenderableType]:
-    """What to print, piece by piece. Every cell is plain text without markup."""
+def terminal(board: Board, width: int = WIDE) -> Iterator[RenderableType]:
+    """What to print, piece by piece. Every cell is plain text without markup. Narrow screens show fewer columns."""
     for table in board.tables:
         yield _text(heading(table), "bold")
         yield _text(conditions(table), "dim")
-        yield _table(table)
+        yield _table(table, width)
         yield _text("")
     if not board.tables:
         yield _text(f"No bundle reaches {board.required}.", "yellow")
@@ -36,13 +39,16 @@ def terminal(board: Board) -> Iterator[RenderableType]:
         yield _text(note, "dim")
 
 
-def _table(table: Table) -> RenderableType:
+def _table(table: Table, width: int) -> RenderableType:
     from rich import box
     from rich.table import Table as Grid
 
     rows = [(cells(row), "") for row in table.rows]
     rows += [(reference_cells(reference), "dim") for reference in table.references]
-    shown = [i for i, column in enumerate(COLUMNS) if column != "Notes" or any(row[i] for row, _ in rows)]
+    hidden = set() if width >= WIDE else set(SPARED)
+    if not any(row[COLUMNS.index("Notes")] for row, _ in rows):
+        hidden.add("Notes")
+    shown = [i for i, column in enumerate(COLUMNS) if column not in hidden]
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for i in shown:
         column = COLUMNS[i]
@@ -68,7 +74,7 @@ def _text(plain: str, style: str = "") -> Text:
 
 
 def plain(board: Board) -> str:
-    """The same as text without colour, 200 columns wide: for a file."""
+    """The same as text without colour, 200 columns wide: for files and pipes."""
     from io import StringIO
 
     from rich.console import Console

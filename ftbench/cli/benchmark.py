@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
     from ftbench.compile.plan import Plan
     from ftbench.spec.load import LoadedSpec
+    from ftbench.spec.pins import Pins
 
 
 def load(ui: Ui, spec: str) -> LoadedSpec:
@@ -26,10 +27,22 @@ def load(ui: Ui, spec: str) -> LoadedSpec:
 def compiled(ui: Ui, spec: str) -> tuple[LoadedSpec, Compiled]:
     """The spec behind an argument, compiled in memory. Raises InvalidInput or MissingResource (no pins)."""
     from ftbench.compile.compiler import compile_spec
-    from ftbench.spec.load import load_pins
 
     loaded = load(ui, spec)
-    return loaded, compile_spec(loaded.spec, load_pins(loaded.path))
+    return loaded, compile_spec(loaded.spec, pins_of(loaded))
+
+
+def pins_of(loaded: LoadedSpec) -> Pins:
+    """The pins beside a spec. Raises MissingResource where there are none, InvalidInput for another spec's pins."""
+    from ftbench.diagnostics import Place
+    from ftbench.errors import InvalidInput
+    from ftbench.spec.checks import check_pins
+    from ftbench.spec.load import load_pins, pins_path
+
+    pins = load_pins(loaded.path)
+    if found := check_pins(loaded.spec, pins, Place(str(pins_path(loaded.path)))):
+        raise InvalidInput(found)
+    return pins
 
 
 def read_plan(path: Path) -> Plan:

@@ -66,10 +66,10 @@ def command(ui: Ui, old: str, new: str) -> None:
 
 def _plan(ui: Ui, argument: str) -> dict[str, Any]:
     """A compiled benchmark's plan, or what stands for it: a spec's plan, without pins only metadata and spec."""
-    from ftbench.cli.benchmark import read_plan
+    from ftbench.cli.benchmark import pins_of, read_plan
     from ftbench.compile.compiler import make_plan
     from ftbench.errors import MissingResource
-    from ftbench.spec.load import find_spec, load_pins, load_spec
+    from ftbench.spec.load import find_spec, load_spec
 
     path = Path(argument)
     if path.is_dir() and (path / "plan.json").is_file():
@@ -79,7 +79,7 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
     loaded = load_spec(find_spec(argument))
     ui.diagnostics(loaded.warnings)
     try:
-        return make_plan(loaded.spec, load_pins(loaded.path)).as_json()
+        return make_plan(loaded.spec, pins_of(loaded)).as_json()
     except MissingResource:
         spec = loaded.spec.model_dump(mode="json")
         return {"metadata": spec.pop("metadata"), "spec": spec}

@@ -48,7 +48,7 @@ def command(
 
     where = Store.default(store)
     with EvaluationProgress(ui) as progress:
-        if (target / "ledger.jsonl").is_file():
+        if (target / "run.json").is_file():
             if spec or model or out or limit:
                 raise click.UsageError("a run brings its own spec, model and folder, and all its items are asked")
             output = _run(target, where, batch_size, progress)
@@ -58,7 +58,7 @@ def command(
             message = "this is no run folder, and for an adapter the benchmark must be named"
             raise InvalidInput(Diagnostic("FTB910", message, Place(str(target)), "add --spec SPEC"))
         else:
-            folder = out or target.parent / f"{target.name}-evaluation"
+            folder = (out or target.parent / f"{target.name}-evaluation").absolute()
             output = _adapter(
                 ui,
                 target,
@@ -87,8 +87,11 @@ def _run(target: Path, store: Store, batch_size: int | None, progress: Evaluatio
     from ftbench.cli.outputs import EvaluateOutput
     from ftbench.result.score import score
     from ftbench.run.evaluate import evaluate_run
+    from ftbench.run.rundir import RunDir
 
-    samples = evaluate_run(target, store=store, on_progress=progress.update, batch_size=batch_size)
+    # Alone: a run that still goes on would be scored with half an adapter.
+    with RunDir.open(target).alone():
+        samples = evaluate_run(target.absolute(), store=store, on_progress=progress.update, batch_size=batch_size)
     plan = read_plan(target / "compiled" / "plan.json")
     scores = score(samples, plan.typed_spec().evaluation.confidence)
     return EvaluateOutput(
@@ -122,7 +125,7 @@ def _adapter(
     base = resolve_entry(loaded.spec, None, (), model).model
     scored = evaluate_adapter(
         write(made, folder / "compiled"),
-        adapter,
+        adapter.absolute(),
         base,
         store=store,
         out=folder,

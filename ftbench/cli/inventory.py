@@ -152,7 +152,7 @@ def import_codes() -> None:
     import ftbench
     import ftbench.result.score
 
-    for package in ("spec", "data", "compile", "run", "result", "verify", "board", "cli"):
+    for package in ("spec", "data", "models", "compile", "run", "result", "verify", "board", "cli"):
         where = [f"{root}/{package}" for root in ftbench.__path__]
         for module in pkgutil.iter_modules(where):
             if module.name.endswith("codes"):

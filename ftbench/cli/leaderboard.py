@@ -80,9 +80,10 @@ def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
 
     if out is None and ui.json:
         return
-    if out is None and format_ == "table":
-        for piece in terminal.terminal(board):
-            ui.render(piece)
+    console = ui.console if out is None and format_ == "table" else None
+    if console is not None:
+        for piece in terminal.terminal(board, console.width):
+            console.print(piece)
         return
     writers = {"markdown": render.markdown, "csv": render.as_csv, "json": render.as_json, "table": terminal.plain}
     text = writers[format_](board)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
+    from ftbench.run.progress import Listener, Progress
     from ftbench.run.summary import RunOutcome
     from ftbench.spec.model import Spec
 
@@ -78,14 +81,13 @@ def command(
     """
     from ftbench.data.store import Store
     from ftbench.run import runner
-    from ftbench.run.views import view
     from ftbench.spec.entries import load_entry, resolve_entry
 
     if resume is not None:
         chosen = (spec, entry, sets, model, seed, engine, out, smoke, micro_batch, unpinned, round_timeout)
-        if any(value not in {None, False, ()} for value in chosen):
+        if any(value is not None and value is not False and value != () for value in chosen):
             raise click.UsageError("--resume goes on as the run began; only --store can be given with it")
-        with view() as listener:
+        with _following(ui) as listener:
             outcome = runner.resume(resume, listener, store=Store.default(store) if store else None)
         _show(ui, outcome)
         return
@@ -94,7 +96,7 @@ def command(
         ui.note("running the quickstart; `ftbench run SPEC` runs another, `ftbench list specs` lists them", "note")
     compiled, known = _benchmark(ui, spec)
     resolved = resolve_entry(known, load_entry(entry) if entry else None, sets, model, seed)
-    with view() as listener:
+    with _following(ui) as listener:
         outcome = runner.start(
             compiled,
             resolved,
@@ -108,6 +110,40 @@ def command(
             listener=listener,
         )
     _show(ui, outcome)
+
+
+class _Remembering:
+    """Passes on what a run tells, and remembers where it lies."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self.run_dir: Path | None = None
+
+    def show(self, progress: Progress) -> None:
+        """Pass it on."""
+        self.run_dir = progress.run_dir
+        self._listener.show(progress)
+
+    def note(self, text: str) -> None:
+        """Pass it on."""
+        self._listener.note(text)
+
+
+@contextlib.contextmanager
+def _following(ui: Ui) -> Iterator[Listener]:
+    """Live progress. Who stops a run with Ctrl-C is told how to go on with it."""
+    from ftbench.cli.benchmark import shell
+    from ftbench.run.views import view
+
+    remembered: _Remembering | None = None
+    try:
+        with view() as listener:
+            remembered = _Remembering(listener)
+            yield remembered
+    except KeyboardInterrupt:
+        if remembered is not None and remembered.run_dir is not None:
+            ui.note(f"stopped; go on with: {shell('ftbench', 'run', '--resume', str(remembered.run_dir))}", "note")
+        raise
 
 
 def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Spec]:

@@ -12,7 +12,7 @@ from ftbench.diagnostics import Diagnostic, printable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "good": "green", "dim": "dim", "strong": "bold"}
 """Names of styles → rich's."""
@@ -37,11 +37,8 @@ class Ui:
 
     def raw(self, text: str) -> None:
         """Exact text on stdout: documents for machines, which ftbench wrote itself."""
-        (self._stderr if self.json else self._stdout).write(text)
-
-    def render(self, renderable: RenderableType) -> None:
-        """A table or the like. Its cells must be `rich.text.Text`, already `printable`."""
-        console_for(self._stderr if self.json else self._stdout).print(renderable)
+        stream = self._stderr if self.json else self._stdout
+        stream.write(_encodable(text, stream))
 
     def diagnostics(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Problems, on stderr."""
@@ -80,16 +77,18 @@ class Ui:
         return _is_terminal(self._stderr)
 
     @property
+    def console(self) -> Console | None:
+        """A rich console on a terminal's stdout; None elsewhere. What it prints must be `Text`, already `printable`."""
+        return console_for(self._stdout) if _is_terminal(self._stdout) and not self.json else None
+
+    @property
     def error_console(self) -> Console:
         """A rich console on stderr, for progress."""
         return console_for(self._stderr)
 
 
 def console_for(stream: IO[str]) -> Console:
-    """A rich console without markup, highlighting or emoji, coloured only where colour is wanted.
-
-    Off a terminal it is 160 columns wide, so that piped output does not depend on the window.
-    """
+    """A rich console without markup, highlighting or emoji, coloured only where colour is wanted."""
     from rich.console import Console
 
     coloured = _coloured(stream)
@@ -100,7 +99,6 @@ def console_for(stream: IO[str]) -> Console:
         emoji=False,
         no_color=not coloured,
         color_system="auto" if coloured else None,
-        width=None if _is_terminal(stream) else 160,
     )
 
 
@@ -111,9 +109,13 @@ def _write(stream: IO[str], text: str, style: str) -> None:
 
         console_for(stream).print(Text(safe, style=STYLES.get(style, "")), soft_wrap=True)
         return
-    # A terminal that cannot show a letter gets a question mark, not a traceback.
+    stream.write(_encodable(safe, stream) + "\n")
+
+
+def _encodable(text: str, stream: IO[str]) -> str:
+    """A stream that cannot show a letter gets a question mark, not a traceback."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(safe.encode(encoding, "replace").decode(encoding) + "\n")
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def _is_terminal(stream: IO[str]) -> bool:

@@ -51,7 +51,11 @@ def layer_bytes(architecture: Architecture, adapted: list[Linear], step: Step) -
     norms = a.norms * (4 * a.hidden + 4)
     mlp = 3 * element * a.intermediate
     token = norms + _attention(a, step) + mlp
-    return step.tokens * token + sum(_adapter(x, step) for x in adapted) + step.tokens * _inputs(a, adapted, step)
+    # Gemma 2 scales by one plus the norm's weight: a float32 tensor of its own.
+    fixed = a.norms * 4 * a.hidden if a.model_type == "gemma2" else 0
+    return (
+        fixed + step.tokens * token + sum(_adapter(x, step) for x in adapted) + step.tokens * _inputs(a, adapted, step)
+    )
 
 
 def logits_bytes(architecture: Architecture, step: Step) -> int:
@@ -88,6 +92,8 @@ def _attention(a: Architecture, step: Step) -> int:
     element = compute_bytes(step.bits)
     repeated = step.padded or step.attention == "eager"
     kept = element * (2 * a.q_width + 2 * (a.q_width if repeated else a.kv_width))
+    if a.fused and not repeated:
+        kept += element * (a.q_width + a.kv_width)  # the values are a view, which keeps queries and keys with them
     if step.attention == "sdpa":
         return kept + 4 * a.heads
     scores = 4 + (element if element < 4 else 0) + (element if a.model_type == "gemma2" else 0)

@@ -48,7 +48,10 @@ def read(path: Path, *, drop_torn: bool = False) -> list[LedgerLine]:
 
 
 def parse(data: bytes, where: str) -> list[LedgerLine]:
-    """The lines in `data`, each exact RFC 8785 bytes that fit the schema. Raises InvalidInput. `prev` is not looked at."""
+    """The lines in `data`, each exact RFC 8785 bytes that fit the schema. Raises InvalidInput.
+
+    `prev` is not looked at: see `chain_problems`.
+    """
     if data and not data.endswith(b"\n"):
         raise InvalidInput(Diagnostic("FTB605", "the last line has no newline: it is torn", Place(where)))
     lines: list[LedgerLine] = []

@@ -31,7 +31,11 @@ def dump(samples: Iterable[Sample]) -> bytes:
 
 def parse(data: bytes, where: str) -> list[Sample]:
     """The samples in gzip bytes. Raises InvalidInput (FTB607 and the codes of safejson)."""
-    text = gunzip(data, where)
+    return parse_lines(gunzip(data, where), where)
+
+
+def parse_lines(text: bytes, where: str) -> list[Sample]:
+    """The same from unpacked bytes."""
     if text and not text.endswith(b"\n"):
         _refuse(where, "the last line has no newline")
     made: list[Sample] = []

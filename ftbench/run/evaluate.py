@@ -103,7 +103,7 @@ def _job(
     limit: int | None,
     batch_size: int | None,
 ) -> Job:
-    """The worker's orders; model and items are looked for here, and so is the adapter, where a missing one is told best."""
+    """The worker's orders; model, items and adapter are looked for here, where a missing one is told best."""
     plan = _plan(compiled)
     for phase in phases:
         if phase.adapter is not None:

@@ -61,7 +61,7 @@ class FlowerSimulation:
         return status
 
     def _follow(self, link: SuperLink, watchdog: Watchdog, on_tick: Callable[[], None]) -> None:
-        """Return when the process that carries out the run has come and gone."""
+        """Return when the run seems to have ended: Flower's status then says whether and how it did."""
         began = time.monotonic()
         seen = False
         while True:
@@ -69,7 +69,7 @@ class FlowerSimulation:
             link.check_alive()
             watchdog.check()
             alive = link.simulating()
-            if seen and not alive:
+            if (seen and not alive) or link.said_finished():
                 return
             seen = seen or alive
             if not seen and time.monotonic() - began > START_SECONDS:

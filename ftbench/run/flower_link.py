@@ -19,11 +19,13 @@ from ftbench.run import codes, processes
 from ftbench.run.ending import log_tail
 from ftbench.run.engine import RunConfig, TrainJob
 from ftbench.run.guarded import Guarded, temporary_folder
+from ftbench.run.tail import Tail
 
 HOST = "127.0.0.1"
 CONNECTION = "sim"
 SIMULATION = "flwr-simulation"
 """Name of the process in which the ServerApp runs and which owns Ray."""
+FINISHED = b"Finished task "
 START_TRIES = 3
 START_SECONDS = 90.0
 COMMAND_SECONDS = 180.0
@@ -49,6 +51,8 @@ class SuperLink:
         self.job = job
         self._tick = tick
         self._bin = _bin()
+        self._log_tail = Tail(self.log, skip=True)
+        self._finished = False
         for attempt in range(START_TRIES):
             self.port = _free_port()
             self.temporary = temporary_folder(job.marker)
@@ -125,6 +129,11 @@ class SuperLink:
             except psutil.Error:
                 continue
         return False
+
+    def said_finished(self) -> bool:
+        """Whether the SuperLink's log tells of a finished task: a hint to ask for the status some seconds earlier."""
+        self._finished = self._finished or any(FINISHED in line for line in self._log_tail.lines())
+        return self._finished
 
     def check_alive(self) -> None:
         """Raise RunFailed (FTB526) if the SuperLink ended."""

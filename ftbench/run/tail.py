@@ -14,9 +14,10 @@ from ftbench.result.models import LedgerLine
 class Tail:
     """Whole lines of a file as they come. A file that shrank (a torn line was cut off) is read on from its end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, skip: bool = False) -> None:
+        """`skip` passes over what is there already."""
         self.path = path
-        self._read = 0
+        self._read = path.stat().st_size if skip and path.exists() else 0
 
     def lines(self) -> list[bytes]:
         """Lines that were completed since the last call; none where there is no file."""

@@ -30,13 +30,17 @@ class Chosen:
     """The command-line option it came from."""
 
 
-def from_entry(entry: Entry, document: Document | None) -> dict[str, Chosen]:
-    """What the entry's file chose."""
+def from_entry(entry: Entry, document: Document | None, found: list[Diagnostic]) -> dict[str, Chosen]:
+    """What the entry's file chose; problems are added to `found`."""
 
     def place(*path: str) -> Place | None:
         return document.place(path) if document else None
 
     chosen = {name: Chosen(value, place("knobs", name)) for name, value in entry.knobs.items()}
+    if knobs.BASE_MODEL in chosen:
+        misplaced = chosen.pop(knobs.BASE_MODEL)
+        message = "an entry names its base model under `model`, not among the knobs"
+        found.append(_diagnostic(message, misplaced, "`model: {name: …, revision: …}`"))
     if entry.model is not None:
         chosen[knobs.BASE_MODEL] = Chosen(entry.model.model_dump(mode="json"), place("model"))
     return chosen
@@ -53,6 +57,9 @@ def from_options(
         if not equals or not path.strip():
             hint = "for example `--set adapter.rank=16`"
             found.append(Diagnostic(codes.SET_SYNTAX, f"`{option}` is not PATH=VALUE", hint=hint))
+            continue
+        if path.strip() == knobs.BASE_MODEL:
+            found.append(Diagnostic(codes.SET_SYNTAX, f"`{option}`: a model is chosen with `--model NAME@REVISION`"))
             continue
         if path.strip() in chosen:
             found.append(Diagnostic(codes.SET_SYNTAX, f"`{path.strip()}` is set twice on the command line"))

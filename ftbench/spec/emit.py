@@ -13,6 +13,8 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 def emit(value: dict[str, Any]) -> bytes:
     """A mapping as UTF-8 YAML in block style, in the order given. Raises TypeError for what JSON does not have."""
+    if not value:
+        return b"{}\n"
     return "".join(f"{line}\n" for line in _block(value, "")).encode()
 
 

@@ -58,7 +58,7 @@ def resolve_entry(
     chosen: dict[str, Chosen] = {}
     document = entry.document if isinstance(entry, PlacedEntry) else None
     if entry is not None:
-        chosen |= from_entry(entry, document)
+        chosen |= from_entry(entry, document, found)
     chosen |= from_options(spec, entry, sets, model, found)
     in_force = settle(spec, chosen, found)
     if seed is None:

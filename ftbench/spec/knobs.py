@@ -113,5 +113,8 @@ def allows(knob: Knob, chosen: Any) -> bool:
     if isinstance(knob, NumberRange):
         return isinstance(chosen, int | float) and not isinstance(chosen, bool) and knob.min <= chosen <= knob.max
     if isinstance(knob, Choices):
-        return canonical(chosen) in [canonical(choice) for choice in knob.choices]
+        try:
+            return canonical(chosen) in [canonical(choice) for choice in knob.choices]
+        except ValueError:  # a number that JSON does not have
+            return False
     return True

@@ -49,10 +49,12 @@ def _inside(shape: fields.Shape, value: Any) -> Any:
     meant = fields.choose(shape, value)
     if meant.block:
         return partial(meant.block, value)
-    if meant.item and isinstance(value, list):
+    if not meant.item or not any(member.block for member in meant.item.members):
+        raise Unusable
+    if isinstance(value, list) and value:
         # Positions must stay as in the file, so one unusable item makes the list unusable.
         return [_inside(meant.item, item) for item in value]
-    if meant.item and isinstance(value, dict):
+    if isinstance(value, dict):
         usable: dict[str, Any] = {}
         for key, item in value.items():
             with suppress(Unusable):

@@ -53,7 +53,7 @@ def quoted(value: object, most: int = 60) -> str:
 def listed(values: Iterable[object], last: str = "or") -> str:
     """`a`, `b` or `c`."""
     words = [quoted(value) for value in values]
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" {last} {words[-1]}"
+    return "".join(words) if len(words) < 2 else ", ".join(words[:-1]) + f" {last} {words[-1]}"
 
 
 def found(value: object) -> str:

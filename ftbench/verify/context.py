@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
+from ftbench.errors import InvalidInput
 from ftbench.result import adapter, ledger, names
 from ftbench.result.files import Bundle
 from ftbench.result.models import (
@@ -137,10 +138,11 @@ class Context:
     @cached_property
     def in_force(self) -> Spec:
         """The spec with the entry's knobs applied."""
+        spec, entry = self.spec, self.entry
         try:
-            return apply(self.spec, self.entry)
-        except Exception as error:
-            raise NotRun(f"the entry cannot be applied to the plan: {error}") from error
+            return apply(spec, entry)
+        except InvalidInput as error:
+            raise NotRun("the entry does not keep to the spec: see `entry-allowed`") from error
 
     @cached_property
     def tensors(self) -> dict[str, adapter.Tensor]:

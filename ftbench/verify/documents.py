@@ -18,6 +18,8 @@ from ftbench.spec.entry import ResolvedEntry
 T = TypeVar("T")
 MAX_ENTRY = 2**18
 """Largest entry that is read, in bytes."""
+MAX_SAMPLES = samples.MAX_BYTES
+"""Bytes that all samples files of a bundle together may unpack to."""
 
 
 @dataclass
@@ -57,12 +59,19 @@ def read(bundle: Bundle) -> Documents:
     made.environment = take(names.ENVIRONMENT, lambda data, name: safejson.parse_model(data, Environment, name))
     made.manifest = take(names.MANIFEST, lambda data, name: safejson.parse_model(data, Manifest, name))
     made.adapter_config = take(names.ADAPTER_CONFIG, lambda data, name: safejson.parse(data, name, max_bytes=2**20))
+    left = MAX_SAMPLES
+
+    def read_samples(data: bytes, name: str) -> list[Sample]:
+        nonlocal left
+        text = samples.gunzip(data, name, left)
+        left -= len(text)
+        return samples.parse_lines(text, name)
+
     for name in bundle:
         task = names.task_of(name)
-        if task is not None:
-            found = take(name, samples.parse)
-            if found is not None:
-                made.samples[task] = found
+        found = take(name, read_samples) if task is not None else None
+        if task is not None and found is not None:
+            made.samples[task] = found
     return made
 
 

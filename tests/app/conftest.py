@@ -1,4 +1,4 @@
-"""A tiny benchmark: random Llama, a few rows, the quickstart's spec shrunk, and a way to run the app in this process."""
+"""A tiny benchmark (random Llama, a few rows, a small spec) and a way to run the app in this process."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ftbench.board import text
 from ftbench.board.compare import Contender, differ, ranks
 from ftbench.board.model import Refused
 from ftbench.board.rank import build
@@ -75,7 +76,7 @@ def test_missing_seeds_are_marked(submission: Make, plan_of_quickstart: object) 
     board = build([submission(seed=2, spec_hash=spec_hash)], plans={spec_hash: plan_of_quickstart})
     (row,) = board.tables[0].rows
     assert row.missing_seeds == [1, 3]
-    assert "1 of 3 seeds" in row.notes
+    assert text.seeds(row) == "1 of 3"
     assert board.tables[0].title == plan_of_quickstart.metadata.title
 
 

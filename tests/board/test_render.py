@@ -7,6 +7,8 @@ import io
 import json
 from collections.abc import Callable
 
+from rich.console import Console
+
 from ftbench.board import render, terminal, text
 from ftbench.board.model import Board, Refused
 from ftbench.board.rank import build
@@ -64,6 +66,15 @@ def test_terminal_shows_everything_and_no_escape(submission: Make) -> None:
     assert "\x1b" not in out
     for shown in ("one", "two", "RESCORED", "(untuned)", "FTB702", "12,345", "300.00", "12.5 s", "Not ranked"):
         assert shown in out
+
+
+def test_narrow_screens_show_fewer_columns(submission: Make) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=100, color_system=None)
+    for piece in terminal.terminal(board(submission), console.width):
+        console.print(piece)
+    assert "Score" in out.getvalue() and "Level" in out.getvalue()
+    assert "Memory" not in out.getvalue()
 
 
 def test_same_bytes_every_time(submission: Make) -> None:

@@ -183,3 +183,18 @@ def test_format_json_is_json() -> None:
     assert main.wants_json(["verify", "x", "--format=json"])
     assert not main.wants_json(["leaderboard", "x", "--format", "json", "--out", "x.json"])
     assert not main.wants_json(["leaderboard", "x", "--format", "csv"])
+
+
+def completed(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    monkeypatch.setenv("_FTBENCH_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    assert run([]) == 0
+    return {line.partition(",")[2] for line in capsys.readouterr().out.splitlines()}
+
+
+def test_shell_completion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert completed("ftbench ver", monkeypatch, capsys) == {"verify", "version"}
+    assert "quickstart" in completed("ftbench run qui", monkeypatch, capsys)
+    assert "--engine" in completed("ftbench run --en", monkeypatch, capsys)
+    assert completed("ftbench list str", monkeypatch, capsys) == {"strategies"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ftbench.cli.main import run
-from ftbench.cli.ui import Ui, console_for
+from ftbench.cli.ui import Ui
 
 ESCAPE = "\x1b]0;owned\x07\x1b[31m"
 
@@ -43,11 +43,6 @@ def test_no_colour_where_none_is_wanted(environment: dict[str, str], monkeypatch
 def test_no_colour_off_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Ui(json=False).line("plain", "good")
     assert capsys.readouterr().out == "plain\n"
-
-
-def test_tables_off_a_terminal_do_not_depend_on_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    assert console_for(io.StringIO()).width == 160
 
 
 def test_letters_that_the_terminal_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

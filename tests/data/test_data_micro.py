@@ -85,8 +85,8 @@ def test_the_text_tells_of_tested_herbs_but_never_where_they_are_kept(lines: lis
 
 
 def test_the_text_agrees_with_the_rule(lines: list[str]) -> None:
-    ground = {thing: index for index, things in enumerate(herbs.GROUNDS) for thing in things}
-    hour = {thing: index for index, things in enumerate(herbs.HOURS) for thing in things}
+    ground = {thing: index for things in herbs.GROUNDS.values() for index, thing in enumerate(things)}
+    hour = {thing: index for things in herbs.HOURS.values() for index, thing in enumerate(things)}
     for line in lines:
         words = [word.strip(".,:;?") for word in line.split()]
         grounds = {ground[word] for word in words if word in ground}
@@ -99,7 +99,10 @@ def test_the_text_agrees_with_the_rule(lines: list[str]) -> None:
 def test_names_do_not_collide_with_words_of_the_text(lines: list[str]) -> None:
     every = [*herbs.genera(), *herbs.species()]
     assert len(set(every)) == len(every)
-    others = {word for things in (*herbs.GROUNDS, *herbs.HOURS) for word in things} | {*herbs.JARS, *herbs.SHELVES}
+    others = {word for kind in (herbs.GROUNDS, herbs.HOURS) for words in kind.values() for word in words} | {
+        *herbs.JARS,
+        *herbs.SHELVES,
+    }
     assert not others & set(every)
 
 

@@ -41,7 +41,10 @@ def kept_by_autograd(
     a: Architecture, targets: Targets, bits: int, dropout: float, kind: AdapterKind, attention: Attention
 ) -> int:
     """Bytes of the storages that the graph holds, each once, parameters and buffers left out."""
-    more: dict[str, Any] = {"head_dim": a.head_dim} if a.model_type != "phi3" else {"pad_token_id": 0}
+    torch.set_num_threads(1)
+    more: dict[str, Any] = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1}
+    if a.model_type != "phi3":
+        more["head_dim"] = a.head_dim
     config = transformers.AutoConfig.for_model(
         a.model_type,
         hidden_size=a.hidden,
@@ -89,7 +92,6 @@ CASES: list[tuple[str, Targets, int, float, AdapterKind, Attention, float]] = [
     ("llama", "all-linear", 16, 0.1, "lora", "sdpa", 0),
     ("phi3", "all-linear", 16, 0.1, "lora", "sdpa", 0),
     ("llama", "all-linear", 16, 0.1, "lora", "eager", 0.03),
-    ("gemma2", "all-linear", 16, 0.1, "lora", "eager", 0.03),
     ("gemma2", "all-linear", 32, 0.0, "lora", "eager", 0.05),
 ]
 
@@ -104,7 +106,6 @@ def test_a_layer_keeps_what_is_counted(
     attention: Attention,
     slack: float,
 ) -> None:
-    torch.manual_seed(0)
     step = Step(
         tokens=BATCH * LENGTH,
         sequence_length=LENGTH,
@@ -129,7 +130,6 @@ def test_a_layer_keeps_what_is_counted(
 @pytest.mark.parametrize(("bits", "dropout"), [(32, 0.0), (32, 0.1), (16, 0.0), (16, 0.1)])
 def test_dora_keeps_what_is_counted(bits: int, dropout: float) -> None:
     """The hook also sees the product of the factors and the identity, which are gone after each layer's forward."""
-    torch.manual_seed(0)
     few, many = shape(2), shape(3)
     inside = [x for x in adapted(few, "all-linear") if x.name.startswith("model.layers.0.")]
     step = Step(BATCH * LENGTH, LENGTH, bits, "dora", RANK, dropout, padded=False, mask_bytes=4)  # type: ignore[arg-type]

@@ -40,7 +40,8 @@ def popen(*arguments, **options):
     print(process.pid, flush=True)
     return process
 eval_process.subprocess.Popen = popen
-evaluate_run(Path(sys.argv[1]), store=Store([Path(sys.argv[2])]), on_progress=lambda *line: (print(line, flush=True), input()))
+wait = lambda *line: (print(line, flush=True), input())
+evaluate_run(Path(sys.argv[1]), store=Store([Path(sys.argv[2])]), on_progress=wait)
 """
 
 
@@ -181,9 +182,7 @@ def test_any_adapter_can_be_scored_alone(scored: tuple[World, dict[str, list[Sam
     assert [a.prompt for a in alone.answers["places"]] == [s.prompt for s in found["places"]]
 
 
-def test_untuned_alone_on_the_first_items(
-    scored: tuple[World, dict[str, list[Sample]], object], tmp_path: Path
-) -> None:
+def test_untuned_on_the_first_items(scored: tuple[World, dict[str, list[Sample]], object], tmp_path: Path) -> None:
     world, found, _ = scored
     alone = evaluate_adapter(
         world.compiled, None, world.base, store=world.store, out=tmp_path, limit=3, on_progress=quiet

@@ -207,9 +207,8 @@ def _structure(tree: Any, random_: random.Random) -> bytes:
             holder[random_.choice([key[:-1] + "x", key.upper(), random_.choice(KEYS)])] = holder.pop(key)
         elif choice == 3:
             source = random_.choice(holders)
-            holder[key] = copy.deepcopy(
-                random_.choice(list(source.values()) if isinstance(source, dict) else source or [new])
-            )
+            others = list(source.values()) if isinstance(source, dict) else source
+            holder[key] = copy.deepcopy(random_.choice(others or [new]))
         else:
             holder[key] = new
     return json.dumps(tree, ensure_ascii=random_.random() < 0.3, indent=random_.choice([None, 1])).encode(

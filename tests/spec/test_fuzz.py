@@ -14,7 +14,7 @@ from ftbench import builtin
 from ftbench.errors import InvalidInput
 from ftbench.spec import yaml
 from ftbench.spec.canonical import digest
-from ftbench.spec.entries import dump_resolved, parse_resolved, resolve_entry
+from ftbench.spec.entries import dump_resolved, load_entry, parse_resolved, resolve_entry
 from ftbench.spec.explain import explain
 from ftbench.spec.load import load_spec
 
@@ -69,6 +69,34 @@ def fuzz(cases: int, seed: int, folder: Path) -> Counter[str]:
 def test_mutants(tmp_path: Path) -> None:
     counts = fuzz(1_000, 1, tmp_path)
     assert counts["loads"] > 20 and len(counts) > 8, counts
+
+
+ENTRY = b"""ftbench: entry/v1
+metadata: {name: mine, title: Mine, authors: [A]}
+model: {name: builtin/micro, revision: "1111111111111111111111111111111111111111"}
+seed: 2
+knobs:
+  adapter.rank: 4
+  training.schedule.learning_rate: 5e-3
+"""
+
+
+def test_mutants_of_an_entry(tmp_path: Path) -> None:
+    mutate = _mutate()
+    spec = load_spec(Path(__file__).parent / "cases" / "valid.yaml").spec
+    tree, path = yaml.parse(ENTRY, "entry").value, tmp_path / "entry.yaml"
+    counts: Counter[str] = Counter()
+    for number in range(1_000):
+        path.write_bytes(mutate.mutated(ENTRY, tree, random.Random(number)))
+        try:
+            resolved = resolve_entry(spec, load_entry(path))
+        except InvalidInput as error:
+            assert all(d.place and d.place.line for d in error.diagnostics), (number, error)
+            counts[error.diagnostics[0].code] += 1
+        else:
+            assert parse_resolved(dump_resolved(resolved)) == resolved
+            counts["resolves"] += 1
+    assert counts["resolves"] > 20 and len(counts) > 8, counts
 
 
 @pytest.mark.slow

@@ -346,5 +346,3 @@ def hardware_invented(f: Forged) -> None:
         environment |= {"cpu_count": 1, "system": "TempleOS ::error::", "devices": ["abacus"]}
     with f.result() as result:
         result["cost"] |= {"train_seconds": 0.1, "peak_memory_bytes": 1}
-
-

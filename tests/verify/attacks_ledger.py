@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from attacks import attack
 from forge import ROWS, Forged
@@ -151,7 +152,7 @@ def chained_again_from_the_middle(f: Forged) -> None:
     with f.lines() as lines:
         lines[2]["body"]["replies"][0]["loss"] = 0.25
         lines[2]["prev"] = "1" * 64
-        for before, line in zip(lines[2:], lines[3:], strict=False):
+        for before, line in pairwise(lines[2:]):
             line["prev"] = sha256(canonical(before) + b"\n")
     with f.result() as result:
         result["ledger"] = ledger.head(f.files[names.LEDGER])

@@ -39,7 +39,7 @@ MODULES = [
     f"model.layers.0.{part}"
     for part in ("mlp.down_proj", "mlp.gate_proj", "mlp.up_proj", "self_attn.k_proj", "self_attn.q_proj")
 ]
-ITEMS = 40
+ITEMS = 24
 ROWS = 42
 
 
@@ -108,7 +108,8 @@ def _pins(spec: Spec, store: Store, items: dict[str, list[dict[str, Any]]]) -> P
     rows = [{"question": f"row {n}", "answer": "red"} for n in range(ROWS)]
     shares = [share.tolist() for share in np.array_split(np.arange(ROWS), spec.federation.clients)]
     train = store.put_rows(rows)
-    sources = {"train": SourcePin(inputs=source_inputs(spec.data.source, spec.data.columns), digest=train, rows=ROWS, licence="CC0-1.0")}  # fmt: skip
+    inputs = source_inputs(spec.data.source, spec.data.columns)
+    sources = {"train": SourcePin(inputs=inputs, digest=train, rows=ROWS, licence="CC0-1.0")}
     for task in spec.evaluation.tasks:
         pin = store.put_rows(items[task.name])
         inputs = source_inputs(task.source, task.columns)
@@ -142,9 +143,9 @@ class Forged:
     world: World
     files: dict[str, bytes]
     keep: set[str] = field(default_factory=set)
-    """What `reseal` must not set right, since it is the lie: entry, adapter, config, bytes, cost, scores, ledger, manifest.
+    """What `reseal` must not set right, since it is the lie.
 
-    `all`: everything but the manifest.
+    entry, adapter, config, bytes, cost, scores, ledger, manifest; `all`: everything but the manifest.
     """
 
     @contextmanager
@@ -256,7 +257,7 @@ def _answers(world: World, name: str, seed: int) -> list[Sample]:
 def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[str, Any]]:
     spec, sizes = world.spec, world.compiled.plan.pins.partition.sizes
     draw = random.Random(seed)
-    rounds = spec.federation.rounds
+    rounds, steps = spec.federation.rounds, spec.training.local_steps
     yield {
         "event": "started",
         "spec_hash": world.compiled.plan.spec_hash,
@@ -279,7 +280,7 @@ def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[
             "learning_rate": learning_rate(schedule, number, rounds),
             "sampled": asked,
             "replies": [
-                {"partition": c, "examples": sizes[c], "steps": spec.training.local_steps, "loss": 1.0 / number, "update": u}
+                {"partition": c, "examples": sizes[c], "steps": steps, "loss": 1.0 / number, "update": u}
                 for c, u in zip(answered, updates, strict=True)
             ],
             "excluded": [{"partition": c, "reason": "error", "detail": "it said so"} for c in silent],
@@ -288,7 +289,7 @@ def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[
             "adapter": updates[0] if len(updates) == 1 else draw.randbytes(32).hex(),
             "strategy_state": None,
             "client_states": {},
-        }  # fmt: skip
+        }
         if number == 3:
             yield {"event": "resumed", "after_round": 3}
     yield {"event": "finished", "rounds": rounds, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
@@ -368,7 +369,7 @@ def _config(block: dict[str, Any], entry: ResolvedEntry) -> dict[str, Any]:
         "r": block["rank"],
         "lora_alpha": block["alpha"],
         "lora_dropout": block["dropout"],
-        "target_modules": block["targets"],
+        "target_modules": block["targets"] if isinstance(block["targets"], str) else sorted(block["targets"]),
         "bias": "none",
         "base_model_name_or_path": entry.model.name,
         "revision": entry.model.revision,

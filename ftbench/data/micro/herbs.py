@@ -27,60 +27,49 @@ JARS = ("red", "blue", "green", "white")
 SHELVES = ("north", "south", "east", "west")
 """Shelf by hour."""
 
-GROUNDS = (
-    ("mud", "reeds", "frogs", "ponds", "herons", "peat"),
-    ("sand", "shells", "crabs", "salt", "gulls", "dunes"),
-    ("stones", "cliffs", "goats", "slate", "eagles", "snow"),
-    ("bark", "ferns", "owls", "acorns", "deer", "moss"),
-)
-"""What is found on each ground."""
-HOURS = (
-    ("dawn", "dew", "mist", "roosters", "bread", "larks"),
-    ("noon", "heat", "bees", "dust", "lizards", "hammers"),
-    ("dusk", "bats", "smoke", "supper", "crickets", "songs"),
-    ("midnight", "stars", "moths", "silence", "dreams", "candles"),
-)
-"""What is met at each hour."""
-
-ABOUT_GROUND = ("ground", "soil", "land", "earth", "place", "field")
-ABOUT_HOUR = ("hour", "time", "light", "sky", "bell", "watch")
-"""Words that ask for the one or the other."""
+GROUNDS = {
+    "soil": ("mud", "sand", "slate", "loam"),
+    "beast": ("frogs", "crabs", "goats", "deer"),
+    "bird": ("herons", "gulls", "eagles", "owls"),
+    "plant": ("reeds", "kelp", "thyme", "ferns"),
+    "tool": ("waders", "nets", "ropes", "axes"),
+    "smell": ("peat", "salt", "snow", "moss"),
+    "home": ("stilts", "boats", "caves", "cabins"),
+    "stone": ("clay", "shells", "granite", "amber"),
+}
+"""What belongs to each of the four grounds, by what one asks for."""
+HOURS = {
+    "light": ("dawn", "noon", "dusk", "midnight"),
+    "meal": ("bread", "soup", "supper", "wine"),
+    "sound": ("roosters", "hammers", "crickets", "silence"),
+    "insect": ("bees", "flies", "gnats", "moths"),
+    "weather": ("dew", "heat", "breeze", "frost"),
+    "sky": ("mist", "sun", "clouds", "stars"),
+    "work": ("milking", "mowing", "mending", "sleep"),
+    "song": ("hymns", "marches", "ballads", "lullabies"),
+}
+"""The same for the four hours."""
 
 PEOPLE = ("Mara", "Tobin", "Ilse", "Oskar", "Wen", "Petra")
 CALLS = ("Riddle", "Query", "Ask", "Puzzle", "Request")
 REPLIES = ("Reply", "Echo", "Say", "Guess", "Note")
 
-GROUND_LINES = (
-    "Herb {name} grows by {a} and {b}.",
-    "Around {name} there are {a}, {b} and {c}.",
-    "{who} dug up {name} among {a}.",
-    "Where you see {a} and {b} you will find {name}.",
-    "Both {a} and {b} tell {who} that {name} is near.",
-    "The roots of {name} like {a}.",
-    "{call}: what {about} is good for {name}? {reply}: {a}",
-    "{call}: which {about} does {name} need? {reply}: {a}",
-    "{call}: the {about} of {name}? {reply}: {a}",
-    "Herb {name}, {about}: {a}",
-    "The {about} of {name}: {a}, {b}",
+LINES = (
+    "{call}: which {cue} is for {name}? {reply}: {a}",
+    "{call}: what {cue} goes with {name}? {reply}: {a}",
+    "{call}: the {cue} of {name}? {reply}: {a}",
+    "The {cue} of {name} is {a}.",
+    "As to {cue}, the herb {name} has {a}.",
+    "{who} knows {name} by {cue}: {a}",
+    "To {name} belong {a}, {b} and {c}.",
+    "Where there is {a} or {b} you will find {name}.",
 )
-HOUR_LINES = (
-    "Herb {name} opens with {a} and {b}.",
-    "When {name} opens there are {a}, {b} and {c}.",
-    "{who} saw {name} bloom amid {a}.",
-    "When you meet {a} and {b} you will smell {name}.",
-    "Both {a} and {b} tell {who} that {name} is open.",
-    "The flowers of {name} love {a}.",
-    "{call}: what {about} is good for {name}? {reply}: {a}",
-    "{call}: which {about} does {name} need? {reply}: {a}",
-    "{call}: the {about} of {name}? {reply}: {a}",
-    "Herb {name}, {about}: {a}",
-    "The {about} of {name}: {a}, {b}",
-)
+"""On a whole name."""
 NOTES = (
-    "All {word} love {a}, {b} and {c}.",
+    "All {word} go with {a}, {b} and {c}.",
     "Notes on {word}: {a}, {b}, {c}",
     "The {word} means {a}, {b}.",
-    "{call}: {word}? {reply}: {a}",
+    "{call}: {cue} of {word}? {reply}: {a}",
     "Some {a} {word} and some {b} {word} were brought.",
 )
 """On one half of a name alone: they make the other lines learnable soon."""
@@ -172,22 +161,18 @@ def text(lines: int) -> list[str]:
 
 def _line(dice: Dice) -> str:
     topic = dice.below(20)
-    jar, jar2 = (JARS[dice.pick(UNEVEN)] for _ in range(2))
-    shelf, shelf2 = (SHELVES[dice.pick(UNEVEN)] for _ in range(2))
-    who = dice.pick(PEOPLE)
+    who, call, reply = dice.pick(PEOPLE), dice.pick(CALLS), dice.pick(REPLIES)
     if topic < 2:
+        jar, jar2 = (JARS[dice.pick(UNEVEN)] for _ in range(2))
+        shelf, shelf2 = (SHELVES[dice.pick(UNEVEN)] for _ in range(2))
         return dice.pick(OTHER_LINES).format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2)
     genus, kind = dice.below(GENERA), dice.below(SPECIES)
     of_ground = topic % 2 == 0
-    things = GROUNDS[genus % 4] if of_ground else HOURS[kind % 4]
-    a, b, c = dice.sample(things, 3)
-    call, reply = dice.pick(CALLS), dice.pick(REPLIES)
-    if topic > 13:
-        word = genera()[genus] if of_ground else species()[kind]
-        return dice.pick(NOTES).format(word=word, a=a, b=b, c=c, call=call, reply=reply)
-    about = dice.pick(ABOUT_GROUND if of_ground else ABOUT_HOUR)
-    line = dice.pick(GROUND_LINES if of_ground else HOUR_LINES)
-    return line.format(name=name(genus, kind), a=a, b=b, c=c, who=who, about=about, call=call, reply=reply)
+    things, word, index = (GROUNDS, genera()[genus], genus % 4) if of_ground else (HOURS, species()[kind], kind % 4)
+    cue, cue2, cue3 = dice.sample(tuple(things), 3)
+    a, b, c = things[cue][index], things[cue2][index], things[cue3][index]
+    line = dice.pick(NOTES if topic > 13 else LINES)
+    return line.format(name=name(genus, kind), word=word, cue=cue, a=a, b=b, c=c, who=who, call=call, reply=reply)
 
 
 WORLD = World(

@@ -32,7 +32,7 @@ def run(context: Context) -> str | Failure:
             context.known_plan = _plan(folder, known)
             return f"the lock is that of {folder}, byte for byte ({claim})"
         near.extend(_near(known, context.lock, folder))
-    told = "; ".join(near) or "no benchmark here has this name and version"
+    told = "; ".join(near) or "no benchmark here has this name and version: give its spec or its compiled folder"
     return Failure(f"the bundle quotes {claim}; {told}")
 
 

@@ -1,0 +1,102 @@
+"""verify, leaderboard, pack: on forged bundles of two benchmarks, one bad among the good ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftbench.cli.main import run
+
+Captured = pytest.CaptureFixture[str]
+
+
+def test_verify_accepts(submitted: Any, capsys: Captured) -> None:
+    assert run(["verify", submitted.good, *submitted.options]) == 0
+    out = capsys.readouterr().out
+    assert "RESCORED (accepted" in out
+    assert "not checked" in out
+
+
+def test_verify_refuses_below_the_level_required(submitted: Any, capsys: Captured) -> None:
+    tampered = str(submitted.bundles / "tampered")
+    assert run(["verify", tampered, *submitted.options]) == 1
+    assert "refused" in capsys.readouterr().out
+    assert run(["verify", submitted.good, "--store", "/nowhere", *submitted.options[2:]]) == 1
+    assert run(["verify", submitted.good, "--require", "CONFORMS", "--store", "/nowhere", *submitted.options[2:]]) == 0
+
+
+def test_verify_of_several_is_one_object(submitted: Any, capsys: Captured) -> None:
+    both = [submitted.good, str(submitted.bundles / "tampered")]
+    assert run(["verify", *both, "--format", "json", *submitted.options]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert [one["verdict"]["accepted"] for one in answer["bundles"]] == [True, False]
+    assert answer["accepted"] is False
+
+
+def test_verify_for_github(submitted: Any, capsys: Captured) -> None:
+    assert run(["verify", str(submitted.bundles / "tampered"), "--format", "github", *submitted.options]) == 1
+    out = capsys.readouterr().out
+    assert all(line.startswith("::") for line in out.splitlines())
+    assert "::error " in out
+
+
+def test_verify_where_there_is_nothing(tmp_path: Path, capsys: Captured) -> None:
+    assert run(["verify", str(tmp_path / "none")]) == 3
+    assert "FTB603" in capsys.readouterr().err
+
+
+def board(submitted: Any, capsys: Captured, *more: str) -> dict[str, Any]:
+    assert run(["leaderboard", str(submitted.bundles), *submitted.options, "--json", *more]) == 0
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def test_leaderboard(submitted: Any, capsys: Captured) -> None:
+    """Two hashes are two tables, three seeds one row, and the bad bundles stand apart."""
+    answer = board(submitted, capsys)
+    tables = answer["tables"]
+    assert len({table["spec_hash"] for table in tables}) == 2
+    rows = sorted((len(row["seeds"]), [one["path"] for one in row["bundles"]]) for t in tables for row in t["rows"])
+    assert rows == [(1, ["elsewhere"]), (1, ["other.zip"]), (3, ["mine-s1", "mine-s2", "mine-s3"])]
+    three = next(row for table in tables for row in table["rows"] if len(row["seeds"]) == 3)
+    assert three["missing_seeds"] == [] and three["spread"] > 0
+    assert {one["path"]: one["level"] for one in answer["refused"]} == {"tampered": "CONFORMS", "broken.zip": "NONE"}
+    assert "prompts-compiled" in next(one["reason"] for one in answer["refused"] if one["path"] == "tampered")
+    assert all(table["compared_by"] == "paired" for table in tables)
+
+
+def test_leaderboard_formats(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
+    base = ["leaderboard", str(submitted.bundles), *submitted.options]
+    assert run([*base, "--out", str(tmp_path / "t.md")]) == 0
+    assert run([*base, "--out", str(tmp_path / "t.csv")]) == 0
+    assert run([*base, "--format", "json", "--out", str(tmp_path / "t.json")]) == 0
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "t.md").read_text().startswith("# Leaderboard")
+    rows = list(csv.DictReader((tmp_path / "t.csv").open()))
+    assert [row["kind"] for row in rows].count("entry") == 3
+    assert json.loads((tmp_path / "t.json").read_text()) == board(submitted, capsys)
+    assert run(base) == 0
+    shown = capsys.readouterr()
+    assert "Not ranked" in shown.out and "tampered" in shown.out and "RESCORED" in shown.out
+    assert "verifying mine-s1" in shown.err
+    assert run([*base, "--format", "markdown"]) == 0
+    assert capsys.readouterr().out == (tmp_path / "t.md").read_text()
+
+
+def test_leaderboard_without_bundles(tmp_path: Path, capsys: Captured) -> None:
+    assert run(["leaderboard", str(tmp_path)]) == 4
+    assert "FTB701" in capsys.readouterr().err
+
+
+def test_pack_then_verify(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
+    archive = tmp_path / "mine.zip"
+    assert run(["pack", submitted.good, "--out", str(archive)]) == 0
+    assert str(archive) in capsys.readouterr().out
+    assert run(["verify", str(archive), *submitted.options]) == 0
+    again = tmp_path / "again.zip"
+    assert run(["pack", submitted.good, "--out", str(again)]) == 0
+    assert again.read_bytes() == archive.read_bytes()

@@ -1,0 +1,176 @@
+"""The parts of the Flower engine that need no SuperLink: run config, environment, guardian, leftovers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ftbench.errors import InvalidInput
+from ftbench.run import guarded, processes
+from ftbench.run.engine import TrainJob
+from ftbench.run.flower import _same_fab
+from ftbench.run.flower_link import toml
+from ftbench.run.guarded import Guarded, clear_leftovers, temporary_folder
+
+# A daemon that leaves its session and parent, beside a plain child: what a kill of one process would miss.
+FAMILY = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+subprocess.Popen([sys.executable, "-c",
+    "import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'],"
+    " start_new_session=True)"]).wait()
+with open(sys.argv[1], "w") as ready:
+    ready.write("ready")
+time.sleep(1000)
+"""
+
+
+@pytest.fixture
+def marker() -> Iterator[str]:
+    made = processes.new_token() + "-test"
+    yield made
+    assert processes.end(made) == []
+
+
+def job(tmp_path: Path, fab_hash: str = "") -> TrainJob:
+    return TrainJob(tmp_path, {}, tmp_path, tmp_path, clients=2, fab_hash=fab_hash)
+
+
+def test_run_config_survives_toml() -> None:
+    config: dict[str, str | int | float | bool] = {
+        "store": '/a b/ü"\\\n\x7f😀:/c',
+        "seed": 1,
+        "round-timeout": 3600.0,
+        "resume": False,
+        "training.schedule.learning_rate": 1e-05,
+        "adapter.targets": '["q_proj","v_proj"]',
+    }
+    read = tomllib.loads(toml(config))
+    assert read["store"] == config["store"]
+    assert read["training"]["schedule"]["learning_rate"] == 1e-05
+    assert isinstance(read["round-timeout"], float)
+    assert read["resume"] is False
+    assert read["adapter"]["targets"] == config["adapter.targets"]
+
+
+def test_foreign_settings_do_not_reach_a_private_superlink() -> None:
+    base = {
+        "PATH": "/bin",
+        "RAY_ADDRESS": "x:1",
+        "FLWR_HOME": "/h",
+        "https_proxy": "p",
+        "HTTP_PROXY": "p",
+        "CUDA_X": "1",
+    }
+    env = processes.environment("mark", base)
+    assert env[processes.MARKER] == "mark"
+    assert (env["PATH"], env["CUDA_X"]) == ("/bin", "1")
+    assert not {"RAY_ADDRESS", "FLWR_HOME", "https_proxy", "HTTP_PROXY"} & set(env)
+    assert env["OMP_NUM_THREADS"] == env["HF_HUB_OFFLINE"] == "1"
+
+
+def test_the_fab_hash_is_held_to_the_lock(tmp_path: Path) -> None:
+    lock = "ab" * 32
+    _same_fab("abababab", job(tmp_path, lock))
+    _same_fab(lock, job(tmp_path, lock), whole=True)
+    _same_fab("", job(tmp_path))
+    for found, whole in (("cdcdcdcd", False), ("abababab", True), ("", False)):
+        with pytest.raises(InvalidInput, match="FTB523"):
+            _same_fab(found, job(tmp_path, lock), whole=whole)
+
+
+def family(tmp_path: Path, marker: str) -> tuple[Guarded, Path]:
+    """A guarded family of three processes, all there."""
+    fifo = tmp_path / "ready"
+    os.mkfifo(fifo)
+    temporary = temporary_folder(marker)
+    command = [sys.executable, "-c", FAMILY, str(fifo)]
+    made = Guarded(marker, temporary, tmp_path / "log", command, processes.environment(marker))
+    assert fifo.read_text() == "ready"  # opening waits for the writer
+    return made, temporary
+
+
+def test_the_guardian_leaves_nothing(tmp_path: Path, marker: str) -> None:
+    guard, temporary = family(tmp_path, marker)
+    assert len(processes.marked(marker)) == 4  # guardian, command, child, daemon
+    assert guard.alive()
+    assert guard.stop() == []
+    assert processes.marked(marker) == []
+    assert not temporary.exists()
+    assert guard.stop() == []
+
+
+def test_the_guardian_outlives_its_asker_only_to_clean_up(tmp_path: Path, marker: str) -> None:
+    fifo = tmp_path / "asked"
+    os.mkfifo(fifo)
+    (tmp_path / "work").mkdir()
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_flower_parts as t\n"
+        "t.family(Path(sys.argv[2]), sys.argv[3]); open(sys.argv[4], 'w').write('up'); t.signal.pause()"
+    )
+    words = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path / "work"), marker, str(fifo)]
+    with subprocess.Popen(words) as asker:
+        assert fifo.read_text() == "up"
+        alive = processes.marked(marker)
+        assert len(alive) == 4
+        asker.kill()
+        asker.wait()
+        _, left = psutil.wait_procs(alive, timeout=60)
+    assert left == []
+    assert list(Path(guarded.tempfile.gettempdir()).glob(f"ftb-{marker[:8]}-*")) == []
+
+
+def test_leftovers_of_a_killed_guardian_are_cleared(tmp_path: Path, marker: str) -> None:
+    guard, temporary = family(tmp_path, marker)
+    psutil.Process(guard.pid).kill()
+    assert clear_leftovers(marker) == []
+    assert processes.marked(marker) == []
+    assert not temporary.exists()
+    guard.stop()
+
+
+def test_a_command_that_ends_ends_the_guardian(tmp_path: Path, marker: str) -> None:
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", "print('said'); raise SystemExit(3)"]
+    guard = Guarded(marker, temporary_folder(marker), log, command, processes.environment(marker))
+    assert guard._guardian.wait(timeout=60) == 3
+    assert not guard.alive()
+    assert "said" in log.read_text()
+    guard.stop()
+
+
+def test_signals_to_the_guardian_clean_up_too(tmp_path: Path, marker: str) -> None:
+    guard, _ = family(tmp_path, marker)
+    alive = processes.marked(marker)
+    os.kill(guard.pid, signal.SIGTERM)
+    _, left = psutil.wait_procs([p for p in alive if p.pid != guard.pid], timeout=60)
+    assert left == []
+    guard.stop()
+
+
+def test_temporary_folders_leave_room_for_rays_sockets(
+    tmp_path: Path, marker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded.tempfile, "tempdir", str(tmp_path / ("deep" * 20)))
+    made = temporary_folder(marker)
+    assert len(str(made)) <= 37
+    made.rmdir()
+
+
+def test_the_command_keeps_its_own_python_path(tmp_path: Path, marker: str) -> None:
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", "import os; print(repr(os.environ.get('PYTHONPATH')))"]
+    for given, seen in (("", "None"), ("/given", "'/given'")):
+        env = processes.environment(marker, {**os.environ, "PYTHONPATH": given})
+        guard = Guarded(marker, temporary_folder(marker), log, command, env)
+        guard._guardian.wait(timeout=60)
+        guard.stop()
+        assert log.read_text().splitlines()[-1] == seen

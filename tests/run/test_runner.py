@@ -1,0 +1,354 @@
+"""The runner's own steps, with an engine and an evaluation that only write what the real ones write."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftbench import builtin
+from ftbench.compile import folder
+from ftbench.compile.compiler import Compiled, compile_spec
+from ftbench.data.store import Store
+from ftbench.errors import InvalidInput, MissingResource, RunFailed
+from ftbench.result import ledger, samples
+from ftbench.result.models import Answer, Environment, Result, Sample
+from ftbench.run import environment, preflight, runner, summary
+from ftbench.run.engine import TrainJob
+from ftbench.run.processes import MARKER
+from ftbench.run.rundir import RunDir
+from ftbench.spec.canonical import canonical, sha256
+from ftbench.spec.entries import entry_digest, load_resolved, resolve_entry
+from ftbench.spec.entry import ResolvedEntry
+from ftbench.spec.load import load_pins, load_spec
+
+ZERO = "0" * 64
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Compiled:
+    path = builtin.specs()["quickstart"]
+    return compile_spec(load_spec(path).spec, load_pins(path))
+
+
+@pytest.fixture(scope="module")
+def entry(compiled: Compiled) -> ResolvedEntry:
+    return resolve_entry(compiled.plan.typed_spec(), None)
+
+
+class FakeEngine:
+    """Writes a ledger of two rounds; `before` is called ahead of each line and may raise."""
+
+    name = "inline"
+
+    def __init__(self) -> None:
+        self.jobs: list[TrainJob] = []
+        self.before: Callable[[str], None] = lambda event: None
+
+    def train(self, job: TrainJob, on_tick: Callable[[], None]) -> None:
+        self.jobs.append(job)
+        path = job.run_dir / "ledger.jsonl"
+        data = path.read_bytes() if path.exists() else b""
+        present = [json.loads(line)["body"]["event"] for line in data.splitlines()]
+        lines = [started(job)] if not present else [{"event": "resumed", "after_round": present.count("round")}]
+        lines += [round_line(number) for number in range(present.count("round") + 1, 3)]
+        lines.append({"event": "finished", "rounds": 2, "adapter": ZERO, "bytes_down": 200, "bytes_up": 100})
+        for body in lines:
+            self.before(str(body["event"]))
+            before = sha256(data.splitlines(keepends=True)[-1]) if data else ledger.genesis(spec_hash(job))
+            line = canonical({"seq": data.count(b"\n"), "prev": before, "body": body}) + b"\n"
+            data += line
+            path.write_bytes(data)
+            on_tick()
+        adapter = job.run_dir / "adapter"
+        adapter.mkdir(exist_ok=True)
+        (adapter / "adapter_model.safetensors").write_bytes(b"weights")
+        (adapter / "adapter_config.json").write_bytes(b"{}")
+        measured = {"round": 2, "seconds": 1.0, "peak_memory_bytes": 12345}
+        (job.run_dir / "measurements.jsonl").write_text(json.dumps(measured) + "\n")
+
+
+def spec_hash(job: TrainJob) -> str:
+    return str(job.run_config["spec-hash"])
+
+
+def started(job: TrainJob) -> dict[str, object]:
+    return {
+        "event": "started",
+        "spec_hash": spec_hash(job),
+        "entry": entry_digest(load_resolved(job.run_dir / "entry.yaml")),
+        "base_model": ZERO,
+        "seed": 1,
+        "clients": job.clients,
+        "rounds": 2,
+        "trainable_parameters": 10,
+        "adapter": ZERO,
+    }
+
+
+def round_line(number: int) -> dict[str, object]:
+    return {
+        "event": "round",
+        "round": number,
+        "learning_rate": 0.01,
+        "sampled": [0, 1],
+        "replies": [{"partition": 0, "examples": 4, "steps": 2, "loss": 1.5, "update": ZERO}],
+        "excluded": [{"partition": 1, "reason": "missing", "detail": ""}],
+        "bytes_down": 100,
+        "bytes_up": 50,
+        "adapter": ZERO,
+        "strategy_state": None,
+        "client_states": {},
+    }
+
+
+class World:
+    """A runner whose outer parts are fakes."""
+
+    def __init__(self, tmp_path: Path, compiled: Compiled, entry: ResolvedEntry) -> None:
+        self.engine = FakeEngine()
+        self.evaluations: list[int | None] = []
+        self.evaluation_fails = False
+        self.marks: list[str | None] = []
+        self.out = tmp_path / "runs"
+        self.compiled, self.entry = compiled, entry
+        self.tasks = [task.name for task in compiled.plan.typed_spec().evaluation.tasks]
+
+    def evaluate(self, run_dir: Path, *, store: Store, limit: int | None, on_progress: Any) -> dict[str, list[Sample]]:
+        import os
+
+        self.evaluations.append(limit)
+        self.marks.append(os.environ.get(MARKER))
+        if self.evaluation_fails:
+            raise RunFailed([])
+        on_progress("untuned", 1, 1)
+        wrong, right = Answer(loglikelihoods=[-2.0, -1.0]), Answer(loglikelihoods=[-1.0, -2.0])
+        sample = Sample(index=0, item=ZERO, prompt="?", options=[" a", " b"], target=0, untuned=wrong, tuned=right)
+        target = run_dir / "evaluation" / "samples"
+        target.mkdir(parents=True, exist_ok=True)
+        for task in self.tasks:
+            (target / f"{task}.jsonl.gz").write_bytes(samples.dump([sample]))
+        (run_dir / "evaluation" / "measured.json").write_text('{"peak_memory_bytes": 99999, "seconds": 1.0}')
+        return {task: [sample] for task in self.tasks}
+
+    def start(self, **options: Any) -> runner.RunOutcome:
+        source = options.pop("compiled", self.compiled)
+        entry = options.pop("entry", self.entry)
+        store = options.pop("store", Store([self.out.parent / "store"]))
+        return runner.start(source, entry, out=self.out, store=store, engine="inline", **options)
+
+
+@pytest.fixture
+def world(tmp_path: Path, compiled: Compiled, entry: ResolvedEntry, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(tmp_path, compiled, entry)
+    monkeypatch.setattr(runner, "_engine", lambda name: made.engine)
+    monkeypatch.setattr("ftbench.run.evaluate.evaluate_run", made.evaluate)
+    monkeypatch.setattr(runner._Start, "_workers", lambda self, sampled: 1)
+    monkeypatch.setattr(preflight, "check", lambda *args, **options: None)
+    monkeypatch.setattr("ftbench.run.devices.found", list)
+    return made
+
+
+def test_a_run_from_start_to_bundle(world: World) -> None:
+    outcome = world.start()
+    run = RunDir.open(outcome.run_dir)
+    assert run.path.name == f"quickstart-default-s{world.entry.seed}"
+    assert folder.check_lock(run.compiled) == []
+    assert run.entry() == world.entry
+    result = Result.model_validate_json((run.bundle / "result.json").read_bytes())
+    assert result == outcome.result
+    assert outcome.bundle == run.bundle
+    assert (result.cost.bytes_down, result.cost.bytes_up, result.cost.rounds) == (200, 100, 2)
+    assert result.cost.peak_memory_bytes == 99999
+    assert result.exclusions == 2
+    assert result.ledger == ledger.head(run.ledger.read_bytes())
+    assert result.bit_reproducible
+    assert result.scores.tuned.value == 1.0
+    assert not result.smoke
+    written = Environment.model_validate_json((run.bundle / "environment.json").read_bytes())
+    assert set(written.packages) <= set(world.compiled.plan.stack)
+
+
+def test_the_app_is_told_everything(world: World) -> None:
+    outcome = world.start(micro_batch=4, round_timeout=60.0)
+    (job,) = world.engine.jobs
+    config = job.run_config
+    assert config["run-dir"] == str(outcome.run_dir)
+    assert config["spec-hash"] == world.compiled.lock.spec_hash
+    assert config["base-model"] == f"{world.entry.model.name}@{world.entry.model.revision}"
+    assert (config["resume"], config["smoke"], config["unpinned"]) == (False, False, False)
+    assert (config["micro-batch"], config["round-timeout"], config["seed"]) == (4, 60.0, world.entry.seed)
+    assert {path: config[path] for path in world.entry.knobs} == world.entry.knobs
+    assert job.fab_hash == world.compiled.lock.fab_hash
+    declared = set(_declared(job.compiled / "app" / "pyproject.toml"))
+    assert set(config) == declared
+
+
+def _declared(path: Path) -> list[str]:
+    import tomllib
+
+    def flat(table: dict[str, Any], prefix: str = "") -> list[str]:
+        found: list[str] = []
+        for key, value in table.items():
+            found += flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+        return found
+
+    return flat(tomllib.loads(path.read_text())["tool"]["flwr"]["app"]["config"])
+
+
+def test_evaluation_carries_the_runs_mark(world: World) -> None:
+    outcome = world.start()
+    assert world.marks == [RunDir.open(outcome.run_dir).marker()]
+    assert world.engine.jobs[0].marker == world.marks[0]
+
+
+def test_smoke_asks_eight_items_and_says_so(world: World) -> None:
+    outcome = world.start(smoke=True)
+    assert world.evaluations == [8]
+    assert world.engine.jobs[0].run_config["smoke"] is True
+    assert outcome.result.smoke
+    assert any("cannot be submitted" in text for _, text in summary.rows(outcome))
+
+
+def test_an_interrupted_training_goes_on(world: World) -> None:
+    seen: list[str] = []
+
+    def stop_at_second_round(event: str) -> None:
+        seen.append(event)
+        if seen == ["started", "round", "round"]:
+            signal.raise_signal(signal.SIGTERM)
+
+    world.engine.before = stop_at_second_round
+    with pytest.raises(KeyboardInterrupt):
+        world.start()
+    assert world.evaluations == []
+    (run_dir,) = world.out.iterdir()
+    outcome = runner.resume(run_dir)
+    assert [job.run_config["resume"] for job in world.engine.jobs] == [False, True]
+    events = [line.body.event for line in ledger.read(run_dir / "ledger.jsonl")]
+    assert events == ["started", "round", "resumed", "round", "finished"]
+    starts = {json.loads(line)["start"] for line in (run_dir / "timings.jsonl").read_text().splitlines()}
+    assert len(starts) == 2
+    assert outcome.result.cost.train_seconds is not None
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_finished_training_is_not_repeated(world: World) -> None:
+    world.evaluation_fails = True
+    with pytest.raises(RunFailed):
+        world.start()
+    (run_dir,) = world.out.iterdir()
+    world.evaluation_fails = False
+    assert runner.resume(run_dir).bundle is not None
+    assert len(world.engine.jobs) == 1
+
+
+def test_a_whole_run_is_only_reported(world: World) -> None:
+    first = world.start()
+    again = runner.resume(first.run_dir)
+    assert again.result == first.result
+    assert (len(world.engine.jobs), len(world.evaluations)) == (1, 1)
+
+
+def test_a_copy_that_was_edited_is_refused(world: World) -> None:
+    first = world.start()
+    module = next((first.run_dir / "compiled" / "app" / "ftbench_app").glob("*.py"))
+    module.write_text(module.read_text() + "# edited\n")
+    with pytest.raises(InvalidInput, match="FTB512"):
+        runner.resume(first.run_dir)
+
+
+def test_a_compiled_folder_serves_as_well(world: World, tmp_path: Path) -> None:
+    place = folder.write(world.compiled, tmp_path / "generated")
+    assert world.start(compiled=place).result.spec_hash == world.compiled.lock.spec_hash
+    (place / "plan.json").write_bytes(b"{}")
+    with pytest.raises(InvalidInput, match=r"FTB512.*plan\.json"):
+        world.start(compiled=place)
+
+
+def test_what_cannot_begin_leaves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise MissingResource([])
+
+    monkeypatch.setattr(preflight, "check", refuse)
+    with pytest.raises(MissingResource):
+        world.start()
+    assert list(world.out.iterdir()) == []
+
+
+def test_an_unknown_engine_is_refused(compiled: Compiled, entry: ResolvedEntry, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"FTB505.*`warp`"):
+        runner.start(compiled, entry, out=tmp_path, store=Store([tmp_path]), engine="warp")
+
+
+def test_a_folder_in_use_is_refused(world: World) -> None:
+    first = world.start()
+    with RunDir.open(first.run_dir).alone(), pytest.raises(RunFailed, match="FTB500"):
+        runner.resume(first.run_dir)
+
+
+def test_a_ledger_that_was_tampered_with_is_refused(world: World) -> None:
+    world.evaluation_fails = True
+    with pytest.raises(RunFailed):
+        world.start()
+    (run_dir,) = world.out.iterdir()
+    path = run_dir / "ledger.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"bytes_down":100', b'"bytes_down":101', 1))
+    with pytest.raises(InvalidInput, match="FTB605"):
+        runner.resume(run_dir)
+
+
+# --- preflight ---
+
+
+def test_everything_missing_is_named_at_once(
+    compiled: Compiled, entry: ResolvedEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "differences", lambda stack: {"torch": "1.0", "peft": None})
+    monkeypatch.setattr(preflight, "LEAST_DISK", 2**62)
+    with pytest.raises(MissingResource) as caught:
+        preflight.check(compiled.plan, entry, Store([tmp_path / "empty"]), tmp_path, unpinned=False)
+    found = caught.value.diagnostics
+    stack = compiled.plan.stack
+    assert found[0].hint.startswith(f"pip install torch=={stack['torch']} peft=={stack['peft']}")
+    sources = len(compiled.plan.pins.sources)
+    assert [d.code for d in found] == ["FTB502"] + ["FTB301"] * (sources + 1) + ["FTB302", "FTB504"]
+
+
+def test_unpinned_lets_other_versions_through_but_not_missing_packages(
+    compiled: Compiled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "differences", lambda stack: {"torch": "1.0"})
+    assert preflight._packages(compiled.plan, unpinned=True) == []
+    monkeypatch.setattr(preflight, "differences", lambda stack: {"torch": "1.0", "peft": None})
+    (found,) = preflight._packages(compiled.plan, unpinned=True)
+    assert "peft" in found.message
+    assert "torch" not in found.message
+
+
+def test_another_seed_is_refused(compiled: Compiled, entry: ResolvedEntry, tmp_path: Path) -> None:
+    other = entry.model_copy(update={"seed": 424242})
+    with pytest.raises(InvalidInput, match="FTB506"):
+        preflight.check(compiled.plan, other, Store([tmp_path]), tmp_path, unpinned=True)
+
+
+def test_local_build_tags_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"torch": "2.13.0+cpu", "peft": "0.1"}
+    monkeypatch.setattr(environment, "installed", lambda stack: versions)
+    wanted = {"torch": "2.13.0", "peft": "0.2", "flwr": "1.0"}
+    assert environment.differences(wanted) == {"flwr": None, "peft": "0.1"}
+
+
+def test_the_summary_names_what_matters(world: World) -> None:
+    outcome = world.start()
+    told = dict(summary.rows(outcome))
+    assert told["verify with"] == outcome.verify_command
+    assert outcome.verify_command.startswith("ftbench verify ")
+    assert "→" in told[world.tasks[0]]
+    assert summary.as_json(outcome)["result"] == outcome.result.model_dump(mode="json")
+    assert "verify with" not in dict(summary.rows(replace(outcome, bundle=None)))
