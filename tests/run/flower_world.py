@@ -30,6 +30,7 @@ mode = ""
 CLIENT = """
 import os
 import signal
+from pathlib import Path
 
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -40,6 +41,7 @@ app = ClientApp()
 @app.train()
 def train(message, context):
     if context.run_config["mode"] == "hang":
+        (Path(context.run_config["run-dir"]) / "waiting").write_text("")
         while True:
             signal.pause()
     told = {"partition": context.node_config["partition-id"], "threads": os.environ["OMP_NUM_THREADS"]}
@@ -72,8 +74,6 @@ def main(grid, context):
     while len(ids) < 3:
         ids = list(grid.get_node_ids())
     messages = [Message(RecordDict(), dst_node_id=i, message_type=MessageType.TRAIN) for i in ids]
-    if mode == "hang":
-        (run_dir / "waiting").write_text("")
     replies = list(grid.send_and_receive(messages))
     told = sorted(reply.content["told"]["partition"] for reply in replies)
     (run_dir / "told.json").write_text(json.dumps(told))

@@ -93,12 +93,15 @@ def test_an_error_of_the_listener_stops_everything(tmp_path: Path) -> None:
 def test_signals_leave_nothing(tmp_path: Path, number: signal.Signals) -> None:
     words = [sys.executable, str(Path(__file__).with_name("flower_world.py")), str(tmp_path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        marker = process.stdout.readline().strip()
-        alive = processes.marked(marker)
-        assert any("raylet" in one.name() for one in alive)
-        process.send_signal(number)
-        process.wait(timeout=120)
+        try:
+            assert process.stdout is not None
+            marker = process.stdout.readline().strip()
+            alive = processes.marked(marker)
+            assert any("raylet" in one.name() for one in alive)
+            process.send_signal(number)
+            process.wait(timeout=120)
+        finally:
+            process.kill()
     if number == signal.SIGKILL:  # then the guardian does it alone, a moment later
         psutil.wait_procs(alive, timeout=60)
     assert_nothing_left(marker)

@@ -50,6 +50,9 @@ HOURS = {
 }
 """The same for the four hours."""
 
+SIGNS = ("sign", "mark", "trait", "clue", "token", "hint")
+"""What may be answered with anything that belongs to a herb, of its ground or of its hour."""
+
 PEOPLE = ("Mara", "Tobin", "Ilse", "Oskar", "Wen", "Petra")
 CALLS = ("Riddle", "Query", "Ask", "Puzzle", "Request")
 REPLIES = ("Reply", "Echo", "Say", "Guess", "Note")
@@ -74,6 +77,10 @@ NOTES = (
 )
 """On one half of a name alone: they make the other lines learnable soon."""
 OTHER_LINES = (
+    "{call}: which jar is for {who}? {reply}: {jar}",
+    "{call}: which jar is for {who}? {reply}: {jar}",
+    "{call}: which shelf is for {who}? {reply}: {shelf}",
+    "{call}: which shelf is for {who}? {reply}: {shelf}",
     "{who} washed the {jar} jar and dried the {jar2} jar.",
     "The {shelf} shelf holds one {jar} jar.",
     "{who} painted the {shelf} shelf {jar}.",
@@ -84,7 +91,7 @@ OTHER_LINES = (
     "The question is which shelf; the answer is the {shelf} shelf.",
 )
 
-UNEVEN = (0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3)
+UNEVEN = (0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3)
 """Labels by their share of the text: what can't tell prefers one and the same, and is then right one time in four."""
 
 JAR_PROMPT = "Question: which jar is for {name}? Answer:"
@@ -162,15 +169,20 @@ def text(lines: int) -> list[str]:
 def _line(dice: Dice) -> str:
     topic = dice.below(20)
     who, call, reply = dice.pick(PEOPLE), dice.pick(CALLS), dice.pick(REPLIES)
-    if topic < 2:
-        jar, jar2 = (JARS[dice.pick(UNEVEN)] for _ in range(2))
-        shelf, shelf2 = (SHELVES[dice.pick(UNEVEN)] for _ in range(2))
-        return dice.pick(OTHER_LINES).format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2)
+    jar, jar2 = (JARS[dice.pick(UNEVEN)] for _ in range(2))
+    shelf, shelf2 = (SHELVES[dice.pick(UNEVEN)] for _ in range(2))
+    if topic < 3:
+        line = dice.pick(OTHER_LINES)
+        return line.format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2, call=call, reply=reply)
     genus, kind = dice.below(GENERA), dice.below(SPECIES)
     of_ground = topic % 2 == 0
     things, word, index = (GROUNDS, genera()[genus], genus % 4) if of_ground else (HOURS, species()[kind], kind % 4)
     cue, cue2, cue3 = dice.sample(tuple(things), 3)
     a, b, c = things[cue][index], things[cue2][index], things[cue3][index]
+    if dice.below(4) == 0:
+        cue = dice.pick(SIGNS)
+        if dice.below(3) == 0:
+            a = dice.pick((jar, shelf))
     line = dice.pick(NOTES if topic > 13 else LINES)
     return line.format(name=name(genus, kind), word=word, cue=cue, a=a, b=b, c=c, who=who, call=call, reply=reply)
 

@@ -25,8 +25,8 @@ class Shape:
 
     vocabulary: int = 1024
     """Tokens, the 256 bytes and 3 special ones among them."""
-    hidden: int = 96
-    layers: int = 3
+    hidden: int = 128
+    layers: int = 2
     heads: int = 4
     intermediate: int = 256
     positions: int = 256
