@@ -108,6 +108,7 @@ def command(
             unpinned=unpinned,
             round_timeout=3600.0 if round_timeout is None else round_timeout,
             listener=listener,
+            spec=spec,
         )
     _show(ui, outcome)
 

@@ -12,6 +12,9 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 APP_PACKAGE = "ftbench_app"
 """Name of the app's package in a compiled benchmark."""
 
+HOOKS = ("ftbench_tasks.py",)
+"""Harness hooks that choice tasks need."""
+
 
 def app_modules() -> dict[str, bytes]:
     """Path inside the compiled benchmark → bytes of every module of the app."""
@@ -24,8 +27,4 @@ def app_modules() -> dict[str, bytes]:
 
 def task_modules() -> dict[str, bytes]:
     """Path inside the compiled benchmark → bytes of the harness hooks."""
-    return {
-        f"tasks/{path.name}": path.read_bytes()
-        for path in sorted((_PACKAGE / "tasks").glob("*.py"))
-        if path.name != "__init__.py"
-    }
+    return {f"tasks/{path.name}": path.read_bytes() for path in [_PACKAGE / "tasks" / name for name in HOOKS]}

@@ -58,7 +58,7 @@ def conclude(run: RunDir, samples: Samples, devices: Sequence[str]) -> RunOutcom
     plan = run.plan()
     result = _result(run, plan, samples, devices)
     made = bundle.assemble(run.path, result, describe(plan.stack, devices))
-    return RunOutcome(run.path, made, result)
+    return RunOutcome(run.path, made, result, run.settings().spec)
 
 
 def finished(run: RunDir) -> RunOutcome | None:
@@ -69,7 +69,7 @@ def finished(run: RunDir) -> RunOutcome | None:
     except (OSError, ValidationError):
         return None
     whole = (run.bundle / "manifest.json").is_file() and result.ledger == head
-    return RunOutcome(run.path, run.bundle, result) if whole else None
+    return RunOutcome(run.path, run.bundle, result, run.settings().spec) if whole else None
 
 
 def seconds(run: RunDir, phase: TimedPhase) -> float | None:

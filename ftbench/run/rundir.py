@@ -48,6 +48,8 @@ class RunSettings(Block):
     """Seconds to wait for a round."""
     token: str
     """Marks the processes of this run."""
+    spec: str = ""
+    """How the spec was named: a built-in's name, an absolute path, or a compiled folder. For verify's command."""
 
 
 class RunDir:

@@ -47,9 +47,11 @@ def start(
     unpinned: bool = False,
     round_timeout: float = 3600.0,
     listener: Listener | None = None,
+    spec: str = "",
 ) -> RunOutcome:
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
+    `spec` is how the user named the benchmark; the verify command at the end names it too.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
@@ -62,6 +64,7 @@ def start(
         unpinned=unpinned,
         round_timeout=round_timeout,
         token=new_token(),
+        spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
     with _interruptible():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")

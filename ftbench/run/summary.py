@@ -18,6 +18,8 @@ class RunOutcome:
     bundle: Path | None
     """The bundle's folder."""
     result: Result
+    spec: str = ""
+    """How the spec was named, where that is known: a draft is verified against it."""
 
     @property
     def scores(self) -> Scores:
@@ -32,7 +34,14 @@ class RunOutcome:
     @property
     def verify_command(self) -> str:
         """The command that verifies the bundle; empty where there is none to verify."""
-        return "" if self.bundle is None else f"ftbench verify {shlex.quote(_short(self.bundle))}"
+        if self.bundle is None:
+            return ""
+        words = ["ftbench", "verify", _short(self.bundle)]
+        if self.spec and Path(self.spec).is_dir():  # a compiled benchmark: ROOT/NAME/VERSION
+            words += ["--benchmarks", _short(Path(self.spec).absolute().parent.parent)]
+        elif self.spec:
+            words += ["--spec", _short(Path(self.spec)) if Path(self.spec).is_absolute() else self.spec]
+        return shlex.join(words)
 
 
 def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
@@ -45,11 +54,11 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
     for name, task in scores.tasks.items():
         gain = _signed(task.difference.value, task.difference.interval.low, task.difference.interval.high)
         found.append((name, f"{_score(task.untuned)} → {_score(task.tuned)}, {gain}"))
-    found.append(("communication", f"{size(cost.bytes_down + cost.bytes_up)} in {cost.rounds} rounds"))
+    found.append(("communication", f"{size(cost.bytes_down + cost.bytes_up)} in {_count(cost.rounds, 'round')}"))
     found.append(("peak memory", size(cost.peak_memory_bytes) if cost.peak_memory_bytes else "not measured"))
     found.append(("time", f"{_time(cost.train_seconds)} training, {_time(cost.evaluate_seconds)} evaluation"))
     if result.exclusions:
-        found.append(("left out", f"{result.exclusions} clients, summed over rounds"))
+        found.append(("left out", f"{_count(result.exclusions, 'client')}, summed over rounds"))
     found.append(("adapter", result.adapter))
     if not result.bit_reproducible:
         found.append(("note", "trained on an accelerator: not bit-reproducible"))
@@ -59,7 +68,8 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
         found.append(("note", "other package versions than the plan's: the result will not pass CONFORMS"))
     if outcome.bundle is not None:
         found.append(("bundle", _short(outcome.bundle)))
-        found.append(("verify with", outcome.verify_command))
+        if not result.smoke:
+            found.append(("verify with", outcome.verify_command))
     return found
 
 
@@ -71,6 +81,10 @@ def as_json(outcome: RunOutcome) -> dict[str, object]:
         "verify": outcome.verify_command or None,
         "result": outcome.result.model_dump(mode="json"),
     }
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _score(score: Score) -> str:

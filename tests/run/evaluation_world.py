@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml as pyyaml
+
 from ftbench.builtin import root
 from ftbench.compile import emit_tasks
 from ftbench.compile.plan import Plan

@@ -352,3 +352,18 @@ def test_the_summary_names_what_matters(world: World) -> None:
     assert "→" in told[world.tasks[0]]
     assert summary.as_json(outcome)["result"] == outcome.result.model_dump(mode="json")
     assert "verify with" not in dict(summary.rows(replace(outcome, bundle=None)))
+
+
+def test_the_verify_command_names_the_spec(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("")
+    place = folder.write(world.compiled, tmp_path / "generated")
+    named = {
+        spec: world.start(spec=spec).verify_command.partition("bundle ")[2]
+        for spec in ("quickstart", "mine.yaml", str(place))
+    }
+    assert named == {
+        "quickstart": "--spec quickstart",
+        "mine.yaml": "--spec mine.yaml",
+        str(place): "--benchmarks generated",
+    }

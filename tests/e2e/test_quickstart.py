@@ -1,0 +1,80 @@
+"""The whole line as a user walks it, through the command line: compile, run, verify, pack, rank."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def ftbench(*arguments: str | Path, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "ftbench", *map(str, arguments)], capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def said(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
+    return dict(json.loads(ftbench(*arguments, "--json", code=code)))
+
+
+def adapter(bundle: Path) -> str:
+    return str(json.loads((bundle / "result.json").read_bytes())["adapter"])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def bundle(runs: Path) -> Path:
+    """One real run of the quickstart on the default engine: Flower's Simulation Engine."""
+    return Path(said("run", "quickstart", "--out", runs)["bundle"])
+
+
+def test_it_learns_and_is_believed(bundle: Path) -> None:
+    verdict = said("verify", bundle)
+    result = json.loads((bundle / "result.json").read_bytes())
+    assert result["engine"] == "flower-simulation"
+    assert result["scores"]["difference"]["interval"]["low"] > 0.2
+    assert result["scores"]["untuned"]["value"] < 0.35
+    assert "RESCORED" in json.dumps(verdict)
+
+
+def test_the_inline_engine_gives_the_same_digest(bundle: Path, runs: Path) -> None:
+    again = Path(said("run", "quickstart", "--engine", "inline", "--out", runs)["bundle"])
+    assert adapter(again) == adapter(bundle)
+
+
+def test_a_packed_bundle_is_verified_and_ranked(bundle: Path, runs: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "entry.zip"
+    ftbench("pack", bundle, "--out", packed)
+    ftbench("verify", packed, "--require", "RESCORED")
+    table = ftbench("leaderboard", runs, "--format", "markdown")
+    assert "RESCORED" in table
+
+
+def test_an_edited_score_is_refused(bundle: Path, tmp_path: Path) -> None:
+    import shutil
+
+    cheat = tmp_path / "cheat"
+    shutil.copytree(bundle, cheat)
+    text = (cheat / "result.json").read_text()
+    result = json.loads(text)
+    result["scores"]["tuned"]["value"] = 0.999
+    (cheat / "result.json").write_text(json.dumps(result))
+    ftbench("verify", cheat, code=1)
+
+
+def test_a_smoke_run_cannot_be_submitted(tmp_path: Path) -> None:
+    smoke = said("run", "quickstart", "--smoke", "--engine", "inline", "--out", tmp_path)
+    if smoke.get("bundle"):
+        ftbench("verify", smoke["bundle"], code=1)
