@@ -37,7 +37,9 @@ def imported(path: Path) -> list[tuple[int, str, int]]:
             found += [(0, alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
-            found += [(node.level, f"{module}.{alias.name}" if module else alias.name, node.lineno) for alias in node.names]
+            found += [
+                (node.level, f"{module}.{alias.name}" if module else alias.name, node.lineno) for alias in node.names
+            ]
     return found
 
 

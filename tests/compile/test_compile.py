@@ -87,7 +87,12 @@ def test_fab_hash_is_that_of_flowers_builder_on_disk(compiled: Compiled, tmp_pat
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("metadata.title", "other"), ("metadata.version", "9.9.9"), ("metadata.status", "published"), ("metadata.name", "x")],
+    [
+        ("metadata.title", "other"),
+        ("metadata.version", "9.9.9"),
+        ("metadata.status", "published"),
+        ("metadata.name", "x"),
+    ],
 )
 def test_metadata_never_moves_the_hash(spec: Spec, pins: Pins, path: str, value: object) -> None:
     assert make_plan(changed(spec, path, value), pins).spec_hash == make_plan(spec, pins).spec_hash
@@ -129,7 +134,13 @@ def test_same_bytes_in_another_process_folder_and_environment(compiled: Compiled
         "from ftbench.compile.compiler import compile_spec; from ftbench.compile.folder import write;"
         "p = Path(sys.argv[1]); print(write(compile_spec(load_spec(p).spec, load_pins(p)), Path('out')))"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": "12345", "TZ": "Asia/Kathmandu", "LANG": "tr_TR.UTF-8", "LC_ALL": "C"}
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": "12345",
+        "TZ": "Asia/Kathmandu",
+        "LANG": "tr_TR.UTF-8",
+        "LC_ALL": "C",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code, str(copy / SPEC_PATH.name)],
         cwd=tmp_path,
