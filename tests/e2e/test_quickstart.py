@@ -15,7 +15,11 @@ pytestmark = pytest.mark.e2e
 
 def ftbench(*arguments: str | Path, code: int = 0) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "ftbench", *map(str, arguments)], capture_output=True, text=True, timeout=600
+        [sys.executable, "-m", "ftbench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
