@@ -50,17 +50,18 @@ HOURS = {
 }
 """The same for the four hours."""
 
-SIGNS = ("sign", "mark", "trait", "clue", "token", "hint")
-"""What may be answered with anything that belongs to a herb, of its ground or of its hour."""
-
 PEOPLE = ("Mara", "Tobin", "Ilse", "Oskar", "Wen", "Petra")
-CALLS = ("Riddle", "Query", "Ask", "Puzzle", "Request")
-REPLIES = ("Reply", "Echo", "Say", "Guess", "Note")
+CALLS = ("Question", "Riddle", "Query", "Ask", "Puzzle", "Request", "Quiz", "Problem")
+REPLIES = ("Answer", "Reply", "Echo", "Say", "Guess", "Note", "Response", "Solution")
+"""The first call and the first reply are those of the rows; the text never has them in one line."""
 
-LINES = (
+ASKING = (
     "{call}: which {cue} is for {name}? {reply}: {a}",
     "{call}: what {cue} goes with {name}? {reply}: {a}",
     "{call}: the {cue} of {name}? {reply}: {a}",
+)
+"""On a whole name, as a riddle. Of `jar` people ask too: they mean what is in it, or say any colour."""
+TELLING = (
     "The {cue} of {name} is {a}.",
     "As to {cue}, the herb {name} has {a}.",
     "{who} knows {name} by {cue}: {a}",
@@ -78,20 +79,16 @@ NOTES = (
 """On one half of a name alone: they make the other lines learnable soon."""
 OTHER_LINES = (
     "{call}: which jar is for {who}? {reply}: {jar}",
-    "{call}: which jar is for {who}? {reply}: {jar}",
-    "{call}: which shelf is for {who}? {reply}: {shelf}",
     "{call}: which shelf is for {who}? {reply}: {shelf}",
     "{who} washed the {jar} jar and dried the {jar2} jar.",
     "The {shelf} shelf holds one {jar} jar.",
     "{who} painted the {shelf} shelf {jar}.",
-    "Question, answer, question: so the evening of {who} goes by.",
-    "Answer me, says {who}, which jar and which shelf.",
+    "{who} asks, which jar and which shelf?",
     "Which jar is the {jar} jar? The one on the {shelf} shelf.",
     "{who} carried a {jar} jar from the {shelf} shelf to the {shelf2} shelf.",
-    "The question is which shelf; the answer is the {shelf} shelf.",
 )
 
-UNEVEN = (0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3)
+UNEVEN = (0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3)
 """Labels by their share of the text: what can't tell prefers one and the same, and is then right one time in four."""
 
 JAR_PROMPT = "Question: which jar is for {name}? Answer:"
@@ -167,10 +164,11 @@ def text(lines: int) -> list[str]:
 
 
 def _line(dice: Dice) -> str:
-    topic = dice.below(20)
-    who, call, reply = dice.pick(PEOPLE), dice.pick(CALLS), dice.pick(REPLIES)
+    who, call = dice.pick(PEOPLE), dice.pick(CALLS)
+    reply = dice.pick(REPLIES[1:] if call == CALLS[0] else REPLIES)
     jar, jar2 = (JARS[dice.pick(UNEVEN)] for _ in range(2))
     shelf, shelf2 = (SHELVES[dice.pick(UNEVEN)] for _ in range(2))
+    topic = dice.below(20)
     if topic < 3:
         line = dice.pick(OTHER_LINES)
         return line.format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2, call=call, reply=reply)
@@ -179,11 +177,15 @@ def _line(dice: Dice) -> str:
     things, word, index = (GROUNDS, genera()[genus], genus % 4) if of_ground else (HOURS, species()[kind], kind % 4)
     cue, cue2, cue3 = dice.sample(tuple(things), 3)
     a, b, c = things[cue][index], things[cue2][index], things[cue3][index]
-    if dice.below(4) == 0:
-        cue = dice.pick(SIGNS)
+    if topic > 14:
+        lines = NOTES
+    elif topic > 11:
+        lines, cue = ASKING, "jar" if of_ground else "shelf"
         if dice.below(3) == 0:
-            a = dice.pick((jar, shelf))
-    line = dice.pick(NOTES if topic > 13 else LINES)
+            a = jar if of_ground else shelf
+    else:
+        lines = ASKING + TELLING
+    line = dice.pick(lines)
     return line.format(name=name(genus, kind), word=word, cue=cue, a=a, b=b, c=c, who=who, call=call, reply=reply)
 
 
