@@ -69,7 +69,7 @@ def resolve_entry(
         found.append(_bad_seed(spec, seed).at(None))
     if found:
         raise InvalidInput(found if document is None else in_order(found, document.spots[()].file))
-    name = "custom" if chosen or seed != spec.seeds.runs[0] else "default"
+    name = "custom" if chosen else "default"
     return ResolvedEntry(
         metadata=entry.metadata if entry else EntryMetadata(name=name),
         model=in_force.model.base,

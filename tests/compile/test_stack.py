@@ -28,6 +28,6 @@ def test_stack_is_what_the_run_extra_pins() -> None:
 
 def test_constraints_agree() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    constraints = dict(line.lower().split("==") for line in lines if "==" in line and not line.startswith("#"))
+    constraints = dict(line.lower().replace("_", "-").split("==") for line in lines if "==" in line and not line.startswith("#"))
     for name, version in {**STACK, **HELPERS}.items():
         assert constraints[name] == version
