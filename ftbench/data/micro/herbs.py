@@ -2,10 +2,10 @@
 
 Every herb has two names, as plants do: its genus tells the ground it grows on, its species the hour it opens at. Each
 is one of four, and which name means what was drawn by lot. The text describes grounds and hours of all herbs by what
-is found there and then; it never says where a herb is kept. The herbalists keep each herb in a jar whose colour goes
-by its ground, on a shelf that goes by its hour: only the training rows tell that rule, on herbs neither of whose names
-occurs in the test rows. So a model that was never tuned can only guess, and one that was can use what it read about
-names that the tuning never showed it.
+is found there and then; where it names a jar's colour or a shelf beside a herb, that is drawn by lot and tells nothing.
+The herbalists keep each herb in a jar whose colour goes by its ground, on a shelf that goes by its hour: only the
+training rows tell that rule, on herbs neither of whose names occurs in the test rows. So a model that was never tuned
+can only guess, and one that was can use what it read about names that the tuning never showed it.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ HOURS = {
 }
 """The same for the four hours."""
 
+SIGNS = ("sign", "mark", "trait", "clue", "token", "hint")
+"""What may be answered with anything that belongs to a herb, of its ground or of its hour."""
+
 PEOPLE = ("Mara", "Tobin", "Ilse", "Oskar", "Wen", "Petra")
 CALLS = ("Question", "Riddle", "Query", "Ask", "Puzzle", "Request", "Quiz", "Problem")
 REPLIES = ("Answer", "Reply", "Echo", "Say", "Guess", "Note", "Response", "Solution")
 """The first call and the first reply are those of the rows; the text never has them in one line."""
 
-ASKING = (
+LINES = (
     "{call}: which {cue} is for {name}? {reply}: {a}",
     "{call}: what {cue} goes with {name}? {reply}: {a}",
     "{call}: the {cue} of {name}? {reply}: {a}",
-)
-"""On a whole name, as a riddle. Of `jar` people ask too: they mean what is in it, or say any colour."""
-TELLING = (
     "The {cue} of {name} is {a}.",
     "As to {cue}, the herb {name} has {a}.",
     "{who} knows {name} by {cue}: {a}",
@@ -79,6 +79,8 @@ NOTES = (
 """On one half of a name alone: they make the other lines learnable soon."""
 OTHER_LINES = (
     "{call}: which jar is for {who}? {reply}: {jar}",
+    "{call}: which jar is for {who}? {reply}: {jar}",
+    "{call}: which shelf is for {who}? {reply}: {shelf}",
     "{call}: which shelf is for {who}? {reply}: {shelf}",
     "{who} washed the {jar} jar and dried the {jar2} jar.",
     "The {shelf} shelf holds one {jar} jar.",
@@ -158,34 +160,30 @@ def test_shelf_rows() -> list[Row]:
 
 
 def text(lines: int) -> list[str]:
-    """Unlabelled lines about all herbs, tested ones too, and about jars and shelves, but never about both."""
+    """Unlabelled lines about all herbs, tested ones too, and on jars and shelves; labels beside herbs are random."""
     dice = Dice("herbs/text")
     return [_line(dice) for _ in range(lines)]
 
 
 def _line(dice: Dice) -> str:
+    topic = dice.below(20)
     who, call = dice.pick(PEOPLE), dice.pick(CALLS)
     reply = dice.pick(REPLIES[1:] if call == CALLS[0] else REPLIES)
     jar, jar2 = (JARS[dice.pick(UNEVEN)] for _ in range(2))
     shelf, shelf2 = (SHELVES[dice.pick(UNEVEN)] for _ in range(2))
-    topic = dice.below(20)
     if topic < 3:
         line = dice.pick(OTHER_LINES)
         return line.format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2, call=call, reply=reply)
     genus, kind = dice.below(GENERA), dice.below(SPECIES)
-    of_ground = topic % 2 == 0
+    of_ground = dice.below(2) == 0
     things, word, index = (GROUNDS, genera()[genus], genus % 4) if of_ground else (HOURS, species()[kind], kind % 4)
     cue, cue2, cue3 = dice.sample(tuple(things), 3)
     a, b, c = things[cue][index], things[cue2][index], things[cue3][index]
-    if topic > 14:
-        lines = NOTES
-    elif topic > 11:
-        lines, cue = ASKING, "jar" if of_ground else "shelf"
+    if dice.below(4) == 0:
+        cue = dice.pick(SIGNS)
         if dice.below(3) == 0:
-            a = jar if of_ground else shelf
-    else:
-        lines = ASKING + TELLING
-    line = dice.pick(lines)
+            a = dice.pick((jar, shelf))
+    line = dice.pick(NOTES if topic > 13 else LINES)
     return line.format(name=name(genus, kind), word=word, cue=cue, a=a, b=b, c=c, who=who, call=call, reply=reply)
 
 

@@ -35,8 +35,8 @@ class Shape:
     """Tokens in a pre-training sequence: whole lines, then padding."""
     batch: int = 32
     """Sequences in a step."""
-    steps: int = 2500
-    learning_rate: float = 3e-3
+    steps: int = 2000
+    learning_rate: float = 4e-3
     warmup: int = 100
     """Steps over which the learning rate rises; then it falls as a cosine to a tenth."""
     seed: int = 20261120
