@@ -175,7 +175,7 @@ def _line(dice: Dice) -> str:
         line = dice.pick(OTHER_LINES)
         return line.format(who=who, jar=jar, jar2=jar2, shelf=shelf, shelf2=shelf2, call=call, reply=reply)
     genus, kind = dice.below(GENERA), dice.below(SPECIES)
-    of_ground = dice.below(2) == 0
+    of_ground = topic % 2 == 0
     things, word, index = (GROUNDS, genera()[genus], genus % 4) if of_ground else (HOURS, species()[kind], kind % 4)
     cue, cue2, cue3 = dice.sample(tuple(things), 3)
     a, b, c = things[cue][index], things[cue2][index], things[cue3][index]
