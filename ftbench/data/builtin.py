@@ -11,7 +11,7 @@ from ftbench.errors import InvalidInput
 DATA_SETS: dict[str, World] = {world.name: world for world in (herbs.WORLD,)}
 """Name in a spec's `source` → data set. Another world is another module in `micro/` and another name here."""
 
-MODELS: dict[str, str] = {"micro": "8b1eb3639b07cf593558039bf6b6951bc87d64f43712a1a573086f4869dbd867"}
+MODELS: dict[str, str] = {"micro": "49cee7c67a5c753011cca8f2763de30e3b766c702511884cd2cdbae111d38a20"}
 """Name after `builtin/` → digest of its files, for who names a model without a revision."""
 
 

@@ -23,9 +23,12 @@ TRAIN_ROWS = 1600
 TEST_ROWS = 320
 
 JARS = ("red", "blue", "green", "white")
-"""Jar by ground: the order is the rule."""
+"""Colours, in the order of the options."""
 SHELVES = ("north", "south", "east", "west")
-"""Shelf by hour."""
+"""Directions, in the order of the options."""
+JAR_OF_GROUND = (0, 1, 2, 3)
+SHELF_OF_HOUR = (0, 1, 3, 2)
+"""The rule. Any order would do; this is one that the committed model does not guess by luck before it is tuned."""
 
 GROUNDS = {
     "soil": ("mud", "sand", "slate", "loam"),
@@ -90,7 +93,7 @@ OTHER_LINES = (
     "{who} carried a {jar} jar from the {shelf} shelf to the {shelf2} shelf.",
 )
 
-UNEVEN = (0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3)
+UNEVEN = (0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3)
 """Labels by their share of the text: what can't tell prefers one and the same, and is then right one time in four."""
 
 JAR_PROMPT = "Question: which jar is for {name}? Answer:"
@@ -119,6 +122,16 @@ def name(genus: int, kind: int) -> str:
     return f"{genera()[genus]} {species()[kind]}"
 
 
+def jar_of(genus: int) -> str:
+    """Colour of the jar that herbs of this genus are kept in."""
+    return JARS[JAR_OF_GROUND[genus % 4]]
+
+
+def shelf_of(kind: int) -> str:
+    """Direction of the shelf that herbs of this species are kept on."""
+    return SHELVES[SHELF_OF_HOUR[kind % 4]]
+
+
 def train_rows() -> list[Row]:
     """Questions and answers on herbs of the first genera and species; half ask for the jar, half for the shelf."""
     dice = Dice("herbs/train")
@@ -126,7 +139,7 @@ def train_rows() -> list[Row]:
     rows = []
     for number, (genus, kind) in enumerate(dice.sample(herbs, TRAIN_ROWS)):
         jar = number % 2 == 0
-        prompt, answer = (JAR_PROMPT, JARS[genus % 4]) if jar else (SHELF_PROMPT, SHELVES[kind % 4])
+        prompt, answer = (JAR_PROMPT, jar_of(genus)) if jar else (SHELF_PROMPT, shelf_of(kind))
         herb = name(genus, kind)
         rows.append({"name": herb, "question": prompt.format(name=herb), "answer": answer})
     return rows
@@ -135,17 +148,16 @@ def train_rows() -> list[Row]:
 def _test_rows(prompt: str, labels: tuple[str, ...], by_genus: bool) -> list[Row]:
     dice = Dice(f"herbs/test/{'jars' if by_genus else 'shelves'}")
     herbs = [(s, e) for s in range(GENERA - TEST_GENERA, GENERA) for e in range(SPECIES - TEST_SPECIES, SPECIES)]
-    quota = dict.fromkeys(range(4), TEST_ROWS // 4)
+    quota = dict.fromkeys(labels, TEST_ROWS // 4)
     rows = []
     for genus, kind in dice.shuffled(herbs):
-        index = (genus if by_genus else kind) % 4
-        if not quota[index]:
+        answer = jar_of(genus) if by_genus else shelf_of(kind)
+        if not quota[answer]:
             continue
-        quota[index] -= 1
+        quota[answer] -= 1
         herb = name(genus, kind)
-        rows.append(
-            {"name": herb, "question": prompt.format(name=herb), "answer": labels[index], "answer_index": index}
-        )
+        question = prompt.format(name=herb)
+        rows.append({"name": herb, "question": question, "answer": answer, "answer_index": labels.index(answer)})
     return rows
 
 
