@@ -5,10 +5,10 @@ from __future__ import annotations
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from . import worker
+from . import shares, worker
 from .arrays import from_record, to_record
 from .errors import AppError
-from .measure import peak_memory_bytes
+from .measure import peak_device_bytes, peak_memory_bytes
 
 app = ClientApp()
 
@@ -47,10 +47,12 @@ def train(message: Message, context: Context) -> Message:
     metrics = MetricRecord(
         {
             "partition-id": partition,
-            "num-examples": int(wanted.pins["partition"]["sizes"][partition]),
+            "num-examples": shares.sizes(wanted)[partition],
             "steps": wanted.local_steps,
             "loss": loss,
             "peak-memory-bytes": peak_memory_bytes(),
+            "peak-device-bytes": peak_device_bytes(),
+            "deterministic": int(worker.deterministic()),
         }
     )
     return Message(RecordDict({"adapter": to_record(arrays), "metrics": metrics}), reply_to=message)

@@ -29,6 +29,13 @@ def peak_memory_bytes() -> int:
     return int(peak) if sys.platform == "darwin" else int(peak) * 1024
 
 
+def peak_device_bytes() -> int:
+    """Most memory that this process has had allocated on its CUDA device so far, in bytes; 0 on a CPU."""
+    import torch
+
+    return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else 0
+
+
 class Measurements:
     """`measurements.jsonl`: one line for each round that ran to its end, a repeated round again."""
 
@@ -36,7 +43,16 @@ class Measurements:
         self.path = path
         drop_torn_tail(path)
 
-    def add(self, round_number: int, seconds: float, peak: int) -> None:
-        """Record one round: wall time in seconds, peak resident set in bytes over server and clients."""
-        line = {"round": round_number, "seconds": round(seconds, 6), "peak_memory_bytes": peak}
+    def add(
+        self, round_number: int, seconds: float, peak: int, device_peak: int = 0, deterministic: bool = True
+    ) -> None:
+        """Record one round: wall time in seconds, peak resident set and peak device memory in bytes over server and
+        clients, and whether everyone computed in a way that gives the same bits again."""
+        line = {
+            "round": round_number,
+            "seconds": round(seconds, 6),
+            "peak_memory_bytes": peak,
+            "peak_device_bytes": device_peak,
+            "deterministic": deterministic,
+        }
         append_line(self.path, json.dumps(line, sort_keys=True).encode() + b"\n")

@@ -32,6 +32,17 @@ WHOLE = frozenset(
     }
 )
 """Fields of the spec that are whole numbers."""
+STRATEGY_PARAMETERS: dict[str, frozenset[str]] = {
+    "fedavg": frozenset(),
+    "fedprox": frozenset({"mu"}),
+    "fedavgm": frozenset({"server_learning_rate", "momentum"}),
+    "fedadam": frozenset({"server_learning_rate", "beta1", "beta2", "tau"}),
+    "flexlora": frozenset(),
+}
+"""Strategy → the parameters of the spec's `strategy` block that it uses."""
+AUTO = -1
+"""Value of `micro-batch`: the whole batch, halved whenever memory runs out."""
+REFERENCES = ("", "centralised", "local")
 SMOKE_ROUNDS = 1
 SMOKE_STEPS = 2
 
@@ -57,14 +68,18 @@ class Settings:
     unpinned: bool
     smoke: bool
     micro_batch: int
-    """Examples in one pass forward and backward; 0: the whole batch."""
+    """Examples in one pass forward and backward; 0: the whole batch; AUTO: as many as fit."""
     round_timeout: float
     """Seconds to wait for a round's replies."""
+    reference: str = ""
+    """`centralised` or `local`: a reference run instead of the federation."""
+    reference_client: int = 0
+    """For `local`: the client that trains alone."""
 
     @property
     def clients(self) -> int:
-        """Number of clients, one partition each."""
-        return int(self.spec["federation"]["clients"])
+        """Number of clients, one partition each; in a reference run there is one."""
+        return 1 if self.reference else int(self.spec["federation"]["clients"])
 
     @property
     def rounds(self) -> int:
@@ -109,6 +124,11 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
     for path, value in knobs.items():
         *folders, last = path.split(".")
         _at(spec, ".".join(folders))[last] = value
+    _check_strategy(spec["strategy"])
+    if plan.pins["partition"] is None:
+        raise AppError(
+            "FTB544", "the benchmark's data is not resolved: it is a draft that cannot run", "`ftbench lock SPEC`"
+        )
     if len(plan.pins["partition"]["sizes"]) != spec["federation"]["clients"]:
         raise AppError("FTB544", "federation.clients is not the number of partitions that the plan's pins name")
     run_dir = str(config.get("run-dir", ""))
@@ -116,8 +136,13 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
         raise AppError("FTB540", f"the setting `run-dir` is not absolute: {run_dir}", "give the whole path")
     timeout = _number("round-timeout", _get(config, "round-timeout"))
     micro_batch = _whole("micro-batch", _get(config, "micro-batch"))
-    if timeout < 0 or micro_batch < 0:
-        raise AppError("FTB540", "the settings `round-timeout` and `micro-batch` must not be negative")
+    if timeout < 0 or micro_batch < AUTO:
+        raise AppError("FTB540", "`round-timeout` and `micro-batch` must not be negative (`micro-batch` -1: auto)")
+    reference, alone = str(config.get("reference", "")), _whole("reference-client", config.get("reference-client", 0))
+    if reference not in REFERENCES:
+        raise AppError("FTB540", f"the setting `reference` must be one of {REFERENCES}, not {reference!r}")
+    if not 0 <= alone < spec["federation"]["clients"]:
+        raise AppError("FTB540", f"the setting `reference-client` is {alone}, but there is no such client")
     return Settings(
         spec=spec,
         pins=plan.pins,
@@ -132,6 +157,8 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
         smoke=_flag(config, "smoke"),
         micro_batch=micro_batch,
         round_timeout=timeout,
+        reference=reference,
+        reference_client=alone,
     )
 
 
@@ -197,6 +224,8 @@ def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str,
             value = json.loads(value)
         except ValueError:
             raise AppError("FTB540", f"the setting `{path}` is not JSON: {value!r}") from None
+    if value is None and (default is None or path.startswith("strategy.")):
+        return None  # not used: what the strategy needs is checked once all knobs are in force
     if path in WHOLE:
         value = _whole(path, value)
     if "min" in rule:
@@ -209,3 +238,14 @@ def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str,
         raise AppError("FTB544", f"{path} = {value!r} is not allowed", f"choose one of {rule['choices']}")
     # A whole number stays one, however the run config wrote it, so that digests agree.
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _check_strategy(block: Mapping[str, Any]) -> None:
+    """Every parameter that the kind uses has a value, and no other has."""
+    used = STRATEGY_PARAMETERS.get(block["kind"])
+    if used is None:
+        raise AppError("FTB544", f"there is no strategy {block['kind']!r}")
+    for name, value in block.items():
+        if name != "kind" and (value is not None) != (name in used):
+            what = "needs a value" if name in used else "has no effect and must be null"
+            raise AppError("FTB544", f"strategy.{name} {what} with the strategy {block['kind']}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import rfc8785
 from .errors import AppError
 from .files import sha256_file
 
+DIGEST = re.compile(r"[0-9a-f]{64}")
 _verified: set[tuple[str, str]] = set()
 """(path, digest) of models that this process has checked: their files are large."""
 
@@ -30,12 +32,12 @@ def partition(roots: Sequence[Path], digest: str) -> list[list[int]]:
 
 
 def model(roots: Sequence[Path], name: str, revision: str) -> Path:
-    """Folder of a base model whose files have the digest `revision`."""
+    """Folder of a base model, named by the digest that its files have."""
     folder = find_model(roots, name, revision)
-    if (str(folder), revision) not in _verified:
-        if model_digest(folder) != revision:
+    if (str(folder), folder.name) not in _verified:
+        if model_digest(folder) != folder.name:
             raise _damaged(folder)
-        _verified.add((str(folder), revision))
+        _verified.add((str(folder), folder.name))
     return folder
 
 
@@ -51,9 +53,22 @@ def find_partition(roots: Sequence[Path], digest: str) -> Path:
 
 def find_model(roots: Sequence[Path], name: str, revision: str) -> Path:
     """Where the base model lies, not yet checked. Raises AppError where it is in no root."""
-    if len(revision) != 64:
-        raise AppError("FTB546", f"{name}@{revision} does not come with ftbench", "only built-in models are supported")
-    return _find(roots, f"models/{revision}", f"the base model {name}")
+    return _find(roots, f"models/{digest_of(roots, name, revision)}", f"the base model {name}")
+
+
+def digest_of(roots: Sequence[Path], name: str, revision: str) -> str:
+    """Digest of a base model's files: the revision itself, or for a commit what the store has noted for it.
+
+    Raises AppError where the store knows nothing of that commit.
+    """
+    if len(revision) == 64:
+        return revision
+    note = f"models/refs/{name.replace('/', '--')}@{revision}"
+    path = _find(roots, note, f"the base model {name}@{revision[:12]}", "`ftbench data fetch` gets it from the hub")
+    digest = path.read_text(encoding="ascii", errors="replace").strip()
+    if not DIGEST.fullmatch(digest):
+        raise AppError("FTB546", f"{path} does not hold a digest", "delete it and fetch the model again")
+    return digest
 
 
 def model_digest(folder: Path) -> str:
@@ -62,7 +77,7 @@ def model_digest(folder: Path) -> str:
     return hashlib.sha256(rfc8785.dumps(files)).hexdigest()
 
 
-def _find(roots: Sequence[Path], relative: str, what: str) -> Path:
+def _find(roots: Sequence[Path], relative: str, what: str, remedy: str = "`ftbench lock SPEC` makes it") -> Path:
     for root in roots:
         if (root / relative).exists():
             return root / relative
@@ -71,7 +86,7 @@ def _find(roots: Sequence[Path], relative: str, what: str) -> Path:
         "FTB546",
         f"{what} is missing: {relative} is not in {places}",
         "name the folder that has it in the setting `store` (a benchmark's own store lies beside its versions), "
-        "or make it with `ftbench lock SPEC`",
+        f"or get it: {remedy}",
     )
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ftbench.board import codes
 from ftbench.board.model import Refused
-from ftbench.board.submission import Submission
+from ftbench.board.submission import Marks, Submission
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, MissingResource
 from ftbench.result.bundle import Bundle, open_bundle
+from ftbench.result.marks import Given, problems
 from ftbench.result.models import Level, Sample, Verdict
-from ftbench.result.score import chosen
+from ftbench.result.score import right
+from ftbench.spec.model import Evaluation
 from ftbench.verify.checks.lock_known import compiled_folders
 from ftbench.verify.documents import read
 
@@ -43,8 +45,17 @@ def verifier(*, store: Store, benchmarks: Sequence[Path], spec: Path | None, req
     return lambda path: verify(path, spec=spec, store=store, benchmarks=list(benchmarks), required=required)
 
 
-def collect(folders: Sequence[Path], verify: Verify, progress: Callable[[str], None] = lambda path: None) -> Collected:
-    """Verify every bundle below `folders`. Raises MissingResource (FTB701) where there is none."""
+def collect(
+    folders: Sequence[Path],
+    verify: Verify,
+    progress: Callable[[str], None] = lambda path: None,
+    *,
+    plans: Mapping[str, Plan] | None = None,
+) -> Collected:
+    """Verify every bundle below `folders`. `plans`: spec hash → the benchmark, where known.
+
+    Raises MissingResource (FTB701) where there is none.
+    """
     collected = Collected([], [])
     found = list(find(folders))
     if not found:
@@ -54,7 +65,7 @@ def collect(folders: Sequence[Path], verify: Verify, progress: Callable[[str], N
     for path, name in found:
         progress(name)
         try:
-            collected.submissions.append(_submission(path, name, verify(path)))
+            collected.submissions.append(_submission(path, name, verify(path), plans or {}))
         except FtbenchError as error:
             collected.refused.append(_refused(name, "; ".join(one.message for one in error.diagnostics)))
         except OSError as error:
@@ -100,11 +111,12 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             yield from _below(path, depth - 1)
 
 
-def _submission(path: Path, name: str, verdict: Verdict) -> Submission:
+def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Plan]) -> Submission:
     if verdict.result is None:
         return Submission(name, verdict)
     documents = read(_same(path, verdict))
-    marks = {task: right(samples) for task, samples in sorted(documents.samples.items())}
+    plan = plans.get(verdict.result.spec_hash)
+    marks = marks_of(documents.samples, plan.typed_spec().evaluation) if plan else {}
     return Submission(name, verdict, documents.entry, marks)
 
 
@@ -117,10 +129,20 @@ def _same(path: Path, verdict: Verdict) -> Bundle:
     return bundle if sha256(manifest) == verdict.bundle else Bundle(path)
 
 
-def right(samples: Sequence[Sample]) -> list[float]:
-    """1 for each item that the tuned model answered rightly, else 0, in the order of the items."""
-    ordered = sorted(samples, key=lambda sample: sample.index)
-    return [float(bool(s.tuned.loglikelihoods) and chosen(s.tuned) == s.target) for s in ordered]
+def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation) -> Marks:
+    """Task → for each item in order 1 where the tuned model was right by the scoring that ranks, else 0.
+
+    Empty where something cannot be scored: then a table compares intervals instead.
+    """
+    tasks = {task.name: task for task in evaluation.tasks}
+    found = {}
+    for name, lines in sorted(samples.items()):
+        ordered = sorted(lines, key=lambda sample: sample.index)
+        given = [Given(sample.tuned, sample.options, sample.target) for sample in ordered]
+        if name not in tasks or any(next(problems(tasks[name], one, name), None) for one in given):
+            return {}
+        found[name] = [float(one) for one in right(tasks[name], ordered)]
+    return found
 
 
 def _refused(name: str, reason: str) -> Refused:

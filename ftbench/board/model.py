@@ -29,6 +29,30 @@ class Estimate(Block):
     """Mean over seeds of the runs' own intervals: for several seeds it is wider than need be, never narrower."""
 
 
+class TaskFigure(Block):
+    """One task by one scoring."""
+
+    scoring: str
+    """Name of the scoring."""
+    items: int
+    """Items asked."""
+    score: Estimate
+    """Accuracy."""
+    gain: Estimate | None
+    """Tuned minus untuned on the same items; null for a model that is no tuned one."""
+    unparsable: float
+    """Items whose text held no answer, mean over seeds. They are wrong, and counted here as well."""
+
+
+class OtherScoring(Block):
+    """A scoring that does not rank, on the tasks that have it."""
+
+    score: Estimate
+    """Plain mean over those tasks, its interval combined from theirs by MOVER."""
+    tasks: dict[str, TaskFigure]
+    """Task → what this scoring says of it."""
+
+
 class BundleRef(Block):
     """A bundle that stands behind a row."""
 
@@ -42,6 +66,8 @@ class BundleRef(Block):
     """How far it was believed."""
     score: float
     """Its plain mean over tasks."""
+    checkpoint_round: int
+    """The round whose adapter is scored."""
 
 
 class Row(Block):
@@ -65,8 +91,10 @@ class Row(Block):
     """Tuned minus untuned on the same items."""
     spread: float | None
     """Standard deviation of the score over seeds (n − 1); null with one seed."""
-    tasks: dict[str, float]
-    """Task → accuracy, mean over seeds."""
+    tasks: dict[str, TaskFigure]
+    """Task → what the scoring that ranks says of it."""
+    also: dict[str, OtherScoring]
+    """The other scorings, by name: reported, never ranked."""
     seeds: list[int]
     """Seeds that were run."""
     missing_seeds: list[int]
@@ -81,6 +109,10 @@ class Row(Block):
     """Wall time of training as reported, mean over bundles; null if none reports it."""
     peak_memory_bytes: int | None
     """Largest resident set of a process as reported, over all bundles; null if none reports it."""
+    peak_device_bytes: int | None
+    """Most memory that a process had allocated on its accelerator, as reported, over all bundles; null if none did."""
+    sandbox: Literal["bubblewrap", "none"] | None
+    """What generated programs ran in, the weakest over all bundles; null where no task has programs."""
     exclusions: int
     """Clients left out of a round, summed over bundles."""
     bundles: list[BundleRef]
@@ -92,14 +124,31 @@ class Row(Block):
 class Reference(Block):
     """A row beside the ranking: it is no entry."""
 
-    kind: Literal["untuned"]
-    """`untuned`: the base model before any tuning."""
+    kind: Literal["untuned", "local", "centralised"]
+    """`untuned`: the base model before any tuning. `local`: one model a client, trained on its own rows alone.
+    `centralised`: one model trained on all clients' rows pooled."""
     model: BaseModelRef
     """The base model."""
+    entry: Sha256 | None
+    """Digest of the entry whose knobs it was trained with; null for `untuned`."""
+    names: list[str]
+    """Names of that entry, sorted."""
     score: Estimate
-    """Mean over the bundles that report it."""
+    """Mean over the models and bundles that stand behind it."""
+    spread: float | None
+    """`local`: standard deviation over the clients' models (n − 1), mean over bundles; null for others."""
+    least: float | None
+    """`local`: score of the worst client's model; null for others."""
+    most: float | None
+    """`local`: score of the best client's model; null for others."""
+    tasks: dict[str, TaskFigure]
+    """Task → what the scoring that ranks says of it."""
+    also: dict[str, OtherScoring]
+    """The other scorings, by name; empty for references that are trained."""
+    models: int
+    """Models in a bundle: the number of clients for `local`, else 1."""
     bundles: int
-    """Number of those bundles."""
+    """Number of bundles that report it."""
 
 
 class Table(Block):

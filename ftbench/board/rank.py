@@ -9,7 +9,8 @@ from typing import Literal
 from ftbench.board.codes import BELOW_LEVEL, NO_RESULT, SMOKE
 from ftbench.board.compare import Contender, paired, ranks
 from ftbench.board.model import Board, Refused, Table
-from ftbench.board.rows import by_entry, contender, row, untuned
+from ftbench.board.references import references
+from ftbench.board.rows import by_entry, contender, row
 from ftbench.board.submission import Submission
 from ftbench.compile.plan import Plan
 from ftbench.result.models import LEVELS, Level
@@ -19,6 +20,9 @@ NOTES = (
     "Intervals cover item sampling only: not the choice of seeds, nor of the data.",
     "Ranks are intervals: two rows share places when a pairwise test cannot tell them apart; the tests are not"
     " corrected for their number.",
+    "One scoring of each task ranks; others are reported beside it. Text that holds no answer is wrong in every scoring"
+    " but where the incumbent's rule says otherwise.",
+    "References are not ranked. Of local-only models the mean over clients is shown, ± their standard deviation.",
     "Time and memory are reported by the submitter and not verified.",
     "Up to RESCORED, a level says that a bundle is consistent with itself and its benchmark, not that its run took"
     " place as told.",
@@ -116,7 +120,7 @@ def table(spec_hash: str, group: Sequence[Submission], plan: Plan | None) -> Tab
         confidence=confidence,
         compared_by=_compared_by(contenders),
         rows=sorted(ranked, key=lambda one: (-one.score.value, one.rank.best, one.rank.worst, one.entry)),
-        references=untuned(group),
+        references=references(group, groups),
     )
 
 

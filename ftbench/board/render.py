@@ -1,13 +1,11 @@
-"""The board as Markdown, CSV or JSON. Same board, same bytes."""
+"""The board as Markdown or JSON. Same board, same bytes."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 
-from ftbench.board import text
+from ftbench.board import breakdown, text
 from ftbench.board.model import Board, Reference, Row, Table
 
 COLUMNS = (
@@ -20,10 +18,13 @@ COLUMNS = (
     "Traffic MiB",
     "Parameters",
     "Memory MiB",
+    "Device MiB",
     "Training",
     "Seeds",
     "Notes",
 )
+OPTIONAL = {"Device MiB", "Notes"}
+"""Columns that are left out where they say nothing of any row."""
 
 
 def cells(row: Row) -> list[str]:
@@ -39,6 +40,7 @@ def cells(row: Row) -> list[str]:
         text.mib(row.bytes_down + row.bytes_up),
         text.count(row.trainable_parameters),
         "—" if row.peak_memory_bytes is None else text.mib(row.peak_memory_bytes),
+        "" if row.peak_device_bytes is None else text.mib(row.peak_device_bytes),
         text.seconds(row.train_seconds),
         text.seeds(row),
         "; ".join(row.notes),
@@ -47,8 +49,16 @@ def cells(row: Row) -> list[str]:
 
 def reference_cells(reference: Reference) -> list[str]:
     """A row beside the ranking in the order of COLUMNS."""
-    name = f"({reference.kind})"
-    return ["—", name, model_name(reference), text.estimate(reference.score), *["—"] * 7, ""]
+    spread = f" ±{text.percent(reference.spread)} over clients" if reference.spread is not None else ""
+    score = text.estimate(reference.score) + spread
+    blank = ["" if column in OPTIONAL else "—" for column in COLUMNS[4:]]
+    return ["—", breakdown.who(reference), model_name(reference), score, *blank]
+
+
+def shown(table: Table) -> list[int]:
+    """Positions in COLUMNS of those that say something of some row."""
+    rows = [cells(row) for row in table.rows]
+    return [i for i, column in enumerate(COLUMNS) if column not in OPTIONAL or any(row[i] for row in rows)]
 
 
 def model_name(row: Row | Reference) -> str:
@@ -81,12 +91,9 @@ def _markdown(board: Board) -> Iterator[str]:
     yield "# Leaderboard"
     for table in board.tables:
         yield from ("", f"## {_markdown_heading(table)}", "", conditions(table), "")
-        yield "| " + " | ".join(COLUMNS) + " |"
-        yield "| " + " | ".join("---" for _ in COLUMNS) + " |"
-        for row in table.rows:
-            yield _markdown_row(cells(row))
-        for reference in table.references:
-            yield _markdown_row(reference_cells(reference))
+        yield from _ranking(table)
+        yield from ("", f"### {breakdown.HEADING}", "")
+        yield from _by_task(table)
     if not board.tables:
         yield from ("", f"No bundle reaches {board.required}.")
     if board.refused:
@@ -104,112 +111,31 @@ def _markdown_heading(table: Table) -> str:
     return f"{table.name} {table.version}{title}"
 
 
-def _markdown_row(plain: Sequence[str]) -> str:
-    """Entry and model come from outside; every other cell is ours."""
-    coded = {COLUMNS.index("Entry"), COLUMNS.index("Model")}
-    return "| " + " | ".join(text.code(c) if i in coded else c for i, c in enumerate(plain)) + " |"
+def _ranking(table: Table) -> Iterator[str]:
+    columns = shown(table)
+    # Entry and model come from outside; every other cell is ours.
+    outside = {COLUMNS.index("Entry"), COLUMNS.index("Model")}
+    yield from _head([COLUMNS[i] for i in columns])
+    for row in [*map(cells, table.rows), *map(reference_cells, table.references)]:
+        yield _line([text.code(row[i]) if i in outside else row[i] for i in columns])
 
 
-CSV_COLUMNS = (
-    "name",
-    "version",
-    "spec_hash",
-    "kind",
-    "rank_best",
-    "rank_worst",
-    "entry",
-    "entry_digest",
-    "model",
-    "revision",
-    "score",
-    "score_low",
-    "score_high",
-    "gain",
-    "gain_low",
-    "gain_high",
-    "spread",
-    "seeds",
-    "missing_seeds",
-    "level",
-    "bytes_down",
-    "bytes_up",
-    "trainable_parameters",
-    "peak_memory_bytes",
-    "train_seconds",
-    "notes",
-    "path",
-    "reason",
-)
+def _by_task(table: Table) -> Iterator[str]:
+    names = breakdown.tasks(table)
+    # Up to INTACT, names of tasks and scorings are whatever a bundle says.
+    yield from _head([text.code(name) if i > 2 else name for i, name in enumerate(breakdown.header(table))])
+    for line in breakdown.lines(table):
+        entry, scoring, *rest = breakdown.cells(line, names)
+        yield _line([text.code(entry), text.code(scoring), *rest])
 
 
-def as_csv(board: Board) -> str:
-    """One line a row, reference or refused bundle (`kind`), figures unrounded; RFC 4180 but for bare line feeds."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for record in _records(board):
-        writer.writerow([_csv_cell(record.get(column)) for column in CSV_COLUMNS])
-    return out.getvalue()
+def _head(columns: Sequence[str]) -> Iterator[str]:
+    yield _line(columns)
+    yield _line(["---"] * len(columns))
 
 
-def _records(board: Board) -> Iterator[dict[str, object]]:
-    for table in board.tables:
-        about = {"name": table.name, "version": table.version, "spec_hash": table.spec_hash}
-        for row in table.rows:
-            yield {**about, **_row_record(row)}
-        for reference in table.references:
-            yield {
-                **about,
-                "kind": reference.kind,
-                "model": reference.model.name,
-                "revision": reference.model.revision,
-                "score": reference.score.value,
-                "score_low": reference.score.interval.low,
-                "score_high": reference.score.interval.high,
-            }
-    for one in board.refused:
-        yield {
-            "kind": "refused",
-            "spec_hash": one.spec_hash,
-            "level": one.level,
-            "path": one.path,
-            "reason": f"{one.code} {one.reason}",
-        }
-
-
-def _row_record(row: Row) -> dict[str, object]:
-    return {
-        "kind": "entry",
-        "rank_best": row.rank.best,
-        "rank_worst": row.rank.worst,
-        "entry": " ".join(row.names),
-        "entry_digest": row.entry,
-        "model": row.model.name,
-        "revision": row.model.revision,
-        "score": row.score.value,
-        "score_low": row.score.interval.low,
-        "score_high": row.score.interval.high,
-        "gain": row.gain.value,
-        "gain_low": row.gain.interval.low,
-        "gain_high": row.gain.interval.high,
-        "spread": row.spread,
-        "seeds": " ".join(map(str, row.seeds)),
-        "missing_seeds": " ".join(map(str, row.missing_seeds)),
-        "level": row.level,
-        "bytes_down": row.bytes_down,
-        "bytes_up": row.bytes_up,
-        "trainable_parameters": row.trainable_parameters,
-        "peak_memory_bytes": row.peak_memory_bytes,
-        "train_seconds": row.train_seconds,
-        "notes": "; ".join(row.notes),
-        "path": " ".join(bundle.path for bundle in row.bundles),
-    }
-
-
-def _csv_cell(value: object) -> object:
-    if value is None:
-        return ""
-    return text.cell(value) if isinstance(value, str) else value
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def as_json(board: Board) -> str:

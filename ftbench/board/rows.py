@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, stdev
+from typing import Literal
 
+from ftbench.board import figures
 from ftbench.board.compare import Contender, mean_marks
-from ftbench.board.model import BundleRef, Estimate, Rank, Reference, Row
+from ftbench.board.model import BundleRef, Rank, Row
 from ftbench.board.submission import Submission
-from ftbench.result.models import LEVELS, Difference, Interval, Mean
+from ftbench.result.models import LEVELS
 
 UNRANKED = Rank(best=1, worst=1)
 """Stands in a row until all rows of its table have been compared."""
@@ -33,6 +35,7 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int]) -> Row:
     seeds = sorted({one.result.seed for one in group})
     results = [one.result for one in group]
     per_seed = _over_seeds(group, lambda one: one.result.scores.tuned.value)
+    views = [figures.tuned(one.seed, one.scores.tuned, one.scores.tasks) for one in results]
     return Row(
         rank=UNRANKED,
         entry=first.key,
@@ -40,19 +43,20 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int]) -> Row:
         model=first.entry.model,
         knobs=dict(sorted(first.entry.knobs.items())),
         level=min((one.verdict.level for one in group), key=LEVELS.index),
-        score=_estimate(group, lambda one: one.result.scores.tuned),
-        gain=_estimate(group, lambda one: one.result.scores.difference),
+        score=figures.score(views),
+        gain=figures.over_seeds((one.seed, figures.estimate(one.scores.difference)) for one in results),
         spread=stdev(per_seed) if len(per_seed) > 1 else None,
-        tasks={task: _on_task(group, task) for task in sorted(first.result.scores.tasks)},
+        tasks=figures.on_tasks(views),
+        also=figures.by_others(views),
         seeds=seeds,
         missing_seeds=sorted(set(spec_seeds) - set(seeds)),
         bytes_down=round(fmean(result.cost.bytes_down for result in results)),
         bytes_up=round(fmean(result.cost.bytes_up for result in results)),
         trainable_parameters=max(result.cost.trainable_parameters for result in results),
         train_seconds=_mean_or_none(result.cost.train_seconds for result in results),
-        peak_memory_bytes=max(
-            (cost for result in results if (cost := result.cost.peak_memory_bytes) is not None), default=None
-        ),
+        peak_memory_bytes=_most(result.cost.peak_memory_bytes for result in results),
+        peak_device_bytes=_most(result.cost.peak_device_bytes for result in results),
+        sandbox=_sandbox(group),
         exclusions=sum(result.exclusions for result in results),
         bundles=[_reference(one) for one in group],
         notes=_notes(group),
@@ -65,28 +69,14 @@ def contender(group: Sequence[Submission], finished: Row) -> Contender:
     return Contender(finished.score.value, finished.score.interval, mean_marks(marks))
 
 
-def untuned(submissions: Sequence[Submission]) -> list[Reference]:
-    """The base models before tuning, one reference each."""
-    groups: dict[tuple[str, str], list[Submission]] = defaultdict(list)
-    for one in submissions:
-        groups[one.result.model.name, one.result.model.revision].append(one)
-    return [
-        Reference(
-            kind="untuned",
-            model=group[0].result.model,
-            score=_plain(group, lambda one: one.result.scores.untuned),
-            bundles=len(group),
-        )
-        for _, group in sorted(groups.items())
-    ]
-
-
 def _notes(group: Sequence[Submission]) -> list[str]:
     notes = []
+    if _sandbox(group) == "none":
+        notes.append("programs ran without a sandbox (sandbox: none)")
     if any(one.result.unpinned for one in group):
         notes.append("other package versions than the plan's")
     if excluded := sum(one.result.exclusions for one in group):
-        notes.append(f"{excluded} client replies left out")
+        notes.append(f"{excluded} client replies left out, unplanned")
     if not all(one.result.bit_reproducible for one in group):
         notes.append("not bit-reproducible")
     for seed, runs in _by_seed(group).items():
@@ -107,31 +97,20 @@ def _over_seeds(group: Sequence[Submission], figure: Callable[[Submission], floa
     return [fmean(figure(run) for run in runs) for runs in _by_seed(group).values()]
 
 
-def _on_task(group: Sequence[Submission], task: str) -> float:
-    return fmean(_over_seeds(group, lambda one: one.result.scores.tasks[task].tuned.value))
+def _sandbox(group: Sequence[Submission]) -> Literal["bubblewrap", "none"] | None:
+    """The weakest over all runs."""
+    found = {one.result.sandbox for one in group}
+    if "none" in found:
+        return "none"
+    return "bubblewrap" if "bubblewrap" in found else None
 
 
-def _estimate(group: Sequence[Submission], part: Callable[[Submission], Mean | Difference]) -> Estimate:
-    return Estimate(
-        value=fmean(_over_seeds(group, lambda one: part(one).value)),
-        interval=Interval(
-            low=fmean(_over_seeds(group, lambda one: part(one).interval.low)),
-            high=fmean(_over_seeds(group, lambda one: part(one).interval.high)),
-        ),
-    )
+def _most(costs: Iterable[int | None]) -> int | None:
+    return max((cost for cost in costs if cost is not None), default=None)
 
 
-def _plain(group: Sequence[Submission], part: Callable[[Submission], Mean]) -> Estimate:
-    return Estimate(
-        value=fmean(part(one).value for one in group),
-        interval=Interval(
-            low=fmean(part(one).interval.low for one in group), high=fmean(part(one).interval.high for one in group)
-        ),
-    )
-
-
-def _mean_or_none(figures: Iterable[float | None]) -> float | None:
-    known = [figure for figure in figures if figure is not None]
+def _mean_or_none(costs: Iterable[float | None]) -> float | None:
+    known = [cost for cost in costs if cost is not None]
     return fmean(known) if known else None
 
 
@@ -143,4 +122,5 @@ def _reference(one: Submission) -> BundleRef:
         seed=one.result.seed,
         level=one.verdict.level,
         score=one.result.scores.tuned.value,
+        checkpoint_round=one.result.checkpoint_round,
     )

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ftbench.board import breakdown
 from ftbench.board.model import Board, Table
-from ftbench.board.render import COLUMNS, cells, conditions, heading, reference_cells
+from ftbench.board.render import COLUMNS, cells, conditions, heading, reference_cells, shown
 from ftbench.diagnostics import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-NUMBERS = {"Rank", "Traffic MiB", "Parameters", "Memory MiB", "Training", "Seeds"}
+NUMBERS = {"Rank", "Traffic MiB", "Parameters", "Memory MiB", "Device MiB", "Training", "Seeds"}
 FOLDED = {"Notes", "Entry", "Model"}
 WIDE = 150
 """Characters that the whole table needs; below that the columns of SPARED are left out."""
-SPARED = {"Parameters", "Memory MiB", "Training", "Notes"}
+SPARED = {"Parameters", "Memory MiB", "Device MiB", "Training", "Notes"}
 
 
 def terminal(board: Board, width: int = WIDE) -> Iterator[RenderableType]:
@@ -26,6 +27,8 @@ def terminal(board: Board, width: int = WIDE) -> Iterator[RenderableType]:
         yield _text(heading(table), "bold")
         yield _text(conditions(table), "dim")
         yield _table(table, width)
+        yield _text(breakdown.HEADING, "dim")
+        yield _by_task(table)
         yield _text("")
     if not board.tables:
         yield _text(f"No bundle reaches {board.required}.", "yellow")
@@ -45,12 +48,9 @@ def _table(table: Table, width: int) -> RenderableType:
 
     rows = [(cells(row), "") for row in table.rows]
     rows += [(reference_cells(reference), "dim") for reference in table.references]
-    hidden = set() if width >= WIDE else set(SPARED)
-    if not any(row[COLUMNS.index("Notes")] for row, _ in rows):
-        hidden.add("Notes")
-    shown = [i for i, column in enumerate(COLUMNS) if column not in hidden]
+    columns = [i for i in shown(table) if width >= WIDE or COLUMNS[i] not in SPARED]
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i in shown:
+    for i in columns:
         column = COLUMNS[i]
         grid.add_column(
             _text(column),
@@ -59,7 +59,20 @@ def _table(table: Table, width: int) -> RenderableType:
             no_wrap=column not in FOLDED and column != "Score",
         )
     for row, style in rows:
-        grid.add_row(*_texts([row[i] for i in shown]), style=style)
+        grid.add_row(*_texts([row[i] for i in columns]), style=style)
+    return grid
+
+
+def _by_task(table: Table) -> RenderableType:
+    from rich import box
+    from rich.table import Table as Grid
+
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(breakdown.header(table)):
+        grid.add_column(_text(column), justify="right" if i > 1 else "left", overflow="fold")
+    names = breakdown.tasks(table)
+    for line in breakdown.lines(table):
+        grid.add_row(*_texts(breakdown.cells(line, names)), style="" if line.ranks else "dim")
     return grid
 
 

@@ -11,6 +11,8 @@ from ftbench.cli.ui import Ui
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
     from ftbench.compile.plan import Plan
+    from ftbench.data.store import Store
+    from ftbench.spec.choices import CommitOf
     from ftbench.spec.load import LoadedSpec
     from ftbench.spec.pins import Pins
 
@@ -29,20 +31,38 @@ def compiled(ui: Ui, spec: str) -> tuple[LoadedSpec, Compiled]:
     from ftbench.compile.compiler import compile_spec
 
     loaded = load(ui, spec)
-    return loaded, compile_spec(loaded.spec, pins_of(loaded))
+    return loaded, compile_spec(loaded.spec, pins_of(ui, loaded))
 
 
-def pins_of(loaded: LoadedSpec) -> Pins:
-    """The pins beside a spec. Raises MissingResource where there are none, InvalidInput for another spec's pins."""
+def pins_of(ui: Ui, loaded: LoadedSpec) -> Pins:
+    """The pins beside a spec; that some are not resolved is shown.
+
+    Raises MissingResource where there are none, InvalidInput for another spec's pins.
+    """
     from ftbench.diagnostics import Place
     from ftbench.errors import InvalidInput
     from ftbench.spec.checks import check_pins
     from ftbench.spec.load import load_pins, pins_path
 
     pins = load_pins(loaded.path)
-    if found := check_pins(loaded.spec, pins, Place(str(pins_path(loaded.path)))):
+    found = check_pins(loaded.spec, pins, Place(str(pins_path(loaded.path))))
+    if any(one.severity == "error" for one in found):
         raise InvalidInput(found)
+    ui.diagnostics(found)
     return pins
+
+
+def commit_of(ui: Ui, store: Store) -> CommitOf:
+    """Asks the hub for the commit of a base model that was named without one, and prints it."""
+
+    def ask(name: str) -> str:
+        from ftbench.data.hub import Hub
+
+        found = Hub(store.scratch()).commit("model", name)
+        ui.note(f"{name}: no revision was given; this run uses commit {found}, which its entry records", "note")
+        return found
+
+    return ask
 
 
 def read_plan(path: Path) -> Plan:

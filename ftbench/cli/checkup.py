@@ -87,21 +87,19 @@ def device(store: str | None) -> Iterable[CheckedThing]:
 
 
 def sandbox(store: str | None) -> Iterable[CheckedThing]:
-    """bubblewrap, for tasks that run generated code."""
-    found = shutil.which("bwrap")
-    if found is None:
-        hint = "Debian: apt-get install bubblewrap; only tasks that run generated code need it"
-        yield _line("bubblewrap", "warn", "not installed", hint)
-        return
-    tried = subprocess.run(  # noqa: S603 - a fixed command
-        [found, "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, text=True, timeout=30, check=False
-    )
-    if tried.returncode:
-        why = tried.stderr.strip()[:200] or f"exit code {tried.returncode}"
-        hint = "allow unprivileged user namespaces; only tasks that run generated code need them"
-        yield _line("bubblewrap", "warn", f"{found} cannot make a sandbox: {why}", hint)
-    else:
-        yield _line("bubblewrap", "ok", found)
+    """Whether programs that models write can be run, language by language: a trivial one is."""
+    import ftbench
+    from ftbench.result import programs
+
+    script = Path(ftbench.__file__).parent / "tasks" / programs.SCRIPT
+    packages = {"python": "bubblewrap python3", "javascript": "bubblewrap nodejs", "cpp": "bubblewrap g++"}
+    for language, named in packages.items():
+        why = programs.missing(script, [language])
+        hint = f"Debian: apt-get install {named}; only code tasks need it" if why else ""
+        told = (
+            f"cannot be run in the sandbox: {why.removeprefix(f'{language}: ')}"[:300] if why else "run in the sandbox"
+        )
+        yield _line(f"{language} programs", "warn" if why else "ok", told, hint)
 
 
 def disk(store: str | None) -> Iterable[CheckedThing]:
@@ -157,8 +155,10 @@ def built_in(store: str | None) -> Iterable[CheckedThing]:
         pins = load_pins(loaded.path)
         found = Store.default(store)
         for pin in pins.sources.values():
-            found.data_path(pin.digest)
-        found.partition(pins.partition.digest)
+            if pin.digest:
+                found.data_path(pin.digest)
+        if pins.partition:
+            found.partition(pins.partition.digest)
         found.model_path(found.model_digest(loaded.spec.model.base))
     except FtbenchError as error:
         first = error.diagnostics[0]

@@ -79,7 +79,7 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
     loaded = load_spec(find_spec(argument))
     ui.diagnostics(loaded.warnings)
     try:
-        return make_plan(loaded.spec, pins_of(loaded)).as_json()
+        return make_plan(loaded.spec, pins_of(ui, loaded)).as_json()
     except MissingResource:
         spec = loaded.spec.model_dump(mode="json")
         return {"metadata": spec.pop("metadata"), "spec": spec}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
-from ftbench.cli.options import example, json_option, spec_argument
+from ftbench.cli.options import entry_option, example, json_option, spec_argument
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 @click.command(
     "estimate",
-    epilog=example("ftbench estimate quickstart --model Mistral-7B-v0.3 --bits 4 --micro-batch 2"),
+    epilog=example(
+        "ftbench estimate medical --model Mistral-7B-v0.3 --micro-batch 2",
+        "ftbench estimate finance --entry entries/phi-4.yaml --set adapter.rank=16",
+    ),
 )
 @spec_argument
-@click.option("--model", metavar="NAME", help="Base model of the catalogue, or a config.json. Default: the spec's.")
+@click.option("--model", metavar="NAME", help="Base model of the catalogue, or a config.json. Default: the entry's.")
+@entry_option
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Set one knob; may be given repeatedly.")
 @click.option("--micro-batch", type=click.IntRange(1), metavar="N", help="Examples at once. Default: the whole batch.")
 @click.option(
@@ -33,6 +38,7 @@ def command(
     spec: str,
     *,
     model: str | None,
+    entry: Path | None,
     sets: tuple[str, ...],
     micro_batch: int | None,
     bits: str | None,
@@ -48,10 +54,12 @@ def command(
     from ftbench.models import catalogue, from_spec
     from ftbench.models.estimate import estimate
     from ftbench.models.outputs import EstimateOutput
-    from ftbench.spec.entries import apply, resolve_entry
+    from ftbench.spec.entries import apply, load_entry, resolve_entry
 
     loaded = load(ui, spec).spec
-    chosen = apply(loaded, resolve_entry(loaded, None, sets))
+    given = load_entry(entry) if entry else None
+    # The architecture is the same at every commit, so nobody is asked for one.
+    chosen = apply(loaded, resolve_entry(loaded, given, sets, commit_of=lambda name: "0" * 40))
     base = chosen.model.base
     found = catalogue.find(model) if model else catalogue.find(base.name, base.revision)
     wanted = cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, example, json_option, out_option, store_option
+from ftbench.cli.options import SPEC, example, json_option, out_option, store_option, unsafe_option
 from ftbench.cli.progress import EvaluationProgress
 from ftbench.cli.ui import Ui
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), help="Prompts in one pass (default: as many as are safe).")
 @click.option("--limit", type=click.IntRange(min=1), help="Ask an adapter only the first items of each task.")
 @out_option("Folder for answers and logs of an adapter (default: ADAPTER-evaluation beside it).")
+@unsafe_option
 @store_option
 @json_option
 @click.pass_obj
@@ -37,6 +38,7 @@ def command(
     batch_size: int | None,
     limit: int | None,
     out: Path | None,
+    unsafe_no_sandbox: bool,
     store: str | None,
 ) -> None:
     """Score the adapter of a run again, or any LoRA adapter, on a benchmark's tasks.
@@ -51,7 +53,7 @@ def command(
         if (target / "run.json").is_file():
             if spec or model or out or limit:
                 raise click.UsageError("a run brings its own spec, model and folder, and all its items are asked")
-            output = _run(target, where, batch_size, progress)
+            output = _run(target, where, batch_size, progress, unsafe=unsafe_no_sandbox)
         elif spec is None:
             from ftbench.diagnostics import Diagnostic, Place
 
@@ -69,10 +71,14 @@ def command(
                 limit=limit,
                 batch_size=batch_size,
                 progress=progress,
+                unsafe=unsafe_no_sandbox,
             )
     for task, score in output.tasks.items():
         low, high = score.interval.low, score.interval.high
         ui.line(f"{task}: {score.correct} of {score.items}, {score.value:.1%} [{low:.1%}, {high:.1%}]")
+        for scoring, other in output.also[task].items():
+            silent = f", {other.unparsable} unparsable" if other.unparsable else ""
+            ui.line(f"  {scoring}: {other.correct} of {other.items}, {other.value:.1%}{silent}")
     ui.line(
         f"mean: {output.mean.value:.1%} [{output.mean.interval.low:.1%}, {output.mean.interval.high:.1%}]", "strong"
     )
@@ -82,7 +88,9 @@ def command(
     ui.answer(output)
 
 
-def _run(target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress) -> EvaluateOutput:
+def _run(
+    target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, *, unsafe: bool
+) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
     from ftbench.cli.outputs import EvaluateOutput
     from ftbench.result.score import score
@@ -91,12 +99,19 @@ def _run(target: Path, store: Store, batch_size: int | None, progress: Evaluatio
 
     # Alone: a run that still goes on would be scored with half an adapter.
     with RunDir.open(target).alone():
-        samples = evaluate_run(target.absolute(), store=store, on_progress=progress.update, batch_size=batch_size)
+        samples = evaluate_run(
+            target.absolute(),
+            store=store,
+            on_progress=progress.update,
+            batch_size=batch_size,
+            unsafe_no_sandbox=unsafe,
+        )
     plan = read_plan(target / "compiled" / "plan.json")
-    scores = score(samples, plan.typed_spec().evaluation.confidence)
+    scores = score(samples, plan.typed_spec().evaluation)
     return EvaluateOutput(
         target=str(target),
         tasks={task: found.tuned for task, found in scores.tasks.items()},
+        also={task: {name: other.tuned for name, other in found.also.items()} for task, found in scores.tasks.items()},
         mean=scores.tuned,
         scores=scores,
         folder=str(target / "evaluation"),
@@ -114,15 +129,20 @@ def _adapter(
     limit: int | None,
     batch_size: int | None,
     progress: EvaluationProgress,
+    unsafe: bool,
 ) -> EvaluateOutput:
-    from ftbench.cli.benchmark import compiled
+    from ftbench.cli.benchmark import commit_of, compiled
     from ftbench.cli.outputs import EvaluateOutput
     from ftbench.compile.folder import write
+    from ftbench.run.base_model import bring
     from ftbench.run.evaluate import evaluate_adapter
+    from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import resolve_entry
 
     loaded, made = compiled(ui, spec)
-    base = resolve_entry(loaded.spec, None, (), model).model
+    check_resolved(made.plan, spec)
+    base = resolve_entry(loaded.spec, None, (), model, commit_of=commit_of(ui, store)).model
+    bring(base, store, ui.note)
     scored = evaluate_adapter(
         write(made, folder / "compiled"),
         adapter.absolute(),
@@ -132,5 +152,8 @@ def _adapter(
         limit=limit,
         batch_size=batch_size,
         on_progress=progress.update,
+        unsafe_no_sandbox=unsafe,
     )
-    return EvaluateOutput(target=str(adapter), tasks=scored.tasks, mean=scored.mean, scores=None, folder=str(folder))
+    return EvaluateOutput(
+        target=str(adapter), tasks=scored.tasks, also=scored.also, mean=scored.mean, scores=None, folder=str(folder)
+    )

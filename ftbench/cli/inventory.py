@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 from ftbench.cli.outputs import Item
+from ftbench.spec.block import Block
 
 
 def specs(spec: str) -> Iterator[Item]:
-    """Built-in benchmarks."""
+    """Built-in benchmarks; those whose data is not resolved yet can be read and compiled, not run."""
     from ftbench import builtin
     from ftbench.errors import FtbenchError
     from ftbench.spec.load import load_spec
@@ -22,8 +24,21 @@ def specs(spec: str) -> Iterator[Item]:
             count = len(error.diagnostics)
             yield Item(name=name, description=f"not valid: {count} problems", details={"path": str(path)})
             continue
-        details = {"version": metadata.version, "status": metadata.status, "path": str(path)}
-        yield Item(name=name, description=metadata.title, details=details)
+        resolved = _resolved(path)
+        details = {"version": metadata.version, "status": metadata.status, "resolved": resolved, "path": str(path)}
+        waits = "" if resolved else " (its data is not resolved yet)"
+        yield Item(name=name, description=metadata.title + waits, details=details)
+
+
+def _resolved(path: Path) -> bool:
+    """Whether a spec's pins are there and say everything."""
+    from ftbench.errors import FtbenchError
+    from ftbench.spec.load import load_pins
+
+    try:
+        return load_pins(path).resolved
+    except FtbenchError:
+        return False
 
 
 def entries(spec: str) -> Iterator[Item]:
@@ -61,30 +76,46 @@ def tasks(spec: str) -> Iterator[Item]:
     from ftbench import builtin
     from ftbench.data.builtin import DATA_SETS
     from ftbench.errors import FtbenchError
+    from ftbench.spec.canonical import canonical
     from ftbench.spec.load import load_spec
+    from ftbench.spec.model import ChoiceTask, Task
 
+    asked_in: dict[bytes, tuple[Task, list[str]]] = {}
     for name, path in builtin.specs().items():
         try:
             found = load_spec(path).spec.evaluation.tasks
         except FtbenchError:
             continue
         for task in found:
-            source = task.source.model_dump(mode="json")
-            yield Item(
-                name=task.name,
-                description=f"{len(task.options)} options by {task.scoring}, of the benchmark {name}",
-                details={"spec": name, "scoring": task.scoring, "options": len(task.options), "source": source},
-            )
+            asked_in.setdefault(canonical(task.model_dump(mode="json")), (task, []))[1].append(name)
+    for task, names in asked_in.values():
+        options = len(task.options) if isinstance(task, ChoiceTask) else None
+        what = f"{options} options" if isinstance(task, ChoiceTask) else f"{task.language} programs"
+        source = task.source.model_dump(mode="json")
+        details = {"specs": names, "kind": task.kind, "scoring": task.scoring, "options": options, "source": source}
+        description = f"{what} by {', '.join(task.scoring)}; asked in {', '.join(names)}"
+        yield Item(name=task.name, description=description, details=details)
     for name, world in DATA_SETS.items():
-        details = {"source": {"kind": "builtin", "name": name}, "splits": list(world.splits)}
-        yield Item(name=name, description="built-in data set: " + ", ".join(world.splits), details=details)
+        made = {"source": {"kind": "builtin", "name": name}, "splits": list(world.splits)}
+        yield Item(name=name, description="built-in data set: " + ", ".join(world.splits), details=made)
+
+
+def normalisers(spec: str) -> Iterator[Item]:
+    """Steps from published layouts to plain columns."""
+    from ftbench.data.normalise import NORMALISERS
+
+    for one in NORMALISERS.values():
+        yield Item(name=one.name, description=one.summary, details={"columns": one.columns})
 
 
 def strategies(spec: str) -> Iterator[Item]:
     """Ways in which the server combines."""
-    from ftbench.spec import model
+    from ftbench.spec.model import Strategy
+    from ftbench.spec.strategies import PARAMETERS
 
-    yield from kinds(model.Strategy)
+    for kind, description in _described(Strategy).items():
+        parameters = {name: Strategy.model_fields[name].description or "" for name in PARAMETERS[kind]}
+        yield Item(name=kind, description=description, details={"parameters": parameters})
 
 
 def partitions(spec: str) -> Iterator[Item]:
@@ -96,9 +127,11 @@ def partitions(spec: str) -> Iterator[Item]:
 
 def adapters(spec: str) -> Iterator[Item]:
     """What can be trained."""
-    from ftbench.spec import model
+    from ftbench.spec.model import Adapter
 
-    yield from kinds(model.Adapter)
+    fields = {name: info.description or "" for name, info in Adapter.model_fields.items() if name != "kind"}
+    for kind, description in _described(Adapter).items():
+        yield Item(name=kind, description=description, details={"parameters": fields})
 
 
 def checks(spec: str) -> Iterator[Item]:
@@ -126,6 +159,7 @@ KINDS: dict[str, Callable[[str], Iterator[Item]]] = {
     "partitions": partitions,
     "adapters": adapters,
     "tasks": tasks,
+    "normalisers": normalisers,
     "checks": checks,
     "diagnostics": diagnostics,
 }
@@ -142,6 +176,16 @@ def kinds(union: Any) -> Iterator[Item]:
             description=(inspect.getdoc(member) or "").split("\n\n")[0].replace("\n", " "),
             details={"parameters": parameters},
         )
+
+
+def _described(block: type[Block]) -> dict[str, str]:
+    """Kind → what its block's `kind` field says of it: the text after "`KIND`:", up to the next one."""
+    info = block.model_fields["kind"]
+    text = " ".join((info.description or "").split())
+    names = get_args(info.annotation)
+    starts = sorted((text.index(f"`{name}`:"), name) for name in names)
+    ends = [start for start, _ in starts[1:]] + [len(text)]
+    return {name: text[start + len(name) + 3 : end].strip() for (start, name), end in zip(starts, ends, strict=True)}
 
 
 def import_codes() -> None:
@@ -162,4 +206,4 @@ def import_codes() -> None:
 def _shown(value: object) -> str:
     if isinstance(value, dict) and set(value) == {"name", "revision"}:
         return f"{value['name']}@{str(value['revision'])[:12]}"
-    return str(value)
+    return "none" if value is None else str(value)

@@ -46,8 +46,9 @@ def command(
 ) -> None:
     """Verify every bundle below DIR and rank those that reach the level required.
 
-    One table for each spec hash; rows of different hashes are never compared. A bundle that cannot be believed is
-    listed apart with the reason and never stops the rest. Without a format, the name of --out tells it.
+    One table for each spec hash; rows of different hashes are never compared. Each task's first scoring ranks; the
+    others stand beside it, and so do the untuned, local-only and centralised references. A bundle that cannot be
+    believed is listed apart with the reason and never stops the rest. Without a format, the name of --out tells it.
     """
     from ftbench.board.collect import collect, known_plans, verifier
     from ftbench.board.rank import build
@@ -64,7 +65,7 @@ def command(
         made = compiled(ui, str(path))[1]
         plans = {made.lock.spec_hash: made.plan, **plans}
     verify = verifier(store=Store.default(store), benchmarks=known, spec=path, required=require)
-    found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"))
+    found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"), plans=plans)
     board = build(found.submissions, found.refused, plans=plans, required=require)
     _show(ui, board, format_ or _by_name(out), out)
     ui.answer(board)
@@ -76,7 +77,7 @@ def _by_name(out: Path | None) -> str:
 
 
 def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
-    from ftbench.board import render, terminal
+    from ftbench.board import render, sheet, terminal
 
     if out is None and ui.json:
         return
@@ -85,7 +86,7 @@ def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
         for piece in terminal.terminal(board, console.width):
             console.print(piece)
         return
-    writers = {"markdown": render.markdown, "csv": render.as_csv, "json": render.as_json, "table": terminal.plain}
+    writers = {"markdown": render.markdown, "csv": sheet.as_csv, "json": render.as_json, "table": terminal.plain}
     text = writers[format_](board)
     if out is None:
         ui.raw(text)

@@ -7,7 +7,18 @@ import click
 from ftbench.cli.options import SPEC, example, json_option
 from ftbench.cli.ui import Ui
 
-KINDS = ("specs", "entries", "knobs", "strategies", "partitions", "adapters", "tasks", "checks", "diagnostics")
+KINDS = (
+    "specs",
+    "entries",
+    "knobs",
+    "strategies",
+    "partitions",
+    "adapters",
+    "tasks",
+    "normalisers",
+    "checks",
+    "diagnostics",
+)
 
 
 @click.command("list", epilog=example("ftbench list specs", "ftbench list knobs specs/quickstart.yaml"))
@@ -16,7 +27,7 @@ KINDS = ("specs", "entries", "knobs", "strategies", "partitions", "adapters", "t
 @json_option
 @click.pass_obj
 def command(ui: Ui, kind: str, spec: str) -> None:
-    """List what there is: specs, entries, strategies, partitions, adapters, tasks, checks, diagnostics, knobs.
+    """List what there is: specs, entries, strategies, partitions, adapters, tasks and so on, and one spec's knobs.
 
     SPEC tells whose knobs are meant; it is the quickstart unless given.
     """

@@ -19,7 +19,10 @@ from ftbench.errors import FtbenchError, MissingResource
 COMPLETE = "_FTBENCH_COMPLETE"
 """Set by the shell's completion script; see `ftbench completion`."""
 
-RUN_EXTRA = {"torch", "transformers", "tokenizers", "peft", "safetensors", "datasets", "lm_eval", "ray", "psutil"}
+RUN_EXTRA = {"torch", "transformers", "tokenizers", "peft", "safetensors", "datasets", "lm_eval", "ray", "psutil"} | {
+    "huggingface_hub",
+    "httpx2",
+}
 """Top-level modules that only the `run` extra installs."""
 
 

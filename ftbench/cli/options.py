@@ -83,11 +83,26 @@ def require_option(function: F) -> F:
     )(function)
 
 
+def unsafe_option(function: F) -> F:
+    """`--unsafe-no-sandbox`, for programs of code tasks."""
+    return click.option(
+        "--unsafe-no-sandbox",
+        is_flag=True,
+        help="Where there is no sandbox, run programs that the model wrote with your own rights; the result says so.",
+    )(function)
+
+
+def entry_option(function: F) -> F:
+    """`--entry` alone."""
+    text = "Entry: the choices of a participant, in YAML."
+    return click.option("--entry", metavar="FILE", type=_file(), help=text)(function)
+
+
 def entry_options(function: F) -> F:
     """`--entry`, `--set`, `--model` and `--seed`: what a participant chooses."""
     for option in reversed(
         [
-            click.option("--entry", metavar="FILE", type=_file(), help="Entry: the choices of a participant, in YAML."),
+            entry_option,
             click.option(
                 "--set", "sets", metavar="PATH=VALUE", multiple=True, help="Set one knob; may be given repeatedly."
             ),

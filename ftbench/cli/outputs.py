@@ -133,11 +133,11 @@ class LockOutput(Block):
     changed: bool
     """Whether the file was written; always false with `--check`."""
     fresh: bool
-    """Whether the pins on disk are now what the spec resolves to."""
+    """Whether the pins on disk are now what the spec resolves to, as far as they are resolved."""
     pins: Pins | None
-    """The pins; null where `--check` found none."""
+    """The pins; null where `--check` found none. What is null in them is not resolved yet."""
     diagnostics: list[Problem]
-    """With `--check`: what is stale or missing."""
+    """With `--check` what is stale, missing or not resolved yet; else test items that occur in the training rows."""
 
 
 class RunOutput(Block):
@@ -163,7 +163,9 @@ class EvaluateOutput(Block):
     target: str
     """The run folder or adapter."""
     tasks: dict[str, Score]
-    """Task → accuracy with the adapter."""
+    """Task → accuracy with the adapter, by the scoring that ranks."""
+    also: dict[str, dict[str, Score]]
+    """Task → its other scorings."""
     mean: Mean
     """Plain mean over tasks."""
     scores: Scores | None

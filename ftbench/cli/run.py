@@ -9,18 +9,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, entry_options, example, json_option, out_option, store_option
+from ftbench.cli.options import SPEC, entry_options, example, json_option, out_option, store_option, unsafe_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
+    from ftbench.compile.plan import Plan
     from ftbench.run.progress import Listener, Progress
     from ftbench.run.summary import RunOutcome
-    from ftbench.spec.model import Spec
 
 ENGINES = {"flower": "flower-simulation", "inline": "inline"}
 """Name on the command line → the engine's own."""
 QUICKSTART = "quickstart"
+
+
+def _micro_batch(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    """A whole number from 1 on, or -1 for `auto`, as the app takes it."""
+    if text is None or text == "auto":
+        return None if text is None else -1
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is neither a whole number from 1 on nor `auto`")
+    return int(text)
 
 
 @click.command(
@@ -46,9 +55,13 @@ QUICKSTART = "quickstart"
 )
 @click.option("--smoke", is_flag=True, help="1 round, 2 steps, 8 items: shows that it works; cannot be submitted.")
 @click.option(
-    "--micro-batch", metavar="N", type=click.IntRange(min=1), help="Examples in one pass; the batch stays whole."
+    "--micro-batch",
+    metavar="N|auto",
+    callback=_micro_batch,
+    help="Examples in one pass; the batch stays whole. auto: all, halved whenever memory runs out.",
 )
 @click.option("--unpinned", is_flag=True, help="Let other package versions through; the result will not conform.")
+@unsafe_option
 @click.option(
     "--round-timeout",
     metavar="SECONDS",
@@ -72,6 +85,7 @@ def command(
     smoke: bool,
     micro_batch: int | None,
     unpinned: bool,
+    unsafe_no_sandbox: bool,
     round_timeout: float | None,
 ) -> None:
     """Run a benchmark: train, score the model before and after, write the result bundle.
@@ -79,13 +93,16 @@ def command(
     SPEC is a spec, the name of a built-in one, or the folder of a compiled benchmark; without it the quickstart is
     run. Ctrl-C stops a run in order; --resume goes on with it at its last round.
     """
+    from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import runner
+    from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import load_entry, resolve_entry
 
     if resume is not None:
-        chosen = (spec, entry, sets, model, seed, engine, out, smoke, micro_batch, unpinned, round_timeout)
-        if any(value is not None and value is not False and value != () for value in chosen):
+        asked = (spec, entry, sets, model, seed, engine, out, micro_batch, round_timeout)
+        flags = (smoke, unpinned, unsafe_no_sandbox)
+        if any(flags) or any(value is not None and value != () for value in asked):
             raise click.UsageError("--resume goes on as the run began; only --store can be given with it")
         with _following(ui) as listener:
             outcome = runner.resume(resume, listener, store=Store.default(store) if store else None)
@@ -94,18 +111,22 @@ def command(
     if spec is None:
         spec = QUICKSTART
         ui.note("running the quickstart; `ftbench run SPEC` runs another, `ftbench list specs` lists them", "note")
-    compiled, known = _benchmark(ui, spec)
-    resolved = resolve_entry(known, load_entry(entry) if entry else None, sets, model, seed)
+    compiled, plan = _benchmark(ui, spec)
+    check_resolved(plan, spec)
+    found = Store.default(store)
+    given = load_entry(entry) if entry else None
+    resolved = resolve_entry(plan.typed_spec(), given, sets, model, seed, commit_of=commit_of(ui, found))
     with _following(ui) as listener:
         outcome = runner.start(
             compiled,
             resolved,
             out=out or Path("runs"),
-            store=Store.default(store),
+            store=found,
             engine=ENGINES[engine or "flower"],
             micro_batch=micro_batch or 0,
             smoke=smoke,
             unpinned=unpinned,
+            unsafe_no_sandbox=unsafe_no_sandbox,
             round_timeout=3600.0 if round_timeout is None else round_timeout,
             listener=listener,
             spec=spec,
@@ -147,17 +168,17 @@ def _following(ui: Ui) -> Iterator[Listener]:
         raise
 
 
-def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Spec]:
-    """What to run: a spec compiled in memory, or a compiled folder as it is."""
+def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
+    """What to run, with its plan: a spec compiled in memory, or a compiled folder as it is."""
     folder = Path(spec)
     if (folder / "plan.json").is_file():
         from ftbench.cli.benchmark import read_plan
 
-        return folder, read_plan(folder / "plan.json").typed_spec()
+        return folder, read_plan(folder / "plan.json")
     from ftbench.cli.benchmark import compiled
 
-    loaded, made = compiled(ui, spec)
-    return made, loaded.spec
+    _, made = compiled(ui, spec)
+    return made, made.plan
 
 
 def _show(ui: Ui, outcome: RunOutcome) -> None:

@@ -25,6 +25,7 @@ OUTPUTS: dict[str, str] = {
     "error": "ftbench.cli.outputs:ErrorOutput",
     "validate": "ftbench.cli.outputs:ValidateOutput",
     "lock": "ftbench.cli.outputs:LockOutput",
+    "data": "ftbench.cli.data_outputs:DataOutput",
     "compile": "ftbench.cli.outputs:CompileOutput",
     "publish": "ftbench.cli.outputs:PublishOutput",
     "explain": "ftbench.cli.outputs:ExplainOutput",

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Enter it": {
         "models": Entry("models", "List base models and the facts of their architecture."),
         "estimate": Entry("estimate", "Say what a benchmark asks for with a base model: traffic, memory, download."),
+        "data": Entry("data", "Fetch data and base models, list and check what is in the store."),
         "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
         "pack": Entry("pack", "Put a result bundle into one archive to hand in."),

@@ -42,7 +42,9 @@ def command(
         if chosen:
             from ftbench.spec.entries import load_entry, resolve_entry
 
-            resolve_entry(loaded.spec, load_entry(entry) if entry else None, sets, model, seed)
+            given = load_entry(entry) if entry else None
+            # A model without a commit is no fault of an entry, and nobody is asked for it here.
+            resolve_entry(loaded.spec, given, sets, model, seed, commit_of=lambda name: "0" * 40)
 
     found = [_validate(ui, spec, check) for spec in specs]
     output = ValidateOutput(valid=all(one.valid for one in found), specs=found)

@@ -44,7 +44,7 @@ def make_plan(spec: Spec, pins: Pins) -> Plan:
         stack=STACK,
     )
     # The task files follow from the spec alone; with them the plan names all that asks and scores.
-    code = {**app_modules(), **task_modules(), **emit_tasks.emit(plan)}
+    code = {**app_modules(spec), **task_modules(spec), **emit_tasks.emit(plan)}
     return plan.model_copy(update={"code": {path: sha256(data) for path, data in sorted(code.items())}})
 
 
@@ -54,8 +54,8 @@ def compile_spec(spec: Spec, pins: Pins) -> Compiled:
     spec_hash = plan.spec_hash
     files = {
         "plan.json": plan.to_bytes(),
-        **app_modules(),
-        **task_modules(),
+        **app_modules(spec),
+        **task_modules(spec),
         **emit_app.emit(plan),
         **emit_tasks.emit(plan),
         **emit_readme.emit(plan, spec_hash),

@@ -42,6 +42,8 @@ def run_config(plan: Plan) -> dict[str, Any]:
         "smoke": False,
         "micro-batch": 0,
         "round-timeout": 3600.0,
+        "reference": "",
+        "reference-client": 0,
     }
     for path in sorted(spec.knobs):
         if path == "model.base":  # `base-model` carries it
@@ -51,7 +53,7 @@ def run_config(plan: Plan) -> dict[str, Any]:
         for name in tables:
             table = table.setdefault(name, {})
         value = at(plan.spec, path)
-        table[key] = json.dumps(value) if isinstance(value, list) else value
+        table[key] = json.dumps(value) if isinstance(value, list | None) else value
     return config
 
 

@@ -68,6 +68,7 @@ def _readme(plan: Plan, spec_hash: str) -> str:
             "```",
             "",
             f"The base model `{base.name}` has revision `{base.revision}`.",
+            *_scoring_notes(plan),
             "",
             "## What an entry may set",
             "",
@@ -79,6 +80,22 @@ def _readme(plan: Plan, spec_hash: str) -> str:
             "",
         ]
     )
+
+
+def _scoring_notes(plan: Plan) -> list[str]:
+    """What to know of the harness's scores, where there is something to know."""
+    spec, notes = plan.typed_spec(), []
+    if any(task.kind == "choice" and task.scoring != ["likelihood"] for task in spec.evaluation.tasks):
+        notes.append("`<task>-generated` has the model write its answer; `unparsable` is the share without any.")
+    if any(task.kind == "code" for task in spec.evaluation.tasks):
+        notes.append("Programs run in `tasks/ftbench_sandbox.py`, which needs bubblewrap and the languages' tools.")
+    if spec.model.quantization is not None:
+        bits = spec.model.quantization.bits
+        notes.append(
+            f"This scores weights in {spec.model.dtype}: lm-eval cannot hold them in {bits} bits with these packages. "
+            f"`ftbench evaluate` can, as in training."
+        )
+    return notes
 
 
 def _allowed(knob: dict[str, object]) -> str:

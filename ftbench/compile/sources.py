@@ -6,25 +6,46 @@ They are read as files and never imported: their dependencies (torch, lm-eval) a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
+
+from ftbench.spec.model import Choices, Spec, Strategy
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 APP_PACKAGE = "ftbench_app"
 """Name of the app's package in a compiled benchmark."""
 
+STRATEGIES = frozenset(get_args(Strategy.model_fields["kind"].annotation))
+"""Every strategy; the app has a module of that name for each."""
 HOOKS = ("ftbench_tasks.py",)
-"""Harness hooks that choice tasks need."""
+"""Harness hooks that every task needs."""
+SANDBOX = "ftbench_sandbox*.py"
+"""Those that code tasks need as well."""
 
 
-def app_modules() -> dict[str, bytes]:
-    """Path inside the compiled benchmark → bytes of every module of the app."""
+def app_modules(spec: Spec) -> dict[str, bytes]:
+    """Path inside the compiled benchmark → bytes of every module of the app that the spec's runs may need."""
     folder = _PACKAGE / "app"
+    left_out = {folder / "strategy" / f"{kind}.py" for kind in STRATEGIES - allowed_strategies(spec)}
     return {
         f"app/{APP_PACKAGE}/{path.relative_to(folder).as_posix()}": path.read_bytes()
         for path in sorted(folder.rglob("*.py"))
+        if path not in left_out
     }
 
 
-def task_modules() -> dict[str, bytes]:
-    """Path inside the compiled benchmark → bytes of the harness hooks."""
-    return {f"tasks/{path.name}": path.read_bytes() for path in [_PACKAGE / "tasks" / name for name in HOOKS]}
+def allowed_strategies(spec: Spec) -> set[str]:
+    """The strategies that an entry may have: the spec's own, and what its knob `strategy.kind` allows."""
+    knob = spec.knobs.get("strategy.kind")
+    if isinstance(knob, Choices):
+        return {spec.strategy.kind, *map(str, knob.choices)}
+    return {spec.strategy.kind} if knob is None else set(STRATEGIES)
+
+
+def task_modules(spec: Spec) -> dict[str, bytes]:
+    """Path inside the compiled benchmark → bytes of the harness hooks that the spec's tasks need."""
+    folder = _PACKAGE / "tasks"
+    hooks = [folder / name for name in HOOKS]
+    if any(task.kind == "code" for task in spec.evaluation.tasks):
+        hooks += sorted(folder.glob(SANDBOX))
+    return {f"tasks/{path.name}": path.read_bytes() for path in hooks}

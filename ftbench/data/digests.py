@@ -32,6 +32,11 @@ def rows_bytes(rows: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(lines)
 
 
+def rows_digest(rows: Iterable[dict[str, Any]]) -> str:
+    """Digest of rows in their order: what their file in the store is named by. Raises InvalidInput (FTB307)."""
+    return sha256(rows_bytes(rows))
+
+
 def partition_bytes(shares: Sequence[Sequence[int]]) -> bytes:
     """A partition as the store holds it: a list of row numbers for each client."""
     return canonical([list(share) for share in shares])

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftbench.data import builtin, codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec.model import BuiltinSource, Source
+from ftbench.spec.model import BuiltinSource, HubSource, Source, Spec
+
+if TYPE_CHECKING:
+    from ftbench.data.hub import Hub
+
+
+TRAIN = "train"
+"""Key of the training rows in the pins; a task's is `task:NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +25,59 @@ class Loaded:
 
     rows: list[dict[str, Any]]
     licence: str
+    revision: str | None = None
+    """Commit that was loaded; None for built-in data."""
 
 
-def _builtin(source: BuiltinSource) -> Loaded:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How a source is to be loaded."""
+
+    hub: Callable[[], Hub] | None = None
+    """Gives the connection to the hub; None: offline."""
+    revision: str | None = None
+    """Commit to load; None: the source's own, or else that of the main branch today."""
+
+
+def _builtin(source: BuiltinSource, request: Request) -> Loaded:
     return Loaded(builtin.rows(source.name, source.split), builtin.data_set(source.name).licence)
 
 
-LOADERS: dict[str, Callable[[Any], Loaded]] = {"builtin": _builtin}
+def _hub(source: HubSource, request: Request) -> Loaded:
+    from ftbench.data.hub_source import load as load_from_hub
+
+    if request.hub is None:
+        raise ValueError("a source of the hub was to be loaded offline")
+    return load_from_hub(source, request.hub(), request.revision)
+
+
+LOADERS: dict[str, Callable[[Any, Request], Loaded]] = {"builtin": _builtin, "hub": _hub}
 """`source.kind` → what loads it, with the source's own columns."""
 
 OFFLINE = frozenset({"builtin"})
 """Kinds whose rows can be had again without the network."""
 
 
-def load(source: Source, columns: Mapping[str, str]) -> Loaded:
-    """Rows of `source`, in its order, with our columns only. Raises InvalidInput (FTB304 to FTB306)."""
-    loaded = LOADERS[source.kind](source)
-    return Loaded([_mapped(row, columns, describe(source)) for row in loaded.rows], loaded.licence)
+def load(source: Source, columns: Mapping[str, str], request: Request | None = None) -> Loaded:
+    """Rows of `source`, in its order, with our columns only. Raises InvalidInput (FTB304 to FTB306), and for the hub
+    what `ftbench.data.hub_source.load` raises."""
+    loaded = LOADERS[source.kind](source, request or Request())
+    rows = [_mapped(row, columns, describe(source)) for row in loaded.rows]
+    return Loaded(rows, loaded.licence, loaded.revision)
 
 
-def describe(source: Source) -> str:
+def named_sources(spec: Spec) -> dict[str, tuple[Source, dict[str, str]]]:
+    """Every source of a spec with its columns, by its key in the pins."""
+    tasks = {f"task:{task.name}": (task.source, task.columns) for task in spec.evaluation.tasks}
+    return {TRAIN: (spec.data.source, spec.data.columns), **tasks}
+
+
+def describe(source: Source, revision: str | None = None) -> str:
     """The source in a few words, for messages."""
-    return f"{source.kind} data set {source.name}, split {source.split}"
+    if isinstance(source, BuiltinSource):
+        return f"builtin data set {source.name}, split {source.split}"
+    commit = revision or source.revision
+    return f"hub data set {source.repo}@{commit[:12] if commit else 'main'}"
 
 
 def _mapped(row: Mapping[str, Any], columns: Mapping[str, str], what: str) -> dict[str, Any]:

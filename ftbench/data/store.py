@@ -3,6 +3,8 @@
     <root>/data/<sha256>.jsonl         rows: RFC 8785 lines; the name is the sha256 of the file
     <root>/partitions/<sha256>.json    RFC 8785 list of lists of row numbers
     <root>/models/<sha256>/            a model's files; the name is the digest of {path: sha256 of the file}
+    <root>/models/refs/OWNER--NAME@COMMIT   which model a commit of the hub is: its digest and a newline
+    <root>/tmp/                        what is not whole yet; never read as data
 
 Roots are searched in order and writing goes to the first. What is read is checked against its name, so a store needs no
 trust and may lie on a shared or synchronised disk. Files never change once written.
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -28,6 +31,8 @@ from ftbench.spec.model import BaseModelRef
 
 VARIABLE = "FTBENCH_STORE"
 """Environment variable with the roots, joined as PATH is."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 _checked_models: set[tuple[str, tuple[tuple[str, int, int], ...]]] = set()
 """Model folders found whole by this process, with the size and change time of every file then."""
@@ -71,6 +76,16 @@ class Store:
             raise self._missing(codes.MISSING_DATA, f"rows {digest}", source, command)
         return [json.loads(line) for line in _read_checked(path, digest).split(b"\n")[:-1]]
 
+    def has_rows(self, digest: str) -> bool:
+        """Whether the rows are here and whole."""
+        path = self._find(f"data/{digest}.jsonl")
+        return path is not None and digests.file_sha256(path) == digest
+
+    def has_partition(self, digest: str) -> bool:
+        """Whether the partition is here and whole."""
+        path = self._find(f"partitions/{digest}.json")
+        return path is not None and digests.file_sha256(path) == digest
+
     def partition(self, digest: str, source: str = "", command: str = "") -> list[list[int]]:
         """The partition with that digest: row numbers for each client."""
         path = self._find(f"partitions/{digest}.json")
@@ -93,15 +108,25 @@ class Store:
         return path
 
     def model_digest(self, ref: BaseModelRef) -> str:
-        """Digest of the files of a base model. A revision of 64 digits is that digest."""
+        """Digest of the files of a base model. A revision of 64 digits is that digest, one of 40 a commit of the hub,
+        which `ftbench data fetch --model` has brought here. Raises FTB302, FTB303 for a reference that is no digest."""
         if len(ref.revision) == 64:
             return ref.revision
-        message = (
-            f"model {ref.name}@{ref.revision}: a commit is not supported yet, only the sha256 of the model's files"
-        )
-        raise MissingResource(Diagnostic(codes.REVISION_FORM, message, hint="use the model's digest, 64 digits"))
+        name = f"{ref.name}@{ref.revision}"
+        path = self._find(_ref_name(ref))
+        if path is None:
+            raise self._missing(codes.MISSING_MODEL, f"model {name}", "", f"ftbench data fetch --model {name}")
+        digest = path.read_text(encoding="ascii", errors="replace").strip()
+        if not _DIGEST.fullmatch(digest):
+            hint = f"delete it and get the model again: ftbench data fetch --model {name}"
+            raise MissingResource(Diagnostic(codes.CORRUPT, "corrupt: this is no digest", Place(str(path)), hint))
+        return digest
 
     # --- writing ------------------------------------------------------------------------------------------------------
+
+    def scratch(self) -> Path:
+        """Folder for what is not whole yet, on the same disk as the store; nothing in it is ever read as data."""
+        return self.roots[0] / "tmp"
 
     def put_rows(self, rows: Sequence[dict[str, Any]]) -> str:
         """Keep rows and return their digest. Nothing is written if a root has them already."""
@@ -112,8 +137,12 @@ class Store:
         """Keep a partition and return its digest."""
         return self._put(digests.partition_bytes(shares), "partitions", ".json")
 
-    def put_model(self, folder: Path) -> str:
-        """Keep a copy of all files in `folder` and return the model's digest."""
+    def put_model_ref(self, ref: BaseModelRef, digest: str) -> None:
+        """Remember that a commit of the hub is the model with that digest."""
+        write_atomic(self.roots[0] / _ref_name(ref), digest.encode() + b"\n")
+
+    def put_model(self, folder: Path, *, take: bool = False) -> str:
+        """Keep a copy of all files in `folder`, or with `take` the files themselves, and return the model's digest."""
         digest = digests.model_digest(folder)
         present = self._find(f"models/{digest}")
         if present is not None and digests.model_digest(present) == digest:
@@ -124,7 +153,7 @@ class Store:
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new.") as scratch:
                 copy = Path(scratch) / digest
                 for name in digests.model_files(folder):
-                    write_atomic(copy / name, (folder / name).read_bytes())
+                    _keep(folder / name, copy / name, take=take)
                 if target.exists():  # corrupt, or it would have been found whole above
                     shutil.rmtree(target)
                 copy.replace(target)
@@ -150,6 +179,22 @@ class Store:
         where = ", ".join(str(root) for root in self.roots)
         hint = f"get it: {command or 'ftbench lock SPEC'}; or name the store that has it: --store DIR"
         return MissingResource(Diagnostic(code, f"{what}{origin} is not in the store; looked in {where}", hint=hint))
+
+
+def _ref_name(ref: BaseModelRef) -> str:
+    return f"models/refs/{ref.name.replace('/', '--')}@{ref.revision}"
+
+
+def _keep(source: Path, target: Path, *, take: bool) -> None:
+    """The file itself or a copy of it, on disk for good when this returns. Weights may be larger than memory."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if take:
+        shutil.move(source, target)
+    else:
+        shutil.copyfile(source, target)
+    target.chmod(0o644)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _read_checked(path: Path, digest: str) -> bytes:

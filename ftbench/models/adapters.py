@@ -9,11 +9,12 @@ import ftbench.models.codes  # noqa: F401
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
 from ftbench.models.architecture import Architecture
-from ftbench.models.shapes import Linear, linears
+from ftbench.models.shapes import Linear, families, linears
 
 AdapterKind = Literal["lora", "dora"]
-Targets = Literal["all-linear"] | Sequence[str]
-"""`all-linear` (every linear layer but the output head) or module names, matched as peft does: at their end."""
+Targets = Literal["all-linear", "attention", "mlp"] | Sequence[str]
+"""`all-linear` (every linear layer but the output head), the layers of `attention` or `mlp` in the model's family, or
+module names, matched as peft does: at their end."""
 
 
 def adapted(architecture: Architecture, targets: Targets) -> list[Linear]:
@@ -25,6 +26,8 @@ def adapted(architecture: Architecture, targets: Targets) -> list[Linear]:
     every = [linear for linear in linears(architecture) if not linear.head]
     if targets == "all-linear":
         return every
+    if isinstance(targets, str):
+        targets = families(architecture)[targets]
     wrong = [target for target in targets if not any(_named(linear, target) for linear in every)]
     if wrong:
         known = sorted({linear.name.rpartition(".")[2] for linear in every})

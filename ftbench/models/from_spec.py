@@ -6,7 +6,7 @@ import math
 
 from ftbench.models.estimate import Setting
 from ftbench.models.weights import Bits
-from ftbench.spec.model import Spec
+from ftbench.spec.model import Model, Spec
 
 
 def setting(
@@ -19,9 +19,11 @@ def setting(
 ) -> Setting:
     """The setting of `spec`, whose knobs are already in force; what is given besides stands in for the spec's own.
 
-    Without `micro_batch` the whole batch is one forward pass.
+    Without `micro_batch` the whole batch is one forward pass. FlashAttention-2 counts as SDPA: neither keeps scores.
     """
-    federation = spec.federation
+    federation, model = spec.federation, spec.model
+    held = bits or weight_bits(model)
+    double = double_quant or bool(model.quantization and model.quantization.double)
     return Setting(
         kind=spec.adapter.kind,
         rank=spec.adapter.rank,
@@ -30,11 +32,19 @@ def setting(
         rounds=federation.rounds,
         sequence_length=spec.training.sequence_length,
         micro_batch=min(micro_batch or spec.training.batch_size, spec.training.batch_size),
-        bits=bits or 32,  # the one precision that a spec can ask for (`model.dtype: float32`)
-        double_quant=double_quant,
+        bits=held,
+        double_quant=double and held == 4,
         dropout=spec.adapter.dropout,
-        gradient_checkpointing=gradient_checkpointing,
+        gradient_checkpointing=gradient_checkpointing or model.gradient_checkpointing,
+        attention="eager" if model.attention == "eager" else "sdpa",
         budget_mib=spec.budget.communication_mib,
         max_trainable=spec.budget.trainable_parameters,
-        max_parameters=spec.model.max_parameters,
+        max_parameters=model.max_parameters,
     )
+
+
+def weight_bits(model: Model) -> Bits:
+    """Bits of the frozen weights that the spec asks for."""
+    if model.quantization is not None:
+        return model.quantization.bits
+    return 16 if model.dtype == "bfloat16" else 32

@@ -21,7 +21,7 @@ MAX_HEADER = 16 * 2**20
 WIDTH = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 """safetensors dtype → bytes of one element."""
 
-_LORA = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<factor>[AB])\.weight")
+_LORA = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?:(?P<factor>[AB])\.weight|magnitude_vector)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,14 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """The two shapes of one adapted module."""
+    """The shapes of one adapted module's tensors."""
 
     a: tuple[int, ...] | None
     """[rank, in]"""
     b: tuple[int, ...] | None
     """[out, rank]"""
+    magnitude: tuple[int, ...] | None = None
+    """[out], of DoRA alone."""
 
 
 def read_header(data: bytes, where: str, body_bytes: int | None = None) -> tuple[dict[str, Header], int]:
@@ -137,15 +139,15 @@ def parameters(tensors: Mapping[str, Tensor]) -> int:
 
 
 def factors(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Factors], list[str]]:
-    """Module name → shapes of its two LoRA factors, and the names that are no LoRA factor."""
+    """Module name → shapes of its LoRA factors and DoRA magnitude, and the names that are neither."""
     shapes: dict[str, dict[str, tuple[int, ...]]] = {}
     strange = []
     for name, tensor in sorted(tensors.items()):
         if found := _LORA.fullmatch(name):
-            shapes.setdefault(found["module"], {})[found["factor"]] = tensor.shape
+            shapes.setdefault(found["module"], {})[found["factor"] or "M"] = tensor.shape
         else:
             strange.append(name)
-    return {module: Factors(pair.get("A"), pair.get("B")) for module, pair in shapes.items()}, strange
+    return {module: Factors(pair.get("A"), pair.get("B"), pair.get("M")) for module, pair in shapes.items()}, strange
 
 
 def _one(name: str, fields: Any, where: str) -> Header:

@@ -84,6 +84,8 @@ class Round(Block):
     """Digest of the strategy's own state, null where it has none."""
     client_states: dict[str, Sha256]
     """Partition id → digest of that client's state; empty where clients keep none."""
+    validation_loss: Annotated[float, Field(ge=0)] | None = None
+    """Mean loss of the aggregated adapter on the validation cut; null where the spec has none."""
 
 
 class Resumed(Block):
@@ -110,7 +112,10 @@ class Finished(Block):
 
     event: Literal["finished"]
     rounds: NonNegative
+    round: NonNegative
+    """The round whose adapter is scored: the last, or the one that the validation cut chose."""
     adapter: Sha256
+    """Digest of that round's adapter."""
     bytes_down: NonNegative
     bytes_up: NonNegative
 
@@ -133,10 +138,16 @@ class LedgerLine(Block):
 
 
 class Answer(Block):
-    """What one model answered to one item."""
+    """What one model answered to one item. What the task's scorings do not ask for is null."""
 
-    loglikelihoods: list[float]
+    loglikelihoods: list[float] | None = None
     """Log-likelihood of each option given the prompt, in nats, in the order of the task's options."""
+    text: str | None = None
+    """What the model wrote, cut at the first stop string: whatever is extracted from it can be extracted again."""
+    passed: bool | None = None
+    """Code tasks: whether the program made of `text` passed its tests in the sandbox."""
+    status: Annotated[str, Field(max_length=40)] | None = None
+    """Code tasks: how the program ended, in the sandbox's words (`passed`, `failed`, `timeout` …)."""
 
 
 class Sample(Block):
@@ -149,13 +160,15 @@ class Sample(Block):
     prompt: str
     """The prompt as given to the model."""
     options: list[str]
-    """The options as given to the model."""
-    target: NonNegative
-    """Index of the right option."""
+    """The options as given to the model; empty for code tasks."""
+    target: NonNegative | None
+    """Index of the right option; null for code tasks."""
     untuned: Answer
     """Before tuning."""
     tuned: Answer
-    """After the last round."""
+    """With the adapter of the round that is scored."""
+    references: dict[str, Answer] = {}
+    """`centralised`, `local-0`, `local-1` … → the answer of that reference."""
 
 
 # --- result -----------------------------------------------------------------------------------------------------------
@@ -179,6 +192,8 @@ class Score(Block):
     """correct / items."""
     interval: Interval
     """Wilson's score interval (1927)."""
+    unparsable: NonNegative = 0
+    """Items whose text held no answer: wrong, and counted here as well."""
 
 
 class Mean(Block):
@@ -203,21 +218,49 @@ class Difference(Block):
     """Exact two-sided McNemar test."""
 
 
-class TaskScores(Block):
-    """Scores on one task."""
+class ScoringScores(Block):
+    """Scores on one task by one scoring."""
 
     tuned: Score
     untuned: Score
     difference: Difference
 
 
+class TaskScores(ScoringScores):
+    """Scores on one task by the scoring that ranks, with the others beside it."""
+
+    scoring: str
+    """The scoring that ranks: the task's first."""
+    also: dict[str, ScoringScores] = {}
+    """The task's other scorings of the same items."""
+    references: dict[str, Score] = {}
+    """`centralised`, `local-0` … → its score by the scoring that ranks."""
+
+
+class Spread(Block):
+    """Means of several models that differ in their training alone: how far apart they lie, no confidence interval."""
+
+    models: Annotated[int, Field(ge=1)]
+    """How many."""
+    mean: Annotated[float, Field(ge=0, le=1)]
+    """Their plain mean."""
+    least: Annotated[float, Field(ge=0, le=1)]
+    most: Annotated[float, Field(ge=0, le=1)]
+    deviation: Annotated[float, Field(ge=0, le=1)]
+    """Standard deviation of the models, with n − 1; 0 for one."""
+
+
 class Scores(Block):
-    """All scores; `mean.tuned` ranks."""
+    """All scores; `tuned` ranks."""
 
     tasks: dict[str, TaskScores]
     tuned: Mean
     untuned: Mean
     difference: Difference
+    references: dict[str, Mean] = {}
+    """`centralised`, `local-0` … → its mean over tasks."""
+    local: Spread | None = None
+    """The local-only models together; null where there are none."""
 
 
 class Cost(Block):
@@ -233,6 +276,8 @@ class Cost(Block):
     """Wall time of evaluation."""
     peak_memory_bytes: NonNegative | None
     """Largest resident set of one process of the run."""
+    peak_device_bytes: NonNegative | None = None
+    """Most memory that one process of the training had allocated on its accelerator; null on a CPU."""
 
 
 class Result(Block):
@@ -251,7 +296,13 @@ class Result(Block):
     seed: NonNegative
     engine: Literal["flower-simulation", "inline"]
     adapter: Sha256
-    """Digest of the last round's adapter."""
+    """Digest of the adapter that is scored."""
+    checkpoint_round: NonNegative
+    """The round that it is of."""
+    references: dict[str, Sha256] = {}
+    """`centralised`, `local-0` … → digest of that reference's adapter."""
+    sandbox: Literal["bubblewrap", "none"] | None = None
+    """What generated programs were run in; null where no task has any."""
     ledger: Sha256
     """sha256 of the ledger's last line: it fixes the whole chain."""
     scores: Scores

@@ -75,6 +75,18 @@ def to_model(value: Any, model: type[M], where: str) -> M:
     raise InvalidInput([Diagnostic("FTB602", problem, Place(where)) for problem in problems[:MAX_ERRORS]])
 
 
+def to_strict(value: Any, model: type[M], where: str) -> M:
+    """The same for thousands of small values: the model first, and its schema only where the model refuses.
+
+    The models are strict and their schemas are made from them, so what a model takes its schema takes too; a test holds
+    that. A schema's validator needs half a millisecond for a sample, the model a hundredth of it.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError:
+        return to_model(value, model, where)
+
+
 def schema_problems(value: Any, model: type[BaseModel]) -> list[str]:
     """What the model's JSON Schema has against `value`, as `path: message`; empty if nothing."""
     from jsonschema.exceptions import best_match

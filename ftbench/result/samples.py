@@ -41,7 +41,7 @@ def parse_lines(text: bytes, where: str) -> list[Sample]:
     made: list[Sample] = []
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         value = safejson.parse(line, f"{where} line {number}", max_bytes=MAX_LINE)
-        sample = safejson.to_model(value, Sample, f"{where} line {number}")
+        sample = safejson.to_strict(value, Sample, f"{where} line {number}")
         if canonical(value) != line:
             _refuse(f"{where} line {number}", "the line is not in canonical form (RFC 8785)")
         made.append(sample)

@@ -1,92 +1,104 @@
 """Per-item answers → scores. Pure and light: the runner scores with it, and the verifier scores again with its copy.
 
-The answer to an item is the option with the highest log-likelihood; the first one wins a tie.
+Whether an answer is right is said by `ftbench.result.marks`; here answers are counted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from ftbench.diagnostics import Diagnostic, register
 from ftbench.errors import InvalidInput
-from ftbench.result.models import Answer, Difference, Interval, Mean, Sample, Score, Scores, TaskScores
+from ftbench.result.marks import Given, Mark, mark, problems
+from ftbench.result.models import (
+    Difference,
+    Interval,
+    Mean,
+    Sample,
+    Score,
+    Scores,
+    ScoringScores,
+    Spread,
+    TaskScores,
+)
+from ftbench.result.references import LOCAL
 from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, wilson
+from ftbench.spec.model import Evaluation
+from ftbench.spec.tasks import Task
 
 NO_SAMPLES = "FTB680"
-WRONG_LENGTH = "FTB681"
-NOT_FINITE = "FTB682"
-WRONG_TARGET = "FTB683"
+NO_TASK = "FTB685"
+REFERENCES_DIFFER = "FTB686"
 
 register(
     {
         NO_SAMPLES: "there is nothing to score: no task, or a task without items",
-        WRONG_LENGTH: "a sample has not one log-likelihood for each option",
-        NOT_FINITE: "a log-likelihood is not a finite number of at most 0",
-        WRONG_TARGET: "a sample's target is none of its options",
+        NO_TASK: "there are samples of a task that the spec has not",
+        REFERENCES_DIFFER: "the samples do not all have the same references",
     }
 )
 
-ROUNDING = 1e-3
-"""How far above 0, in nats, a log-likelihood may come out by rounding."""
 
-
-def score(samples_by_task: Mapping[str, Sequence[Sample]], confidence: float) -> Scores:
+def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluation) -> Scores:
     """Every score, interval and test of a result. Tasks come out in the order they are given.
 
-    `mean.difference` counts gained and lost items over all tasks together, and its p-value is of those counts.
-    Raises InvalidInput (FTB680–683) with every sample that can't be scored, at most ten.
+    `difference` counts gained and lost items over all tasks together, and its p-value is of those counts. The means,
+    differences and references are by each task's first scoring. Raises InvalidInput (FTB680–686) with every sample
+    that can't be scored, at most ten.
     """
-    problems = list(_problems(samples_by_task))
-    if problems:
-        raise InvalidInput(problems[:10])
-    tasks = {name: _task(samples, confidence) for name, samples in samples_by_task.items()}
-    scores = tasks.values()
+    tasks = {task.name: task for task in evaluation.tasks}
+    wrong = list(_problems(samples_by_task, tasks))
+    if wrong:
+        raise InvalidInput(wrong[:10])
+    scored = {name: _task(tasks[name], lines, evaluation.confidence) for name, lines in samples_by_task.items()}
+    scores = scored.values()
     gained = sum(t.difference.gained for t in scores)
     lost = sum(t.difference.lost for t in scores)
     difference = mover_mean([_estimate(t.difference) for t in scores], (-1.0, 1.0))
+    names = next(iter(scores)).references
+    references = {name: _mean([t.references[name] for t in scores]) for name in names}
     return Scores(
-        tasks=tasks,
+        tasks=scored,
         tuned=_mean([t.tuned for t in scores]),
         untuned=_mean([t.untuned for t in scores]),
         difference=_difference(difference, gained, lost),
+        references=references,
+        local=_spread([mean.value for name, mean in references.items() if name.startswith(LOCAL)]),
     )
 
 
 def score_answers(
-    answers_by_task: Mapping[str, Sequence[tuple[Answer, int]]], confidence: float
-) -> tuple[dict[str, Score], Mean]:
-    """Accuracy of one model alone, by task and as the plain mean, from its answers and their targets.
+    answers_by_task: Mapping[str, Sequence[Given]], evaluation: Evaluation
+) -> tuple[dict[str, dict[str, Score]], Mean]:
+    """Task → scoring → accuracy of one model alone, and the plain mean of each task's first scoring.
 
-    Raises InvalidInput (FTB680, FTB682, FTB683) like `score`.
+    Raises InvalidInput like `score`.
     """
-    problems = [] if answers_by_task else [Diagnostic(NO_SAMPLES, "there are no tasks to score")]
-    for task, answers in answers_by_task.items():
+    tasks = {task.name: task for task in evaluation.tasks}
+    wrong = [] if answers_by_task else [Diagnostic(NO_SAMPLES, "there are no tasks to score")]
+    for name, answers in answers_by_task.items():
         if not answers:
-            problems.append(Diagnostic(NO_SAMPLES, f"task {task} has no samples"))
-        for index, (answer, target) in enumerate(answers):
-            count = len(answer.loglikelihoods)
-            problems += _answer_problems(answer, count, f"item {index} of task {task}")
-            if not 0 <= target < count:
-                problems.append(Diagnostic(WRONG_TARGET, f"item {index} of task {task}: no option {target}"))
-    if problems:
-        raise InvalidInput(problems[:10])
-    tasks = {
-        task: accuracy(sum(chosen(answer) == target for answer, target in answers), len(answers), confidence)
-        for task, answers in answers_by_task.items()
+            wrong.append(Diagnostic(NO_SAMPLES, f"task {name} has no samples"))
+        for index, given in enumerate(answers):
+            wrong += problems(tasks[name], given, f"item {index} of task {name}")
+    if wrong:
+        raise InvalidInput(wrong[:10])
+    scored: dict[str, dict[str, Score]] = {
+        name: {s: _counted(_marks(tasks[name], s, given), evaluation.confidence) for s in tasks[name].scoring}
+        for name, given in answers_by_task.items()
     }
-    return tasks, _mean(list(tasks.values()))
+    return scored, _mean([scored[name][tasks[name].scoring[0]] for name in scored])
 
 
-def chosen(answer: Answer) -> int:
-    """Index of the option that the model gave: the highest log-likelihood, the first of equals."""
-    return max(range(len(answer.loglikelihoods)), key=answer.loglikelihoods.__getitem__)
-
-
-def accuracy(correct: int, items: int, confidence: float) -> Score:
+def accuracy(correct: int, items: int, confidence: float, unparsable: int = 0) -> Score:
     """`correct` of `items` with Wilson's interval."""
     estimate = wilson(correct, items, confidence)
-    return Score(correct=correct, items=items, value=estimate.value, interval=_interval(estimate))
+    return Score(
+        correct=correct, items=items, value=estimate.value, interval=_interval(estimate), unparsable=unparsable
+    )
 
 
 def is_attainable(value: float, items: int, digits: int | None = None) -> bool:
@@ -102,16 +114,61 @@ def is_attainable(value: float, items: int, digits: int | None = None) -> bool:
     return any(abs(k / items - value) <= slack for k in (nearest - 1, nearest, nearest + 1) if 0 <= k <= items)
 
 
-def _task(samples: Sequence[Sample], confidence: float) -> TaskScores:
-    counts = {(before, after): 0 for before in (True, False) for after in (True, False)}
-    for sample in samples:
-        counts[chosen(sample.untuned) == sample.target, chosen(sample.tuned) == sample.target] += 1
-    both, lost = counts[True, True], counts[True, False]
-    gained, neither = counts[False, True], counts[False, False]
+def right(task: Task, samples: Sequence[Sample]) -> list[bool]:
+    """Which items the tuned model answered rightly by the scoring that ranks, in the order of `samples`."""
+    return [m == "right" for m in _marks(task, task.scoring[0], [_given(s, "tuned") for s in samples])]
+
+
+def _task(task: Task, samples: Sequence[Sample], confidence: float) -> TaskScores:
+    first, *others = (_scoring(task, scoring, samples, confidence) for scoring in task.scoring)
+    references = {
+        name: _counted(_marks(task, task.scoring[0], [_given(s, name) for s in samples]), confidence)
+        for name in samples[0].references
+    }
     return TaskScores(
-        tuned=accuracy(both + gained, len(samples), confidence),
-        untuned=accuracy(both + lost, len(samples), confidence),
+        tuned=first.tuned,
+        untuned=first.untuned,
+        difference=first.difference,
+        scoring=task.scoring[0],
+        also=dict(zip(task.scoring[1:], others, strict=True)),
+        references=references,
+    )
+
+
+def _scoring(task: Task, scoring: str, samples: Sequence[Sample], confidence: float) -> ScoringScores:
+    before, after = (_marks(task, scoring, [_given(s, model) for s in samples]) for model in ("untuned", "tuned"))
+    counts = Counter((b == "right", a == "right") for b, a in zip(before, after, strict=True))
+    both, gained, lost, neither = (counts[p] for p in ((True, True), (False, True), (True, False), (False, False)))
+    return ScoringScores(
+        tuned=_counted(after, confidence),
+        untuned=_counted(before, confidence),
         difference=_difference(paired_difference(both, gained, lost, neither, confidence), gained, lost),
+    )
+
+
+def _marks(task: Task, scoring: str, given: Sequence[Given]) -> list[Mark]:
+    return [mark(task, scoring, one) for one in given]
+
+
+def _given(sample: Sample, model: str) -> Given:
+    answers = {"untuned": sample.untuned, "tuned": sample.tuned, **sample.references}
+    return Given(answers[model], sample.options, sample.target)
+
+
+def _counted(marks: Sequence[Mark], confidence: float) -> Score:
+    return accuracy(marks.count("right"), len(marks), confidence, marks.count("unparsable"))
+
+
+def _spread(values: Sequence[float]) -> Spread | None:
+    if not values:
+        return None
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Spread(
+        models=len(values),
+        mean=math.fsum(values) / len(values),
+        least=min(values),
+        most=max(values),
+        deviation=deviation,
     )
 
 
@@ -134,25 +191,20 @@ def _interval(estimate: Estimate) -> Interval:
     return Interval(low=estimate.low, high=estimate.high)
 
 
-def _problems(samples_by_task: Mapping[str, Sequence[Sample]]) -> list[Diagnostic]:
-    found = [] if samples_by_task else [Diagnostic(NO_SAMPLES, "there are no tasks to score")]
-    for task, samples in samples_by_task.items():
+def _problems(samples_by_task: Mapping[str, Sequence[Sample]], tasks: Mapping[str, Task]) -> Iterator[Diagnostic]:
+    if not samples_by_task:
+        yield Diagnostic(NO_SAMPLES, "there are no tasks to score")
+    references: set[str] | None = None
+    for name, samples in samples_by_task.items():
         if not samples:
-            found.append(Diagnostic(NO_SAMPLES, f"task {task} has no samples", hint="evaluate the run again"))
+            yield Diagnostic(NO_SAMPLES, f"task {name} has no samples", hint="evaluate the run again")
+        if name not in tasks:
+            yield Diagnostic(NO_TASK, f"the spec has no task {name}")
+            continue
         for sample in samples:
-            where = f"item {sample.index} of task {task}"
-            if sample.target >= len(sample.options):
-                message = f"{where} has target {sample.target} but {len(sample.options)} options, counted from 0"
-                found.append(Diagnostic(WRONG_TARGET, message))
-            for model, answer in (("untuned", sample.untuned), ("tuned", sample.tuned)):
-                found.extend(_answer_problems(answer, len(sample.options), f"{where}, {model} model"))
-    return found
-
-
-def _answer_problems(answer: Answer, options: int, where: str) -> list[Diagnostic]:
-    values = answer.loglikelihoods
-    if len(values) != options:
-        return [Diagnostic(WRONG_LENGTH, f"{where}: {len(values)} log-likelihoods for {options} options")]
-    # −infinity is refused too: JSON cannot hold it, and a model that gives it to a whole option has overflowed.
-    wrong = [v for v in values if not (math.isfinite(v) and v <= ROUNDING)]
-    return [Diagnostic(NOT_FINITE, f"{where}: {wrong[0]} is not the logarithm of a probability")] if wrong else []
+            where = f"item {sample.index} of task {name}"
+            references = set(sample.references) if references is None else references
+            if references != set(sample.references):
+                yield Diagnostic(REFERENCES_DIFFER, f"{where}: has other references than the first sample")
+            for model in ("untuned", "tuned", *sample.references):
+                yield from problems(tasks[name], _given(sample, model), f"{where}, {model} model")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -85,10 +85,13 @@ def seconds(run: RunDir, phase: TimedPhase) -> float | None:
 def peak_memory(run: RunDir) -> int | None:
     """Largest resident set of one process, over training and evaluation, in bytes."""
     found = [line.get("peak_memory_bytes") for line in JsonTail(run.measurements).read()]
-    try:
-        found.append(json.loads((run.evaluation / "measured.json").read_bytes()).get("peak_memory_bytes"))
-    except (OSError, ValueError, AttributeError):
-        found.append(None)
+    found.append(_measured(run).get("peak_memory_bytes"))
+    return max((value for value in found if isinstance(value, int)), default=None) or None
+
+
+def peak_device_memory(run: RunDir) -> int | None:
+    """Most memory that one training process had allocated on its accelerator, in bytes; None on a CPU."""
+    found = [line.get("peak_device_bytes") for line in JsonTail(run.measurements).read()]
     return max((value for value in found if isinstance(value, int)), default=None) or None
 
 
@@ -106,8 +109,11 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         seed=entry.seed,
         engine=settings.engine,
         adapter=ended.adapter,
+        checkpoint_round=ended.round,
+        references=_references(run, samples),
+        sandbox=_measured(run).get("sandbox"),
         ledger=ledger.head(run.ledger.read_bytes()),
-        scores=score(samples, plan.typed_spec().evaluation.confidence),
+        scores=score(samples, plan.typed_spec().evaluation),
         cost=Cost(
             bytes_down=ended.bytes_down,
             bytes_up=ended.bytes_up,
@@ -116,12 +122,34 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
             train_seconds=seconds(run, "train"),
             evaluate_seconds=seconds(run, "evaluate"),
             peak_memory_bytes=peak_memory(run),
+            peak_device_bytes=peak_device_memory(run),
         ),
         exclusions=sum(len(line.body.excluded) for line in lines if isinstance(line.body, Round)),
         bit_reproducible=not devices,
         smoke=settings.smoke,
         unpinned=settings.unpinned,
     )
+
+
+def _measured(run: RunDir) -> dict[str, Any]:
+    """What the evaluation measured and what it ran programs in; empty where that can't be read."""
+    try:
+        value = json.loads((run.evaluation / "measured.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _references(run: RunDir, samples: Samples) -> dict[str, str]:
+    """Digest of each reference's adapter that was scored, by the last line of its own ledger."""
+    found = {}
+    for name in sorted({name for lines in samples.values() for sample in lines[:1] for name in sample.references}):
+        path = run.path / "references" / name / "ledger.jsonl"
+        last = ledger.read(path)[-1].body
+        if not isinstance(last, Finished):
+            raise InvalidInput(Diagnostic(codes.LEDGER_BROKEN, "the reference has not finished", Place(str(path))))
+        found[name] = last.adapter
+    return found
 
 
 def _ends(run: RunDir, lines: Sequence[LedgerLine]) -> tuple[Started, Finished]:

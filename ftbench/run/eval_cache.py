@@ -15,8 +15,10 @@ from typing import Self
 
 from ftbench.spec.canonical import canonical, digest
 
-Value = tuple[float, bool]
+Likelihood = tuple[float, bool]
 """Log-likelihood in nats, and whether each token of the option was the likeliest."""
+Value = Likelihood | str
+"""An answer: a log-likelihood, or the text that was generated."""
 
 
 def key(conditions: Mapping[str, object], context: str, continuation: str) -> str:
@@ -51,15 +53,23 @@ class Cache:
     def __len__(self) -> int:
         return len(self._values)
 
-    def get(self, key: str) -> Value | None:
-        """The answer kept under `key`, or None."""
-        return self._values.get(key)
+    def likelihood(self, key: str) -> Likelihood | None:
+        """The log-likelihood kept under `key`, or None."""
+        value = self._values.get(key)
+        return value if isinstance(value, tuple) else None
+
+    def text(self, key: str) -> str | None:
+        """The text kept under `key`, or None."""
+        value = self._values.get(key)
+        return value if isinstance(value, str) else None
 
     def put(self, answers: Iterable[tuple[str, Value]]) -> None:
         """Keep a batch of answers; they are on disk when this returns."""
         for name, value in answers:
             self._values[name] = value
-            self._file.write(canonical({"key": name, "value": list(value)}) + b"\n")
+            self._file.write(
+                canonical({"key": name, "value": value if isinstance(value, str) else list(value)}) + b"\n"
+            )
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -69,6 +79,8 @@ def _parse(line: bytes) -> tuple[str, Value] | None:
         match json.loads(line):
             case {"key": str(name), "value": [float() | int() as value, bool(greedy)]} if not isinstance(value, bool):
                 return name, (float(value), greedy)
+            case {"key": str(name), "value": str(text)}:
+                return name, text
     except ValueError:
         pass
     return None

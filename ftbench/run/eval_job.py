@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,15 +12,16 @@ from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.model import Sha256
 
-PhaseName = Literal["untuned", "tuned"]
+UNTUNED, TUNED = "untuned", "tuned"
+"""The two phases of every run; a reference's phase has its name."""
 
 
 class Phase(Block):
     """One model to score."""
 
-    name: PhaseName
+    name: Annotated[str, Field(pattern=r"^[a-z]+(-[0-9]+)?$")]
     adapter: str | None
-    """Folder of the adapter to attach; null: the base model alone. Comes after every phase without one."""
+    """Folder of the adapter to attach; null: the base model alone."""
 
 
 class Job(Block):
@@ -53,7 +54,7 @@ class Asked(Block):
     item: Sha256
     prompt: str
     options: list[str]
-    target: int
+    target: int | None
     answer: Answer
 
 

@@ -10,33 +10,65 @@ from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.run import eval_codes as codes
 from ftbench.spec.canonical import digest, sha256
+from ftbench.spec.model import Quantization
 
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 NOT_TOKENIZER = ("config.json", "generation_config.json")
 
 
-def load_base(folder: Path) -> tuple[Any, Any]:
-    """Model (float32, for inference) and tokenizer from a folder: safetensors only, no remote code, no network.
+def load_base(
+    folder: Path, *, dtype: str = "float32", quantization: Quantization | None = None, attention: str = "sdpa"
+) -> tuple[Any, Any]:
+    """Model (for inference) and tokenizer from a folder: safetensors only, no remote code, no network.
 
-    Runs on the first CUDA device where there is one, else on the CPU. Raises InvalidInput (FTB568).
+    Precision, bits and attention kernel are those of the spec's `model`, the same as in training. Runs on the first
+    CUDA device where there is one, else on the CPU. Raises InvalidInput (FTB568, FTB576).
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     quiet = {"local_files_only": True, "trust_remote_code": False}
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    kernel = "flash_attention_2" if attention == "flash-attention-2" else attention
+    more: dict[str, Any] = {"attn_implementation": kernel}
+    if quantization is not None:
+        more |= {"quantization_config": _bits(quantization, dtype), "device_map": {"": device}}
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), **quiet)
         model, loading = AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=torch.float32, use_safetensors=True, output_loading_info=True, **quiet
+            str(folder), dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True, **quiet, **more
         )
+    except ImportError as error:
+        message = f"the base model can't be loaded as the spec asks: {error}"
+        raise InvalidInput(Diagnostic(codes.QUANTIZATION_UNFIT, message)) from error
     except (OSError, ValueError, KeyError) as error:
         raise InvalidInput(Diagnostic(codes.MODEL_UNFIT, f"{folder} is no causal language model: {error}")) from error
     if loading["missing_keys"] or loading["mismatched_keys"]:
         names = sorted(map(str, [*loading["missing_keys"], *loading["mismatched_keys"]]))
         message = f"the weights in {folder} lack {len(names)} tensors of the model, first {names[0]}"
         raise InvalidInput(Diagnostic(codes.MODEL_UNFIT, message))
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    if quantization is None:
+        model.to(device)
+    for module in model.modules():
+        # On some CPUs bitsandbytes repacks 4-bit weights when scoring, into values that training did not see.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
     return model.eval(), tokenizer
+
+
+def _bits(block: Quantization, dtype: str) -> Any:
+    """The spec's block for bitsandbytes."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if block.bits == 8:
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=block.kind,
+        bnb_4bit_use_double_quant=block.double,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
 
 
 def attach(model: Any, folder: Path) -> Any:

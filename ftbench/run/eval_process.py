@@ -18,7 +18,7 @@ from ftbench.run import eval_codes as codes
 from ftbench.run.eval_job import Job
 
 Progress = Callable[[str, int, int], None]
-"""Phase (`untuned` or `tuned`), requests answered, requests in all."""
+"""Phase (`untuned`, `tuned`, a reference's name; for programs the task with it), requests answered, requests in all."""
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
 """Environment variables that the worker inherits."""
@@ -67,6 +67,8 @@ def environment(job: Job) -> dict[str, str]:
     return {
         **kept,
         "FTBENCH_STORE": os.pathsep.join(job.stores),
+        # Programs are run by the parent, in the sandbox, not by the harness hook.
+        "FTBENCH_PROGRAMS": "apart",
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -1,6 +1,7 @@
 """Score a run, or any adapter, on the compiled benchmark's tasks: lm-eval in a process of its own.
 
-Untuned and tuned model answer the same items. Answers are cached as they come, so a killed evaluation goes on.
+Untuned model, tuned model and references answer the same items. Answers are cached as they come, so a killed
+evaluation goes on. Programs that a model wrote are run afterwards, in the sandbox, never in the model's process.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +19,17 @@ from pydantic import ValidationError
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
-from ftbench.errors import InvalidInput, RunFailed
+from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.result import samples
+from ftbench.result.marks import Given
 from ftbench.result.models import Mean, Sample, Score
 from ftbench.result.score import score_answers
 from ftbench.run import eval_codes as codes
-from ftbench.run.eval_job import Asked, Job, Phase, PhaseName, read_answers
+from ftbench.run.eval_job import TUNED, UNTUNED, Asked, Job, Phase, read_answers
 from ftbench.run.eval_model import check_adapter
 from ftbench.run.eval_process import Progress, work
+from ftbench.run.eval_programs import check_sandbox, run_programs
+from ftbench.run.eval_references import find_references
 from ftbench.spec import yaml
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import BaseModelRef
@@ -38,27 +42,37 @@ class AdapterScores:
     answers: dict[str, list[Asked]]
     """Task → answers in the order of the items."""
     tasks: dict[str, Score]
+    """By each task's first scoring."""
+    also: dict[str, dict[str, Score]]
+    """Task → its other scorings."""
     mean: Mean
+    """Of `tasks`."""
 
 
 def evaluate_run(
-    run_dir: Path, *, store: Store, limit: int | None = None, on_progress: Progress, batch_size: int | None = None
+    run_dir: Path,
+    *,
+    store: Store,
+    limit: int | None = None,
+    on_progress: Progress,
+    batch_size: int | None = None,
+    unsafe_no_sandbox: bool = False,
 ) -> dict[str, list[Sample]]:
-    """Score a finished run's base model before and after tuning; writes `evaluation/samples/<task>.jsonl.gz`.
+    """Score a finished run's base model, tuned model and references; writes `evaluation/samples/<task>.jsonl.gz`.
 
-    `limit` takes only the first items of each task (a smoke run). Task → samples in the order of the items. Seconds
-    and peak memory go to `evaluation/measured.json`.
-    Raises MissingResource (model or items not in the store), InvalidInput, RunFailed.
+    `limit` takes only the first items of each task (a smoke run), and references that are not there are then left out.
+    `unsafe_no_sandbox` runs the programs of code tasks without a sandbox where there is none; `measured.json` in
+    `evaluation` says which it was, besides seconds and peak memory. Task → samples in the order of the items.
+    Raises MissingResource (model or items not in the store, no sandbox), InvalidInput, RunFailed.
     """
     compiled, evaluation = run_dir / "compiled", run_dir / "evaluation"
     plan, entry = _plan(compiled), _entry(run_dir / "entry.yaml")
-    phases = [Phase(name="untuned", adapter=None), Phase(name="tuned", adapter=str((run_dir / "adapter").absolute()))]
+    references = find_references(run_dir, plan, whole=limit is None)
+    adapters = {UNTUNED: None, TUNED: run_dir / "adapter", **references}
+    phases = [Phase(name=n, adapter=None if a is None else str(a.absolute())) for n, a in adapters.items()]
     job = _job(compiled, entry.model, phases, store, evaluation, limit=limit, batch_size=batch_size)
-    asked = _work(job, evaluation, run_dir / "logs", on_progress)
-    by_task = {
-        task.name: [_sample(u, t) for u, t in _pairs(task.name, asked["untuned"], asked["tuned"])]
-        for task in plan.typed_spec().evaluation.tasks
-    }
+    asked = _work(job, store, evaluation, run_dir / "logs", on_progress=on_progress, unsafe=unsafe_no_sandbox)
+    by_task = {task.name: _samples(task.name, asked) for task in plan.typed_spec().evaluation.tasks}
     folder = evaluation / "samples"
     folder.mkdir(parents=True, exist_ok=True)
     for task, lines in by_task.items():
@@ -76,21 +90,29 @@ def evaluate_adapter(
     limit: int | None = None,
     batch_size: int | None = None,
     on_progress: Progress,
+    unsafe_no_sandbox: bool = False,
 ) -> AdapterScores:
     """Score any adapter folder that peft can load, or with None the base model alone.
 
     Working files, the cache among them, stay in the folder `out`. Raises as `evaluate_run`.
     """
-    spec = _plan(compiled).typed_spec()
-    name: PhaseName = "untuned" if adapter is None else "tuned"
+    plan = _plan(compiled)
+    evaluation = plan.typed_spec().evaluation
+    name = UNTUNED if adapter is None else TUNED
     phase = Phase(name=name, adapter=None if adapter is None else str(adapter.absolute()))
     job = _job(compiled, base_model, [phase], store, out, limit=limit, batch_size=batch_size)
-    asked = _work(job, out, out / "logs", on_progress)
-    answers = {task.name: [a for a in asked[name] if a.task == task.name] for task in spec.evaluation.tasks}
-    tasks, mean = score_answers(
-        {task: [(a.answer, a.target) for a in given] for task, given in answers.items()}, spec.evaluation.confidence
+    asked = _work(job, store, out, out / "logs", on_progress=on_progress, unsafe=unsafe_no_sandbox)
+    answers = {task.name: [a for a in asked[name] if a.task == task.name] for task in evaluation.tasks}
+    scored, mean = score_answers(
+        {task: [Given(a.answer, a.options, a.target) for a in given] for task, given in answers.items()}, evaluation
     )
-    return AdapterScores(answers, tasks, mean)
+    first = {task.name: task.scoring[0] for task in evaluation.tasks}
+    return AdapterScores(
+        answers,
+        {task: scores[first[task]] for task, scores in scored.items()},
+        {task: {s: one for s, one in scores.items() if s != first[task]} for task, scores in scored.items()},
+        mean,
+    )
 
 
 def _job(
@@ -110,7 +132,11 @@ def _job(
             check_adapter(Path(phase.adapter))
     digest = store.model_digest(base_model)
     for task in plan.typed_spec().evaluation.tasks:
-        store.data_path(plan.pins.sources[f"task:{task.name}"].digest, f"items of task {task.name}")
+        pin = plan.pins.sources[f"task:{task.name}"]
+        if pin.digest is None:
+            hint = f"resolve the pins with `ftbench lock {plan.metadata.name}` online"
+            raise MissingResource(Diagnostic(codes.ITEMS_UNFIT, f"the items of {task.name} are not pinned", hint=hint))
+        store.data_path(pin.digest, f"items of task {task.name}")
     return Job(
         compiled=str(compiled.absolute()),
         stores=[str(root) for root in store.roots],
@@ -124,37 +150,44 @@ def _job(
     )
 
 
-def _work(job: Job, folder: Path, logs: Path, on_progress: Progress) -> dict[PhaseName, list[Asked]]:
+def _work(
+    job: Job, store: Store, folder: Path, logs: Path, *, on_progress: Progress, unsafe: bool
+) -> dict[str, list[Asked]]:
     """Answers by phase; the worker's file of them is taken away, seconds and memory are left beside the cache."""
-    began = time.monotonic()
+    began, plan = time.monotonic(), _plan(Path(job.compiled))
+    sandbox = check_sandbox(Path(job.compiled), plan, unsafe=unsafe)
     peak = work(job, folder / "job.json", logs / "evaluate.log", on_progress)
     asked = {phase.name: read_answers(Path(job.answers) / f"{phase.name}.jsonl") for phase in job.phases}
+    asked = run_programs(Path(job.compiled), plan, store, asked, on_progress, unsafe=unsafe)
     shutil.rmtree(job.answers)
-    measured = {"peak_memory_bytes": peak, "seconds": round(time.monotonic() - began, 3)}
+    measured = {"peak_memory_bytes": peak, "seconds": round(time.monotonic() - began, 3), "sandbox": sandbox}
     _write(folder / "measured.json", json.dumps(measured).encode() + b"\n")
     return asked
 
 
-def _pairs(task: str, untuned: list[Asked], tuned: list[Asked]) -> list[tuple[Asked, Asked]]:
-    before, after = ([a for a in asked if a.task == task] for asked in (untuned, tuned))
-    pairs = list(zip(before, after, strict=True))
-    for u, t in pairs:
-        if u.model_copy(update={"answer": t.answer}) != t:
-            message = f"item {u.index} of task {task} was not asked alike before and after tuning"
+def _samples(task: str, asked: Mapping[str, list[Asked]]) -> list[Sample]:
+    """The items of one task with every model's answer."""
+    columns = {name: [a for a in answers if a.task == task] for name, answers in asked.items()}
+    made = []
+    for row in zip(*columns.values(), strict=True):
+        answers = {name: a.answer for name, a in zip(columns, row, strict=True)}
+        first = row[0]
+        if any(a.model_copy(update={"answer": first.answer}) != first for a in row):
+            message = f"item {first.index} of task {task} was not asked alike before and after tuning"
             raise RunFailed(Diagnostic(codes.ITEMS_UNFIT, message, hint="evaluate the run again"))
-    return pairs
-
-
-def _sample(untuned: Asked, tuned: Asked) -> Sample:
-    return Sample(
-        index=untuned.index,
-        item=untuned.item,
-        prompt=untuned.prompt,
-        options=untuned.options,
-        target=untuned.target,
-        untuned=untuned.answer,
-        tuned=tuned.answer,
-    )
+        made.append(
+            Sample(
+                index=first.index,
+                item=first.item,
+                prompt=first.prompt,
+                options=first.options,
+                target=first.target,
+                untuned=answers.pop(UNTUNED),
+                tuned=answers.pop(TUNED),
+                references=answers,
+            )
+        )
+    return made
 
 
 def _plan(compiled: Path) -> Plan:

@@ -9,14 +9,14 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.run import codes
 from ftbench.run.ending import RESUME, log_tail, settle
-from ftbench.run.engine import TrainJob
+from ftbench.run.engine import RunConfig, TrainJob
 from ftbench.run.processes import environment
 from ftbench.run.watch import MARGIN, Watchdog
 
@@ -26,15 +26,18 @@ LOG_NAME = "inline.log"
 
 
 def launch(
-    compiled: Path, run_config: Mapping[str, str | int | float | bool], clients: int, log: Path, marker: str = ""
+    compiled: Path, runs: Sequence[tuple[RunConfig, int]], log: Path, marker: str = ""
 ) -> subprocess.Popen[bytes]:
     """Start the app of a compiled benchmark in a process of its own, its output going to the end of `log`.
+
+    `runs`: run config and number of clients of each run that it carries out, one after another, until one fails.
 
     The process ends by itself when the returned object's standard input is closed, so also when its starter is killed.
     What it was given stays beside the log, as `inline.json`, for whoever wants to start it by hand.
     """
     given = log.with_suffix(".json")
-    given.write_text(json.dumps({"run_config": dict(run_config), "clients": clients}, indent=2, sort_keys=True))
+    listed = [{"run_config": config, "clients": clients} for config, clients in runs]
+    given.write_text(json.dumps({"runs": listed}, indent=2, sort_keys=True))
     package_root = str(Path(__file__).resolve().parent.parent.parent)
     # -P: what lies in the working folder must not be imported in place of what is installed.
     command = [sys.executable, "-P", "-m", "ftbench.run.inline_worker", str(compiled / "app"), str(given), "--guarded"]
@@ -62,7 +65,7 @@ class InlineEngine:
         log = job.logs / LOG_NAME
         # Clients run one after another here, and a reply counts as in time whenever it comes.
         watchdog = Watchdog(job.run_dir, job.clients * job.round_timeout + MARGIN)
-        process = launch(job.compiled, job.run_config, job.clients, log, job.marker)
+        process = launch(job.compiled, [(job.run_config, job.clients)], log, job.marker)
         try:
             while process.poll() is None:
                 on_tick()
@@ -70,11 +73,11 @@ class InlineEngine:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(TICK_SECONDS)
         finally:
-            _end(process)
-        settle(job.run_dir, _failure(process.returncode, job, log) if process.returncode else None)
+            end(process)
+        settle(job.run_dir, failure(process.returncode, job.run_dir, log) if process.returncode else None)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Leave no process behind: closing its input asks it to end, killing makes it."""
     if process.stdin is not None:
         with contextlib.suppress(OSError):
@@ -86,11 +89,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _failure(status: int, job: TrainJob, log: Path) -> Diagnostic:
+def failure(status: int, run_dir: Path, log: Path) -> Diagnostic:
+    """How the process ended whose run in `run_dir` did not finish."""
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return Diagnostic(
         codes.NOT_FINISHED,
         f"the process that trained {how}",
         Place(str(log)),
-        hint=f"{RESUME.format(job.run_dir)}. The log ends: {log_tail(log)}",
+        hint=f"{RESUME.format(run_dir)}. The log ends: {log_tail(log)}",
     )

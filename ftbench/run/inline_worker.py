@@ -1,7 +1,8 @@
-"""`python -m ftbench.run.inline_worker APP_DIR CONFIG.json [--guarded]`: one run of a compiled app in this process.
+"""`python -m ftbench.run.inline_worker APP_DIR CONFIG.json [--guarded]`: runs of a compiled app in this process.
 
-CONFIG.json holds `clients` and `run_config`. Exit status 0: the ServerApp returned; 1: it raised; 3: with `--guarded`,
-standard input was closed, because whoever started this wants no more of it or is gone.
+CONFIG.json holds `runs`, each with `clients` and `run_config`; they are carried out in order and share the loaded base
+model. Exit status 0: the ServerApp returned each time; 1: it raised; 3: with `--guarded`, standard input was closed,
+because whoever started this wants no more of it or is gone.
 """
 
 from __future__ import annotations
@@ -41,13 +42,14 @@ def fused_config(app_dir: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run(app_dir: Path, overrides: Mapping[str, Any], clients: int) -> None:
-    """Import the app from `app_dir` and carry it out. What the ServerApp raises passes through."""
+    """Import the app from `app_dir`, the first time, and carry it out. What the ServerApp raises passes through."""
     from flwr.app import Context, RecordDict
 
     from ftbench.run.inline_grid import RUN_ID, SERVER_NODE, InlineGrid
 
     config = fused_config(app_dir, overrides)
-    sys.path.insert(0, str(app_dir))
+    if str(app_dir) not in sys.path:
+        sys.path.insert(0, str(app_dir))
     server = importlib.import_module(f"{PACKAGE}.server_app").app
     client = importlib.import_module(f"{PACKAGE}.client_app").app
     context = Context(run_id=RUN_ID, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=config)
@@ -69,7 +71,7 @@ def end_with_stdin() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status of one run."""
+    """Exit status of all runs."""
     app_dir, config_file, *options = arguments
     if "--guarded" in options:
         end_with_stdin()
@@ -77,7 +79,8 @@ def main(arguments: list[str]) -> int:
     # A compiled benchmark is frozen: importing it must not leave bytecode beside its modules.
     sys.dont_write_bytecode = True
     try:
-        run(Path(app_dir).resolve(), config["run_config"], int(config["clients"]))
+        for wanted in config["runs"]:
+            run(Path(app_dir).resolve(), wanted["run_config"], int(wanted["clients"]))
     except Exception:
         traceback.print_exc()
         return 1

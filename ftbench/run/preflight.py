@@ -1,9 +1,11 @@
-"""What is looked at before a run begins: packages, data and model, disk."""
+"""What is looked at before a run begins: pins, packages, data and model, disk."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,25 +14,58 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.run import codes
+from ftbench.run.base_model import fetch_command
 from ftbench.run.environment import differences
+from ftbench.spec.checks.pins import unresolved
 from ftbench.spec.entry import ResolvedEntry
+from ftbench.spec.model import BaseModelRef
 
 LEAST_DISK = 256 * 2**20
 """Bytes that must be free where the run's folder goes."""
 
 
-def check(plan: Plan, entry: ResolvedEntry, store: Store, where: Path, *, unpinned: bool) -> None:
+def check(
+    plan: Plan,
+    entry: ResolvedEntry,
+    store: Store,
+    where: Path,
+    *,
+    unpinned: bool,
+    spec: str = "",
+    bring: Callable[[BaseModelRef], None] | None = None,
+) -> None:
     """Raise with everything that stands in the way: MissingResource, or InvalidInput for the seed.
 
-    `where` is an existing folder on the disk that the run will fill.
+    `where` is an existing folder on the disk that the run will fill, `spec` how the user named the benchmark: the
+    commands that mend something name it. When nothing but the base model may be missing, `bring` is called to get it.
     """
     runs = plan.typed_spec().seeds.runs
     if entry.seed not in runs:
         hint = f"choose one of {', '.join(str(seed) for seed in runs)}"
         raise InvalidInput(Diagnostic(codes.OTHER_SEED, f"seed {entry.seed} is none of the benchmark's", hint=hint))
-    found = _packages(plan, unpinned=unpinned) + _stored(plan, entry, store) + _disk(where)
+    found = _unresolved(plan, spec) + _packages(plan, unpinned=unpinned) + _stored(plan, store, spec)
+    full = _disk(where)
+    if bring is not None and not found and not full:
+        bring(entry.model)
+    found += _model(entry.model, store) + full
     if found:
         raise MissingResource(found)
+
+
+def check_resolved(plan: Plan, spec: str) -> None:
+    """Raise MissingResource for a draft whose data is not pinned yet: it can be compiled, but not run."""
+    if found := _unresolved(plan, spec):
+        raise MissingResource(found)
+
+
+def _unresolved(plan: Plan, spec: str) -> list[Diagnostic]:
+    hint = f"where there is a connection to the hub, run: {_command('lock', spec)}"
+    return [replace(one, severity="error", hint=hint) for one in unresolved(plan.typed_spec(), plan.pins)]
+
+
+def _command(command: str, spec: str) -> str:
+    """`ftbench COMMAND SPEC`. A compiled folder is no spec: then SPEC stands for the one it was made from."""
+    return f"ftbench {command} {shlex.quote(spec) if spec and not Path(spec).is_dir() else 'SPEC'}"
 
 
 def _packages(plan: Plan, *, unpinned: bool) -> list[Diagnostic]:
@@ -47,21 +82,33 @@ def _packages(plan: Plan, *, unpinned: bool) -> list[Diagnostic]:
     return found
 
 
-def _stored(plan: Plan, entry: ResolvedEntry, store: Store) -> list[Diagnostic]:
-    """What is not in the store, or damaged there: each is read once against its digest."""
-    model = f"{entry.model.name}@{entry.model.revision}"
+def _stored(plan: Plan, store: Store, spec: str) -> list[Diagnostic]:
+    """Rows and partitions that are not in the store, or damaged there: each is read once against its digest."""
+    command = _command("data fetch", spec)
     looks: list[Callable[[], object]] = [
-        partial(store.data_path, pin.digest, name) for name, pin in sorted(plan.pins.sources.items())
+        partial(store.data_path, pin.digest, name, command)
+        for name, pin in sorted(plan.pins.sources.items())
+        if pin.digest
     ]
-    looks.append(partial(store.partition, plan.pins.partition.digest, "partition of the training rows"))
-    looks.append(lambda: store.model_path(store.model_digest(entry.model), model))
-    found: list[Diagnostic] = []
-    for look in looks:
-        try:
-            look()
-        except MissingResource as error:
-            found += error.diagnostics
-    return found
+    if partition := plan.pins.partition:
+        looks.append(partial(store.partition, partition.digest, "partition of the training rows", command))
+        if partition.validation:
+            looks.append(partial(store.partition, partition.validation, "validation rows", command))
+    return [diagnostic for look in looks for diagnostic in _missing(look)]
+
+
+def _model(ref: BaseModelRef, store: Store) -> list[Diagnostic]:
+    """The base model, where it is not in the store or is damaged there."""
+    name, command = f"{ref.name}@{ref.revision}", fetch_command(ref)
+    return _missing(lambda: store.model_path(store.model_digest(ref), name, command))
+
+
+def _missing(look: Callable[[], object]) -> list[Diagnostic]:
+    try:
+        look()
+    except MissingResource as error:
+        return error.diagnostics
+    return []
 
 
 def _disk(where: Path) -> list[Diagnostic]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ftbench.compile.plan import Plan
 from ftbench.result.models import Finished, LedgerLine, Round, Started, Stopped
+from ftbench.run.reference_progress import ReferenceTails
 from ftbench.run.tail import LedgerTail
 
 MIB = 2**20
 SMOKE_ITEMS = 8
 """Items of each task that a smoke run answers."""
 
-Phase = Literal["prepare", "train", "evaluate", "bundle", "done"]
+Phase = Literal["prepare", "train", "references", "evaluate", "bundle", "done"]
 
 
 @dataclass(slots=True)
@@ -45,6 +46,14 @@ class Progress:
     """Since this start of the run began."""
     seconds_left: float | None = None
     """Estimate for the phase, None while there is nothing to go by."""
+    reference: str = ""
+    """Which reference is being trained."""
+    references: int = 0
+    """How many references are trained in all."""
+    references_done: int = 0
+    """How many of them are whole."""
+    reference_round: int = 0
+    """Last committed round of the one that is being trained."""
     scoring: str = ""
     """Which model is being scored."""
     answered: int = 0
@@ -85,6 +94,7 @@ class Follower:
         self._began = clock()
         self._round_times: list[float] = []
         self._scoring_began = (0, clock())
+        self._references: ReferenceTails | None = None
         for line in self._ledger.read():  # an earlier start's rounds say nothing about this one's speed
             self._take(line)
 
@@ -94,6 +104,13 @@ class Follower:
         self.progress.seconds_left = None
         self.tick()
 
+    def references(self, names: Sequence[str]) -> None:
+        """Enter the phase in which these references are trained; rounds of an earlier start are taken in at once."""
+        self._references = ReferenceTails(self.progress.run_dir, names)
+        self._references.read()
+        self._round_times = []
+        self.phase("references")
+
     def tick(self) -> None:
         """Read what is new and tell the listener."""
         progress, now = self.progress, self._clock()
@@ -102,7 +119,9 @@ class Follower:
                 self._round_times.append(now)
         progress.seconds = now - self._began
         if progress.phase == "train":
-            progress.seconds_left = self._left(now)
+            progress.seconds_left = self._left(now, progress.rounds - progress.round)
+        elif progress.phase == "references" and self._references is not None:
+            self._take_references(self._references, now)
         self._listener.show(progress)
 
     def scored(self, phase: str, done: int, total: int) -> None:
@@ -116,9 +135,18 @@ class Follower:
             progress.seconds_left = (now - began) / (done - first) * (total - done)
         self.tick()
 
-    def _left(self, now: float) -> float | None:
+    def _take_references(self, tails: ReferenceTails, now: float) -> None:
+        progress = self.progress
+        if tails.read():
+            self._round_times.append(now)
+        progress.reference, progress.references = tails.name, len(tails.names)
+        progress.references_done, progress.reference_round = tails.at, tails.round
+        rounds = tails.rounds or progress.rounds
+        progress.seconds_left = self._left(now, len(tails.names) * rounds - tails.committed)
+
+    def _left(self, now: float, to_go: int) -> float | None:
         """Mean time of this start's rounds, the first left out because engines warm up in it, times rounds to go."""
-        times, to_go = self._round_times, self.progress.rounds - self.progress.round
+        times = self._round_times
         if len(times) < 2:
             return None
         mean = (times[-1] - times[0]) / (len(times) - 1)

@@ -39,11 +39,13 @@ class RunSettings(Block):
     stores: list[str]
     """Roots of the store, absolute."""
     micro_batch: int
-    """Examples in one pass; 0: the whole batch."""
+    """Examples in one pass; 0: the whole batch; -1: as many as fit."""
     smoke: bool
     """A shortened trial run."""
     unpinned: bool
     """Whether other package versions than the plan's are let through."""
+    unsafe_no_sandbox: bool = False
+    """Whether programs that models wrote may be run without a sandbox where there is none."""
     round_timeout: float
     """Seconds to wait for a round."""
     token: str

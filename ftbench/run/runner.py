@@ -6,6 +6,7 @@ Each step leaves its outcome on disk before the next begins, so that a run kille
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -18,16 +19,21 @@ from pathlib import Path
 from types import FrameType
 
 from ftbench.compile.compiler import Compiled
+from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.models import Finished
+from ftbench.result.references import due_references
 from ftbench.run import codes, conclude, devices, preflight
+from ftbench.run.base_model import bring
 from ftbench.run.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
+from ftbench.run.eval_programs import check_sandbox
 from ftbench.run.guarded import clear_leftovers
 from ftbench.run.processes import MARKER, new_token
 from ftbench.run.progress import Follower, Listener, Silent, begin
+from ftbench.run.references import train_references
 from ftbench.run.rundir import RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
 from ftbench.spec.entry import ResolvedEntry
@@ -45,13 +51,15 @@ def start(
     micro_batch: int = 0,
     smoke: bool = False,
     unpinned: bool = False,
+    unsafe_no_sandbox: bool = False,
     round_timeout: float = 3600.0,
     listener: Listener | None = None,
     spec: str = "",
 ) -> RunOutcome:
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
-    `spec` is how the user named the benchmark; the verify command at the end names it too.
+    A base model of the hub that the store lacks is fetched first. `spec` is how the user named the benchmark; the
+    commands that are recommended name it too.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
@@ -62,20 +70,24 @@ def start(
         micro_batch=micro_batch,
         smoke=smoke,
         unpinned=unpinned,
+        unsafe_no_sandbox=unsafe_no_sandbox,
         round_timeout=round_timeout,
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
+    told = listener or Silent()
     with _interruptible():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
         try:
-            preflight.check(plan, entry, store, run.path, unpinned=unpinned)
             run.fill(files, entry, settings)
+            # Asked now, not when the model has been fetched and the training has been paid for.
+            check_sandbox(run.compiled, plan, unsafe=unsafe_no_sandbox)
+            _preflight(plan, entry, store, run.path, told, unpinned=unpinned, spec=spec)
         except BaseException:
             run.discard()
             raise
         with run.alone():
-            return _Start(run, store, listener or Silent()).conduct()
+            return _Start(run, store, told).conduct()
 
 
 def resume(run_dir: Path, listener: Listener | None = None, *, store: Store | None = None) -> RunOutcome:
@@ -102,9 +114,16 @@ def resume(run_dir: Path, listener: Listener | None = None, *, store: Store | No
         whole = conclude.finished(run)
         if whole is not None:
             return whole
-        roots = store or Store([Path(root) for root in settings.stores])
-        preflight.check(plan, run.entry(), roots, run.path, unpinned=settings.unpinned)
-        return _Start(run, roots, listener or Silent()).conduct()
+        roots, told = store or Store([Path(root) for root in settings.stores]), listener or Silent()
+        _preflight(plan, run.entry(), roots, run.path, told, unpinned=settings.unpinned, spec=settings.spec)
+        return _Start(run, roots, told).conduct()
+
+
+def _preflight(
+    plan: Plan, entry: ResolvedEntry, store: Store, where: Path, told: Listener, *, unpinned: bool, spec: str
+) -> None:
+    fetch = functools.partial(bring, store=store, tell=told.note)
+    preflight.check(plan, entry, store, where, unpinned=unpinned, spec=spec, bring=fetch)
 
 
 class _Start:
@@ -134,6 +153,7 @@ class _Start:
         if not self.trained():
             with self._timed("train"):
                 self._train()
+        self._train_references()
         self.follower.phase("evaluate")
         with self._timed("evaluate"):
             samples = self._evaluate()
@@ -153,19 +173,7 @@ class _Start:
         self.run.logs.mkdir(exist_ok=True)
         self.run.error.unlink(missing_ok=True)
         self.follower.phase("train")
-        spec = self.plan.typed_spec()
-        sampled = max(1, math.floor(spec.federation.sampling.fraction * spec.federation.clients + 0.5))
-        job = TrainJob(
-            compiled=self.run.compiled,
-            run_config=self._run_config(),
-            run_dir=self.run.path,
-            logs=self.run.logs,
-            clients=spec.federation.clients,
-            workers=self._workers(sampled),
-            fab_hash=self.run.lock_file().fab_hash,
-            round_timeout=self.settings.round_timeout,
-            marker=self.run.marker(),
-        )
+        job = self._job()
         began, committed = time.monotonic(), self.follower.progress.round
 
         def tick() -> None:
@@ -178,13 +186,43 @@ class _Start:
         _engine(self.settings.engine).train(job, tick)
         self.follower.tick()
 
+    def _train_references(self) -> None:
+        """Train what the spec compares the run with; what is whole already is not trained again."""
+        names = due_references(self.plan.typed_spec())
+        if names:
+            self.run.logs.mkdir(exist_ok=True)
+            self.follower.references(names)
+            train_references(self._job(), names, self.follower.tick)
+            self.follower.tick()
+
+    def _job(self) -> TrainJob:
+        spec = self.plan.typed_spec()
+        sampled = max(1, math.floor(spec.federation.sampling.fraction * spec.federation.clients + 0.5))
+        return TrainJob(
+            compiled=self.run.compiled,
+            run_config=self._run_config(),
+            run_dir=self.run.path,
+            logs=self.run.logs,
+            clients=spec.federation.clients,
+            workers=self._workers(sampled),
+            fab_hash=self.run.lock_file().fab_hash,
+            round_timeout=self.settings.round_timeout,
+            marker=self.run.marker(),
+        )
+
     def _evaluate(self) -> conclude.Samples:
         from ftbench.run.evaluate import evaluate_run
         from ftbench.run.progress import SMOKE_ITEMS
 
         limit = SMOKE_ITEMS if self.settings.smoke else None
         with _marked(self.run.marker()):
-            return evaluate_run(self.run.path, store=self.store, limit=limit, on_progress=self.follower.scored)
+            return evaluate_run(
+                self.run.path,
+                store=self.store,
+                limit=limit,
+                on_progress=self.follower.scored,
+                unsafe_no_sandbox=self.settings.unsafe_no_sandbox,
+            )
 
     def _run_config(self) -> RunConfig:
         knobs = {
@@ -203,6 +241,8 @@ class _Start:
             "smoke": self.settings.smoke,
             "micro-batch": self.settings.micro_batch,
             "round-timeout": self.settings.round_timeout,
+            "reference": "",
+            "reference-client": 0,
         }
 
     def _workers(self, sampled: int) -> int:

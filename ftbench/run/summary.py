@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftbench.result.models import Cost, Result, Score, Scores
+from ftbench.result.references import LOCAL
 from ftbench.run.views import duration, size
 
 
@@ -54,22 +55,53 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
     for name, task in scores.tasks.items():
         gain = _signed(task.difference.value, task.difference.interval.low, task.difference.interval.high)
         found.append((name, f"{_score(task.untuned)} → {_score(task.tuned)}, {gain}"))
+        for scoring, other in task.also.items():
+            silent = f", {other.tuned.unparsable} unparsable" if other.tuned.unparsable else ""
+            found.append((f"  {scoring}", f"{_percent(other.untuned.value)} → {_percent(other.tuned.value)}{silent}"))
+    found += _references(scores)
+    if result.checkpoint_round != cost.rounds:
+        found.append(("round", f"{result.checkpoint_round} of {cost.rounds}, chosen on the validation rows"))
     found.append(("communication", f"{size(cost.bytes_down + cost.bytes_up)} in {_count(cost.rounds, 'round')}"))
     found.append(("peak memory", size(cost.peak_memory_bytes) if cost.peak_memory_bytes else "not measured"))
+    if cost.peak_device_bytes:
+        found.append(("peak device memory", size(cost.peak_device_bytes)))
     found.append(("time", f"{_time(cost.train_seconds)} training, {_time(cost.evaluate_seconds)} evaluation"))
     if result.exclusions:
         found.append(("left out", f"{_count(result.exclusions, 'client')}, summed over rounds"))
     found.append(("adapter", result.adapter))
-    if not result.bit_reproducible:
-        found.append(("note", "trained on an accelerator: not bit-reproducible"))
-    if result.smoke:
-        found.append(("note", "a smoke run: it shows that everything works; its result cannot be submitted"))
-    if result.unpinned:
-        found.append(("note", "other package versions than the plan's: the result will not pass CONFORMS"))
+    found += [("note", text) for text in _notes(result)]
     if outcome.bundle is not None:
         found.append(("bundle", _short(outcome.bundle)))
         if not result.smoke:
             found.append(("verify with", outcome.verify_command))
+    return found
+
+
+def _notes(result: Result) -> list[str]:
+    """What a reader must know beside the figures."""
+    found = []
+    if not result.bit_reproducible:
+        found.append("trained on an accelerator: not bit-reproducible")
+    if result.smoke:
+        found.append("a smoke run: it shows that everything works; its result cannot be submitted")
+    if result.sandbox == "none":
+        found.append("programs were run without a sandbox; the result says so")
+    if result.unpinned:
+        found.append("other package versions than the plan's: the result will not pass CONFORMS")
+    return found
+
+
+def _references(scores: Scores) -> list[tuple[str, str]]:
+    """Local-only models as one line: their number may be large."""
+    found = [
+        (name, f"{_percent(mean.value)} [{_percent(mean.interval.low)}, {_percent(mean.interval.high)}]")
+        for name, mean in scores.references.items()
+        if not name.startswith(LOCAL)
+    ]
+    if scores.local is not None:
+        one = scores.local
+        apart = f"{_percent(one.least)} to {_percent(one.most)}, standard deviation {100 * one.deviation:.1f} points"
+        found.append(("local only", f"{_percent(one.mean)} over {_count(one.models, 'client')}, {apart}"))
     return found
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PHASES: dict[Phase, str] = {
     "prepare": "checking packages, data and disk",
     "train": "training",
+    "references": "training references",
     "evaluate": "evaluating",
     "bundle": "writing the bundle",
     "done": "done",
@@ -63,9 +64,13 @@ def line(progress: Progress) -> str:
         else:
             loss = f"loss {progress.loss:.4f}" if progress.loss is not None else "no loss"
             parts += [f"round {progress.round}/{progress.rounds}", loss, budget(progress)]
+    elif progress.phase == "references" and progress.references:
+        number = min(progress.references_done + 1, progress.references)
+        parts = [f"training reference {progress.reference} ({number} of {progress.references})"]
+        parts.append(f"round {progress.reference_round}/{progress.rounds}")
     elif progress.phase == "evaluate" and progress.asked:
         parts = [f"evaluating {progress.scoring}", f"{progress.answered}/{progress.asked}"]
-    if progress.seconds_left is not None and progress.phase in ("train", "evaluate"):
+    if progress.seconds_left is not None and progress.phase in ("train", "references", "evaluate"):
         parts.append(f"{duration(progress.seconds_left)} left")
     return ", ".join(parts)
 
@@ -80,7 +85,8 @@ class PlainView:
     def show(self, progress: Progress) -> None:
         """Print a line if phase, round or quarter of the evaluation changed."""
         step = progress.answered * PLAIN_STEPS // max(progress.asked, 1)
-        now = (progress.phase, progress.started, progress.round, progress.scoring, step)
+        training = (progress.started, progress.round, progress.references_done, progress.reference)
+        now = (progress.phase, *training, progress.scoring, step)
         if now != self._last:
             self._last = now
             self._print(f"[{duration(progress.seconds)}] {line(progress)}")
@@ -115,13 +121,22 @@ def table(progress: Progress) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    evaluating = progress.phase == "evaluate"
-    done, total = (progress.answered, progress.asked) if evaluating else (progress.round, progress.rounds)
+    done, total = _share(progress)
     drawn = Table.grid(padding=(0, 2))
     drawn.add_row(Text(printable(progress.name), style="bold"), Text(duration(progress.seconds), style="dim"))
     bar = ProgressBar(total=max(total, 1), completed=done, width=40, pulse=progress.phase == "train" and done == 0)
     drawn.add_row(bar, Text(line(progress)))
     return drawn
+
+
+def _share(progress: Progress) -> tuple[int, int]:
+    """What the bar shows: how much of the phase is done, and of how much."""
+    if progress.phase == "evaluate":
+        return progress.answered, progress.asked
+    if progress.phase == "references":
+        total = progress.references * progress.rounds
+        return min(progress.references_done * progress.rounds + progress.reference_round, total), total
+    return progress.round, progress.rounds
 
 
 @contextlib.contextmanager

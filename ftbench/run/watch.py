@@ -18,9 +18,13 @@ MARGIN = 180.0
 class Watchdog:
     """Watches the files that a run appends to."""
 
-    def __init__(self, run_dir: Path, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`limit` in seconds, counted from now and from each change."""
-        self.run_dir = run_dir
+    def __init__(
+        self, folder: Path, limit: float, clock: Callable[[], float] = time.monotonic, *, run_dir: Path | None = None
+    ) -> None:
+        """`limit` in seconds, counted from now and from each change. `run_dir`: the run that is gone on with, where
+        `folder` is only a reference of it."""
+        self.folder = folder
+        self.run_dir = run_dir or folder
         self.limit = limit
         self._clock = clock
         self._seen = self._look()
@@ -36,7 +40,7 @@ class Watchdog:
                 Diagnostic(
                     codes.STALLED,
                     f"no round was committed for {self.limit:.0f} s; the run was stopped",
-                    Place(str(self.run_dir)),
+                    Place(str(self.folder)),
                     hint=f"see {self.run_dir / 'logs'}; a slow machine needs a longer `--round-timeout`; "
                     f"`ftbench run --resume {self.run_dir}` goes on",
                 )
@@ -46,7 +50,7 @@ class Watchdog:
         found = []
         for name in WATCHED:
             try:
-                info = (self.run_dir / name).stat()
+                info = (self.folder / name).stat()
                 found.append((info.st_size, info.st_mtime_ns))
             except OSError:
                 found.append((0, 0))

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, codes, knobs, paths, yaml
-from ftbench.spec.entry import Entry
-from ftbench.spec.model import BaseModelRef, Spec
+from ftbench.spec import checks, codes, knobs, paths, strategies, yaml
+from ftbench.spec.entry import Entry, ModelChoice
+from ftbench.spec.model import Spec
+from ftbench.spec.primitives import REVISION
 from ftbench.spec.problems import problems
 from ftbench.spec.yaml import Document
 
-_REVISION = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_REVISION = re.compile(REVISION)
+
+CommitOf = Callable[[str], str]
+"""Name of a model on the hub → the commit of its main branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +78,19 @@ def from_options(
     return chosen
 
 
-def _model(spec: Spec, entry: Entry | None, text: str, found: list[Diagnostic]) -> dict[str, str] | None:
-    name, at, revision = text.partition("@")
+def _model(spec: Spec, entry: Entry | None, text: str, found: list[Diagnostic]) -> dict[str, str | None] | None:
+    name, at, given = text.partition("@")
     name = name if "/" in name else f"builtin/{name}"
     known = {ref.name: ref.revision for ref in (spec.model.base, entry.model if entry else None) if ref}
-    if not at and name not in known:
-        hint = f"add `@` and its commit; known without one: {', '.join(sorted(known))}"
-        message = f"`--model {text}` names no revision, so that two runs might use two models"
-        found.append(Diagnostic(codes.MODEL_REVISION, message, hint=hint))
-        return None
-    revision = revision if at else known[name]
-    if not _REVISION.fullmatch(revision):
+    revision = given if at else known.get(name)
+    if revision is not None and not _REVISION.fullmatch(revision):
         message = f"`--model {text}`: the revision must be 40 or 64 hexadecimal digits in lower case"
         hint = "branches and tags move; give the commit, or for a built-in model its digest"
         found.append(Diagnostic(codes.MODEL_REVISION, message, hint=hint))
         return None
     value = {"name": name, "revision": revision}
     try:
-        BaseModelRef.model_validate(value)
+        ModelChoice.model_validate(value)
     except ValidationError:
         message = f"`--model {text}` is not NAME or NAME@REVISION"
         found.append(Diagnostic(codes.MODEL_SYNTAX, message, hint="for example `--model builtin/micro`"))
@@ -99,12 +98,32 @@ def _model(spec: Spec, entry: Entry | None, text: str, found: list[Diagnostic]) 
     return value
 
 
+def complete(chosen: dict[str, Chosen], commit_of: CommitOf | None, found: list[Diagnostic]) -> None:
+    """Give a base model that was chosen without a revision its commit; one that cannot have one is taken out."""
+    choice = chosen.get(knobs.BASE_MODEL)
+    if choice is None or choice.value["revision"] is not None:
+        return
+    name = choice.value["name"]
+    if commit_of is not None and not name.startswith("builtin/"):
+        chosen[knobs.BASE_MODEL] = replace(choice, value={"name": name, "revision": commit_of(name)})
+        return
+    del chosen[knobs.BASE_MODEL]
+    message = f"the base model `{name}` is named without a revision, so that two runs might use two models"
+    hint = "a built-in model has a digest" if name.startswith("builtin/") else "`ftbench run` finds the commit, online"
+    found.append(_diagnostic(message, choice, hint, codes.MODEL_REVISION))
+
+
 def settle(spec: Spec, chosen: dict[str, Chosen], found: list[Diagnostic]) -> Spec:
-    """The spec with the chosen values in force. What is wrong with one is added to `found` and it is left out."""
+    """The spec with the chosen values in force. What is wrong with one is added to `found` and it is left out.
+
+    Where another kind of strategy is chosen, parameters that it does not use become null.
+    """
     plain = spec.model_dump(mode="json")
+    kind = chosen[strategies.KIND].value if strategies.KIND in chosen else spec.strategy.kind
     refused = len(found)
+    strategies.rest(spec, kind, plain, set(chosen))
     for path, choice in chosen.items():
-        if diagnostic := _refusal(spec, plain, path, choice):
+        if diagnostic := _refusal(spec, plain, kind, path, choice):
             found.append(diagnostic)
         else:
             paths.put(plain, knobs.path(path), choice.value)
@@ -136,7 +155,7 @@ def _diagnostic(message: str, choice: Chosen | None, hint: str, code: str = code
     return Diagnostic(code, prefix + message, choice.place if choice else None, hint)
 
 
-def _refusal(spec: Spec, plain: dict[str, Any], path: str, choice: Chosen) -> Diagnostic | None:
+def _refusal(spec: Spec, plain: dict[str, Any], kind: object, path: str, choice: Chosen) -> Diagnostic | None:
     knob = spec.knobs.get(path)
     open_ = ", ".join(sorted(spec.knobs)) or "none"
     if knob is None:
@@ -151,6 +170,8 @@ def _refusal(spec: Spec, plain: dict[str, Any], path: str, choice: Chosen) -> Di
         reason = knobs.closed(path) or "it is the same for every entry, and scores are compared because it is"
         message = f"`{path}` is frozen by the spec: {reason}"
         return _diagnostic(message, choice, f"knobs of this spec: {open_}", codes.FROZEN)
+    if choice.value is None and strategies.idle(kind, path):
+        return None
     if not knobs.allows(knob, choice.value):
         allowed = knobs.describe(knob, knobs.shape(spec, path))
         shown = choice.value if not isinstance(choice.value, dict) else choice.value.get("name")

@@ -27,6 +27,8 @@ ANSWER_COLUMN = "FTB124"
 NO_EFFECT = "FTB125"
 CONTRADICTION = "FTB126"
 ONE_LINE = "FTB127"
+SOURCE = "FTB128"
+MISSING_PARAMETER = "FTB129"
 KNOB_PATH = "FTB130"
 KNOB_RANGE = "FTB131"
 KNOB_DEFAULT = "FTB132"
@@ -35,6 +37,7 @@ BAD_PINS = "FTB191"
 STALE_PINS = "FTB192"
 PIN_SOURCES = "FTB193"
 PIN_SIZES = "FTB194"
+UNRESOLVED = "FTB195"
 
 FROZEN = "FTB201"
 UNKNOWN_KNOB = "FTB202"
@@ -71,6 +74,8 @@ register(
         NO_EFFECT: "a setting that changes nothing",
         CONTRADICTION: "two fields that cannot hold together",
         ONE_LINE: "a line break where one line is expected",
+        SOURCE: "a source whose fields do not fit one another",
+        MISSING_PARAMETER: "a field that the chosen kind, scoring or checkpoint needs",
         KNOB_PATH: "a field that cannot be a knob",
         KNOB_RANGE: "a knob's range that makes no sense for its field",
         KNOB_DEFAULT: "the spec's own value lies outside the knob's range",
@@ -79,6 +84,7 @@ register(
         STALE_PINS: "a pin was made from other inputs than the spec's",
         PIN_SOURCES: "the pins name other sources than the spec",
         PIN_SIZES: "partition sizes in the pins do not fit rows or clients",
+        UNRESOLVED: "a source, commit or partition that `ftbench lock` has not resolved yet",
         FROZEN: "an entry sets what the spec freezes",
         UNKNOWN_KNOB: "an entry sets a path that the spec does not have",
         KNOB_VALUE: "a knob's value is outside its range or breaks the spec's rules",

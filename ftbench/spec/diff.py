@@ -36,6 +36,7 @@ RULES: tuple[tuple[str, Impact], ...] = (
     ("evaluation.references.**", "operational"),
     ("pins.sources.*.inputs", "operational"),
     ("pins.sources.*.licence", "operational"),
+    ("pins.sources.*.revision", "operational"),  # the digest says whether the rows are others
     ("pins.sources.**", "incomparable"),
     ("pins.partition.inputs", "operational"),
     ("pins.format", "operational"),

@@ -13,7 +13,7 @@ from ftbench.errors import InvalidInput
 from ftbench.spec import checks, codes, knobs, yaml
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import digest
-from ftbench.spec.choices import Chosen, from_entry, from_options, settle
+from ftbench.spec.choices import Chosen, CommitOf, complete, from_entry, from_options, settle
 from ftbench.spec.emit import emit
 from ftbench.spec.entry import Entry, EntryMetadata, ResolvedEntry
 from ftbench.spec.load import in_order
@@ -49,10 +49,14 @@ def resolve_entry(
     sets: Sequence[str] = (),
     model: str | None = None,
     seed: int | None = None,
+    *,
+    commit_of: CommitOf | None = None,
 ) -> ResolvedEntry:
     """What is run: the entry, over it `--set PATH=VALUE`, `--model NAME[@REVISION]` and `--seed`, over the defaults.
 
-    Raises InvalidInput with every problem found: a frozen path, a value out of range, a seed that is not the spec's.
+    `commit_of` finds the commit of a model on the hub that is named without one; without it such a model is refused.
+    Raises InvalidInput with every problem found: a frozen path, a value out of range, a seed that is not the spec's;
+    and whatever `commit_of` raises.
     """
     found: list[Diagnostic] = []
     chosen: dict[str, Chosen] = {}
@@ -60,6 +64,7 @@ def resolve_entry(
     if entry is not None:
         chosen |= from_entry(entry, document, found)
     chosen |= from_options(spec, entry, sets, model, found)
+    complete(chosen, commit_of, found)
     in_force = settle(spec, chosen, found)
     if seed is None:
         seed = spec.seeds.runs[0] if entry is None or entry.seed is None else entry.seed

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ftbench.spec.block import Block
 from ftbench.spec.model import BaseModelRef, Name
+from ftbench.spec.primitives import REPOSITORY, REVISION
 
 
 class EntryMetadata(Block):
@@ -21,6 +22,20 @@ class EntryMetadata(Block):
     """Who enters it."""
     description: str = ""
     """Anything a reader should know."""
+    pair: Name | None = None
+    """Name of the entry with the other variant of its base model: instruct or non-instruct."""
+    source: str = ""
+    """Where the choice comes from, such as a paper that has it."""
+
+
+class ModelChoice(Block):
+    """A base model, with its commit where it is known."""
+
+    name: Annotated[str, Field(pattern=REPOSITORY, max_length=120)]
+    """Repository on the hub, or `builtin/NAME` for a model that comes with ftbench."""
+    revision: Annotated[str, Field(pattern=REVISION)] | None
+    """Its commit, for a built-in model the digest of its files. null: the commit of the main branch when it is run,
+    which is printed and recorded; name it here when you hand the entry in."""
 
 
 class Entry(Block):
@@ -30,7 +45,7 @@ class Entry(Block):
     """Format of this file."""
     metadata: EntryMetadata
     """What people read."""
-    model: BaseModelRef | None = None
+    model: ModelChoice | None = None
     """The base model; without it the spec's."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """One of the spec's `seeds.runs`; without it the first."""

@@ -1,7 +1,8 @@
 """`extends: other.yaml`: a spec that says only what it changes.
 
 Mappings are merged field by field; lists and scalars are replaced. A mapping whose `kind` changes is replaced whole,
-as the other kind has other fields, and so is each knob; a knob set to null is taken away (frozen again).
+as the other kind has other fields (an adapter's do not), and so is each knob; a knob set to null is taken away (frozen
+again).
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ def _value(parent: Document, child: Document, path: Path, out: Document) -> Any:
 
 
 def _replaced(old: dict[str, Any], new: dict[str, Any], path: Path) -> bool:
+    if path == ("adapter",):  # every kind of adapter has the same fields
+        return False
     return (path[:1] == ("knobs",) and len(path) == 2) or ("kind" in new and new["kind"] != old.get("kind"))
 
 

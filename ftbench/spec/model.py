@@ -10,16 +10,35 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ftbench.spec.block import Block
+from ftbench.spec.primitives import (
+    REPOSITORY,
+    REVISION,
+    Commit,
+    Count,
+    Name,
+    NonNegativeFloat,
+    PositiveFloat,
+    Sha256,
+    Template,
+    Version,
+)
+from ftbench.spec.sources import BuiltinSource, HubSource, Source
+from ftbench.spec.tasks import ChoiceTask, CodeTask, Generation, References, Task
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=26)]
-"""Lower-case words joined by hyphens; Flower allows 32 characters and the app's name adds six."""
-Version = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$", max_length=20)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=1, le=2**31)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-NonNegativeFloat = Annotated[float, Field(ge=0)]
-Template = Annotated[str, Field(min_length=1, max_length=20_000)]
-"""Text in which `{column}` stands for a column's value; `{{` and `}}` are literal braces. Nothing else is special."""
+__all__ = [
+    "BuiltinSource",
+    "ChoiceTask",
+    "CodeTask",
+    "Commit",
+    "Generation",
+    "HubSource",
+    "Name",
+    "Sha256",
+    "Source",
+    "Spec",
+    "Task",
+    "Version",
+]
 
 
 class Metadata(Block):
@@ -41,18 +60,13 @@ class Metadata(Block):
     """Who publishes it."""
 
 
-class BuiltinSource(Block):
-    """Data that comes with ftbench, made by a seeded script in its repository."""
+class Validation(Block):
+    """A seeded cut of the training rows that no client trains on. Its size is max(min_rows, ceil(fraction × rows))."""
 
-    kind: Literal["builtin"]
-    """Where the rows come from."""
-    name: Name
-    """Name of the built-in data set (`ftbench list tasks`)."""
-    split: Name
-    """Which part of it."""
-
-
-Source = BuiltinSource
+    fraction: Annotated[float, Field(gt=0, lt=0.5)]
+    """Share of the training rows."""
+    min_rows: Count
+    """Fewest rows."""
 
 
 class Data(Block):
@@ -66,10 +80,13 @@ class Data(Block):
     """Template of the text the model is given. Must not end in white space: put it at the start of `completion`."""
     completion: Template
     """Template of the text the model must learn to give. Tokenised apart from the prompt, then joined as ids."""
-    chat_template: Literal["none"]
-    """`none`: the prompt is used as it is."""
+    chat_template: Literal["none", "model"]
+    """`none`: the prompt is used as it is. `model`: it is one user turn in the model's own chat template and the
+    completion the reply; the same in training and evaluation. Then completion and options begin without white space,
+    as the template parts them from the prompt."""
     bos: bool
-    """Whether the tokenizer's beginning-of-sequence token goes first."""
+    """Whether the tokenizer's beginning-of-sequence token goes first, where the model has one. A chat template writes
+    its own: then false."""
     eos: bool
     """Whether the end-of-sequence token follows the completion and is learnt."""
     over_length: Literal["drop", "truncate"]
@@ -78,6 +95,8 @@ class Data(Block):
     """Which tokens the loss counts."""
     loss_reduction: Literal["token-mean", "example-mean"]
     """Mean over all counted tokens of the effective batch, or mean over examples of each example's token mean."""
+    validation: Validation | None = None
+    """Rows set aside before partitioning, to choose a round by; null: none, and the last round is scored."""
 
 
 class IidPartition(Block):
@@ -175,10 +194,21 @@ class Training(Block):
 class BaseModelRef(Block):
     """A base model by name and exact revision."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=120)]
+    name: Annotated[str, Field(pattern=REPOSITORY, max_length=120)]
     """`builtin/NAME` for a model that comes with ftbench."""
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+    revision: Annotated[str, Field(pattern=REVISION)]
     """For a built-in model the sha256 digest of its files."""
+
+
+class Quantization(Block):
+    """Frozen weights in fewer bits, by bitsandbytes: 4 (QLoRA, arXiv 2305.14314), 8 (LLM.int8(), arXiv 2208.07339)."""
+
+    bits: Literal[4, 8]
+    """Bits a weight."""
+    kind: Literal["nf4", "fp4", "int8"]
+    """Number format: `nf4` or `fp4` for 4 bits, `int8` for 8."""
+    double: bool = False
+    """Whether the 4-bit blocks' scales are quantised once more."""
 
 
 class Model(Block):
@@ -188,36 +218,56 @@ class Model(Block):
     """The base model, or its default where `model.base` is a knob."""
     max_parameters: Annotated[int, Field(ge=1, le=2**50)]
     """Most parameters that a base model may have."""
-    dtype: Literal["float32"]
-    """Precision of the frozen weights and of the computation."""
+    dtype: Literal["float32", "bfloat16"]
+    """Precision of the computation and of weights that are not quantised. Adapters are trained and sent in float32."""
+    quantization: Quantization | None = None
+    """How the frozen weights are held; null: as `dtype` says."""
+    gradient_checkpointing: bool = False
+    """Whether activations are computed again in the backward pass, to save memory."""
+    attention: Literal["eager", "sdpa", "flash-attention-2"] = "sdpa"
+    """Attention kernel."""
 
 
-class Lora(Block):
-    """Low-rank adaptation (arXiv 2106.09685): W + (alpha / rank) · B A."""
+class Adapter(Block):
+    """What is trained: a low-rank change of the base model's linear layers. Every kind has the same fields."""
 
-    kind: Literal["lora"]
-    """Kind of adapter."""
+    kind: Literal["lora", "dora"]
+    """`lora`: W + (alpha / rank) · B A (arXiv 2106.09685). `dora`: the same weight, with the norm of each output
+    trained apart as a magnitude (arXiv 2402.09353)."""
     rank: Annotated[int, Field(ge=1, le=4096)]
     """Rank of the two factors."""
     alpha: PositiveFloat
     """Scale: the product of the factors is multiplied by alpha / rank."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     """Dropout on the adapter's input while training."""
-    targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1)]
-    """Modules that get an adapter: `all-linear` (every linear layer but the output head) or module names."""
+    targets: Literal["all-linear", "attention", "mlp"] | Annotated[list[str], Field(min_length=1)]
+    """Modules that get an adapter: `all-linear` (every linear layer but the output head), those of `attention` or of
+    the `mlp` in the model's family, or module names."""
 
 
-Adapter = Lora
+class Strategy(Block):
+    """How the server combines the clients' adapters. A parameter that the kind does not use must be null or left out.
 
+    The mean is weighted by the rows each client holds. m is that mean minus the global adapter.
+    """
 
-class FedAvg(Block):
-    """Federated averaging (arXiv 1602.05629): mean of the clients' adapters weighted by the rows each one holds."""
-
-    kind: Literal["fedavg"]
-    """How the server combines the clients' adapters."""
-
-
-Strategy = FedAvg
+    kind: Literal["fedavg", "fedprox", "fedavgm", "fedadam", "flexlora"]
+    """`fedavg`: the mean (arXiv 1602.05629). `fedprox`: the client's loss has (mu / 2) · ‖w − w_global‖²
+    (arXiv 1812.06127). `fedavgm`: v ← momentum · v + m, w ← w + server_learning_rate · v (arXiv 1909.06335). `fedadam`:
+    Adam on m with tau in the denominator (arXiv 2003.00295). `flexlora`: the mean of the products B A, factored again
+    by SVD (arXiv 2402.11505)."""
+    mu: PositiveFloat | None = None
+    """FedProx: weight of the proximal term."""
+    server_learning_rate: PositiveFloat | None = None
+    """FedAvgM and FedAdam: step size of the server."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """FedAvgM: momentum of the server."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """FedAdam: decay of the first moment."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """FedAdam: decay of the second moment."""
+    tau: PositiveFloat | None = None
+    """FedAdam: added to the root of the second moment; how adaptive the server is."""
 
 
 class Budget(Block):
@@ -229,37 +279,13 @@ class Budget(Block):
     """Most parameters that a client trains and sends."""
 
 
-class Task(Block):
-    """One test set and how it is asked and scored."""
-
-    name: Name
-    """Name of the task in tables and in the harness."""
-    source: Source
-    """Where the items come from."""
-    columns: Annotated[dict[str, str], Field(min_length=1)]
-    """Our column name → the source's."""
-    prompt: Template
-    """Template of the question. Must not end in white space."""
-    options: Annotated[list[Template], Field(min_length=2, max_length=64)]
-    """Templates of the answers to choose from, in order; each begins with the space that parts it from the prompt."""
-    answer: str
-    """Our column that holds the right option's index, counted from 0."""
-    scoring: Literal["likelihood"]
-    """`likelihood`: the option with the highest log-likelihood given the prompt is the answer; the first wins a tie."""
-
-
-class References(Block):
-    """What the tuned model is compared with, on the same items."""
-
-    untuned: Literal[True] = True
-    """Score the base model before any tuning."""
-
-
 class Evaluation(Block):
-    """How an adapter is scored. The last round's adapter is scored; the ranking score is the plain mean over tasks."""
+    """How an adapter is scored. The ranking score is the plain mean over tasks of each task's first scoring."""
 
     tasks: Annotated[list[Task], Field(min_length=1)]
     """The test sets."""
+    checkpoint: Literal["last", "best-validation"] = "last"
+    """Which round's adapter is scored: the last, or the one with the lowest loss on `data.validation`."""
     references: References = References()
     """What else is scored on the same items."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95

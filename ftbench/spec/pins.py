@@ -8,7 +8,8 @@ from pydantic import Field
 
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import digest
-from ftbench.spec.model import Federation, Sha256
+from ftbench.spec.model import Federation, Validation
+from ftbench.spec.primitives import Commit, Sha256
 
 
 class SourcePin(Block):
@@ -16,10 +17,12 @@ class SourcePin(Block):
 
     inputs: Sha256
     """Digest of the spec's `source` and `columns` that this pin was made from; another value makes the pin stale."""
-    digest: Sha256
-    """sha256 of the canonical rows in order, one RFC 8785 line each: the file's name in the store."""
-    rows: Annotated[int, Field(ge=1)]
-    """Number of rows."""
+    revision: Commit | None = None
+    """Commit that was loaded; null for built-in data and where it is not resolved yet."""
+    digest: Sha256 | None
+    """sha256 of the canonical rows in order, one RFC 8785 line each, and name in the store; null: not resolved."""
+    rows: Annotated[int, Field(ge=1)] | None
+    """Number of rows; null: not resolved."""
     licence: str
     """Licence of the data (SPDX expression where there is one)."""
 
@@ -35,6 +38,10 @@ class PartitionPin(Block):
     """Rows each client holds, by partition id."""
     digests: list[Sha256]
     """sha256 of each client's canonical rows in its order."""
+    validation: Sha256 | None = None
+    """sha256 of the file in the store with the validation cut's row numbers (a list of one list); null: no cut."""
+    validation_rows: int = 0
+    """Rows in the validation cut."""
 
 
 class Pins(Block):
@@ -44,8 +51,13 @@ class Pins(Block):
     """Format of this file."""
     sources: dict[str, SourcePin]
     """`train` and `task:NAME` → the pin of that source."""
-    partition: PartitionPin
-    """The training rows' partition."""
+    partition: PartitionPin | None
+    """The training rows' partition; null while the training rows are not resolved."""
+
+    @property
+    def resolved(self) -> bool:
+        """Whether every reference is a digest; until then a spec stays a draft and cannot be run."""
+        return self.partition is not None and all(source.digest for source in self.sources.values())
 
 
 def source_inputs(source: Block, columns: dict[str, str]) -> str:
@@ -53,7 +65,9 @@ def source_inputs(source: Block, columns: dict[str, str]) -> str:
     return digest({"source": source.model_dump(mode="json"), "columns": columns})
 
 
-def partition_inputs(train_digest: str, federation: Federation, partition_seed: int) -> str:
+def partition_inputs(
+    train_digest: str, federation: Federation, partition_seed: int, validation: Validation | None = None
+) -> str:
     """Digest that ties the partition pin to the training rows, the clients, the partition block and its seed."""
     return digest(
         {
@@ -61,5 +75,6 @@ def partition_inputs(train_digest: str, federation: Federation, partition_seed: 
             "clients": federation.clients,
             "partition": federation.partition.model_dump(mode="json"),
             "seed": partition_seed,
+            "validation": validation.model_dump(mode="json") if validation else None,
         }
     )

@@ -30,18 +30,15 @@ def _words(field: str, *words: object, instead: str = "") -> Reserved:
     return Reserved(field, frozenset(words), instead)
 
 
+_STRATEGIES = "fedavg, fedprox, fedavgm, fedadam or flexlora"
+
 RESERVED: tuple[Reserved, ...] = (
-    _words("data.source.kind", "hub", "json", instead="builtin"),
-    _words("data.chat_template", "model", instead="none"),
+    _words("data.source.kind", "json", instead="builtin or hub"),
     _words("federation.partition.kind", "dirichlet", "pathological", "shard", "natural", "size-skew", instead="iid"),
-    _words("model.dtype", "bfloat16", "float16", instead="float32"),
-    Reserved("model.quantization"),
-    _words("adapter.kind", "dora", instead="lora"),
-    _words("strategy.kind", "fedprox", "fedavgm", "fedadam", "flexlora", instead="fedavg"),
-    _words("strategy.kind", "scaffold", "fedyogi", "fedadagrad", "ffa-lora", "flora", instead="fedavg"),
-    _words("strategy.kind", "fedmedian", "fedtrimmedavg", "krum", "multikrum", instead="fedavg"),
-    _words("evaluation.tasks.*.source.kind", "hub", "json", instead="builtin"),
-    _words("evaluation.tasks.*.scoring", "generated", instead="likelihood"),
+    _words("model.dtype", "float16", instead="float32 or bfloat16"),
+    _words("strategy.kind", "scaffold", "fedyogi", "fedadagrad", "ffa-lora", "flora", instead=_STRATEGIES),
+    _words("strategy.kind", "fedmedian", "fedtrimmedavg", "krum", "multikrum", instead=_STRATEGIES),
+    _words("evaluation.tasks.*.source.kind", "json", instead="builtin or hub"),
     Reserved("privacy"),
     Reserved("faults"),
     Reserved("transport"),

@@ -8,7 +8,7 @@ from typing import Any
 import annotated_types as at
 
 from ftbench.spec.fields import Shape
-from ftbench.spec.model import BaseModelRef, Name, Sha256, Version
+from ftbench.spec.model import BaseModelRef, Commit, Name, Sha256, Version
 
 _PATTERNS: dict[str, str] = {}
 _SCALARS = {int: "a whole number", float: "a number", str: "text", bool: "`true` or `false`", type(None): "null"}
@@ -24,6 +24,7 @@ def _name_pattern(annotation: Any, words: str) -> None:
 
 _name_pattern(Name, "lower-case words joined by hyphens, such as `my-benchmark`")
 _name_pattern(Version, "MAJOR.MINOR.PATCH, such as `0.1.0`")
+_name_pattern(Commit, "a commit, 40 hexadecimal digits in lower case (branches and tags move)")
 _name_pattern(Sha256, "64 hexadecimal digits in lower case")
 for _field, _words in (
     ("name", "OWNER/NAME, such as `builtin/micro`"),

@@ -25,7 +25,6 @@ import secrets
 import selectors
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -54,35 +53,9 @@ NODE_SPACE = 64 << 30
 
 DEFAULT_CPU = {"python": 3.0, "javascript": 5.0, "cpp": 15.0}
 """CPU seconds of a run, all its processes together; the wall limits that are usual elsewhere."""
+MACHINES = ("x86_64", "aarch64")
 TOOLS = {"python": "python3", "javascript": "node", "cpp": "g++"}
 PACKAGES = {"python3": "python3", "node": "nodejs", "g++": "g++", "bwrap": "bubblewrap", "prlimit": "util-linux"}
-
-# System calls refused, (x86_64, aarch64); None where the machine has no such call. Numbers from the kernel's headers.
-_REFUSED: dict[str, tuple[int | None, int | None]] = {
-    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
-    "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "mount": (165, 40), "umount2": (166, 39),
-    "pivot_root": (155, 41), "chroot": (161, 51), "fsopen": (430, 430), "fsconfig": (431, 431),
-    "fsmount": (432, 432), "fspick": (433, 433), "move_mount": (429, 429), "open_tree": (428, 428),
-    "mount_setattr": (442, 442), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218),
-    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "unshare": (272, 97),
-    "setns": (308, 268), "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105),
-    "finit_module": (313, 273), "delete_module": (176, 106), "reboot": (169, 142), "swapon": (167, 224),
-    "swapoff": (168, 225), "acct": (163, 89), "quotactl": (179, 60), "quotactl_fd": (443, 443), "syslog": (103, 116),
-    "settimeofday": (164, 170), "clock_settime": (227, 112), "clock_adjtime": (305, 266), "adjtimex": (159, 171),
-    "sethostname": (170, 161), "setdomainname": (171, 162), "iopl": (172, None), "ioperm": (173, None),
-    "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "fanotify_init": (300, 262),
-    "modify_ldt": (154, None), "migrate_pages": (256, 238), "move_pages": (279, 239),
-    # Memory that no limit of the process would count.
-    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
-}  # fmt: skip
-# As if the kernel did not have them: the C library then falls back on calls that can be filtered.
-_ABSENT: dict[str, tuple[int, int]] = {
-    "clone3": (435, 435), "io_uring_setup": (425, 425), "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427), "memfd_create": (319, 279), "memfd_secret": (447, 447),
-}  # fmt: skip
-_CLONE, _SOCKET, _SOCKETPAIR = (56, 220), (41, 198), (53, 199)
-_NEW_NAMESPACES = 0x7E020000
-_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
 
 class Unavailable(Exception):
@@ -120,13 +93,20 @@ class Ended:
 
 @dataclass
 class Command:
-    """A command, what it gets on standard input, and the files that it finds in its folder."""
+    """A command, what it gets on standard input, the files that it finds in its folder, and how many bytes of
+    its standard output are kept."""
 
     words: list[str]
     limits: Limits
     stdin: Callable[[int], bytes] = lambda channel: b""
     files: dict[str, bytes] = field(default_factory=dict)
-    channel_limit: int = 256
+    kept: int = TAIL
+
+
+@functools.cache
+def _beside(part: str) -> dict[str, Any]:
+    """What another file of the sandbox defines. They lie in one folder, whichever way this one was loaded."""
+    return runpy.run_path(str(Path(__file__).with_name(f"ftbench_sandbox_{part}.py")))
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +134,7 @@ def _checked(job: Any) -> tuple[str, str, str, Limits, bool]:
     if not isinstance(job, dict) or not set(job) <= known:
         raise Unavailable(f"a job is an object with the keys {', '.join(sorted(known))}")
     language, program, tests, unsafe = (job.get(key) for key in ("language", "program", "tests", "unsafe"))
-    if language not in TOOLS or not isinstance(program, str) or not isinstance(tests, str):
+    if language not in (*TOOLS,) or not isinstance(program, str) or not isinstance(tests, str):
         raise Unavailable(f"a job needs program and tests as text and a language of {', '.join(TOOLS)}: {language!r}")
     cpu, memory = job.get("cpu_seconds"), job.get("memory_mib")
     cpu, memory = DEFAULT_CPU[language] if cpu is None else cpu, 512 if memory is None else memory
@@ -166,16 +146,17 @@ def _checked(job: Any) -> tuple[str, str, str, Limits, bool]:
 
 
 def _run(language: str, program: str, tests: str, limits: Limits, *, sandboxed: bool) -> dict[str, Any]:
-    drivers = runpy.run_path(str(Path(__file__).with_name("ftbench_sandbox_drivers.py")))
+    drivers = _beside("drivers")
     token = secrets.token_hex(32).encode()
     files: dict[str, bytes] = drivers["FILES"][language]
     if language == "cpp":
         source = {"program.cpp": drivers["cpp_source"](program, tests)}
-        compiling = Command(drivers["COMPILE"], COMPILE, files=files | source, channel_limit=ARTEFACT)
+        compiling = Command(drivers["COMPILE"], COMPILE, files=files | source, kept=ARTEFACT + 1)
         binary = _execute(compiling, sandboxed=sandboxed)
-        if binary.exit_code != 0 or binary.stopped or len(binary.channel) > ARTEFACT:
+        compiled, binary.stdout = binary.stdout, b""
+        if binary.exit_code != 0 or len(compiled) > ARTEFACT:
             return _outcome("compile", binary, b"")
-        files = {"program": binary.channel}
+        files = {"program": compiled}
     words = [word.replace("@memory", str(limits.memory)) for word in drivers["WORDS"][language]]
     feed = functools.partial(drivers["feed"], language, token, program, tests)
     return _outcome("run", _execute(Command(words, limits, feed, files), sandboxed=sandboxed), token)
@@ -224,8 +205,8 @@ def printable(data: bytes) -> str:
 @functools.cache
 def available() -> str:
     """Empty where programs can be run in bubblewrap on this machine, else the reason why not. It tries, once."""
-    if sys.platform != "linux" or platform.machine() not in _ARCHITECTURES:
-        return f"the sandbox needs Linux on {' or '.join(_ARCHITECTURES)}, not {sys.platform} on {platform.machine()}"
+    if sys.platform != "linux" or platform.machine() not in MACHINES:
+        return f"the sandbox needs Linux on {' or '.join(MACHINES)}, not {sys.platform} on {platform.machine()}"
     try:
         _tool("bwrap")
         _tool("prlimit")
@@ -298,31 +279,6 @@ def _bubblewrap(words: list[str], files: dict[str, int], seccomp: int, status: i
     return [*command, "--remount-ro", "/", "--chdir", "/tmp", "--", *words]  # noqa: S108
 
 
-def seccomp_filter(machine: str) -> bytes:
-    """The BPF program that refuses system calls no test needs. Any other architecture than the machine's is killed."""
-    column, audit = _ARCHITECTURES[machine]
-    load, equal, at_least, has_bits, give = 0x20, 0x15, 0x35, 0x45, 0x06
-    allow, kill, refuse, absent = 0x7FFF0000, 0x80000000, 0x00050000 | 1, 0x00050000 | 38
-
-    def step(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
-        return struct.pack("<HBBI", code, then, otherwise, value)
-
-    program = [step(load, 4), step(equal, audit, 1), step(give, kill), step(load, 0)]
-    program += [step(at_least, 0x40000000, 0, 1), step(give, refuse)]  # x32: the same calls under other numbers
-    for calls, answer in ((_REFUSED, refuse), (_ABSENT, absent)):
-        for numbers in calls.values():
-            number = numbers[column]
-            if number is not None:
-                program += [step(equal, number, 0, 1), step(give, answer)]
-    first_argument = step(load, 16)
-    program += [step(equal, _CLONE[column], 0, 4), first_argument, step(has_bits, _NEW_NAMESPACES, 0, 1)]
-    program += [step(give, refuse), step(give, allow)]
-    for numbers in (_SOCKET, _SOCKETPAIR):  # AF_UNIX is 1: what asyncio and multiprocessing talk through
-        program += [step(equal, numbers[column], 0, 4), first_argument, step(equal, 1, 1), step(give, refuse)]
-        program += [step(give, allow)]
-    return b"".join([*program, step(give, allow)])
-
-
 def _memory_file(stack: contextlib.ExitStack, data: bytes) -> int:
     descriptor = os.memfd_create("ftbench")
     stack.callback(os.close, descriptor)
@@ -343,12 +299,11 @@ def _execute(command: Command, *, sandboxed: bool) -> Ended:
     with contextlib.ExitStack() as stack:
         channel, channel_end = _pipe(stack)
         status, status_end = _pipe(stack)
-        words = [str(channel_end) if word == "@channel" else word for word in command.words]
-        words = _limited(words, command.limits, sandboxed=sandboxed)
+        words = _limited(command.words, command.limits, sandboxed=sandboxed)
         user, folder, extra = _unprivileged(), "/", [channel_end]
         if sandboxed:
             files = {name: _memory_file(stack, data) for name, data in command.files.items()}
-            seccomp = _memory_file(stack, seccomp_filter(platform.machine()))
+            seccomp = _memory_file(stack, _beside("seccomp")["seccomp_filter"](platform.machine()))
             words = _bubblewrap(words, files, seccomp, status_end)
             extra += [status_end, seccomp, *files.values()]
         else:
@@ -362,7 +317,7 @@ def _execute(command: Command, *, sandboxed: bool) -> Ended:
             process = subprocess.Popen(  # noqa: S603
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, bufsize=0,
                 env=ENVIRONMENT if sandboxed else ENVIRONMENT | {"HOME": folder}, pass_fds=extra,
-                start_new_session=not sandboxed, **user,
+                start_new_session=True, **user,
             )  # fmt: skip
         finally:
             os.close(channel_end)
@@ -371,29 +326,35 @@ def _execute(command: Command, *, sandboxed: bool) -> Ended:
             try:
                 ended, report = _watch(process, command, command.stdin(channel_end), channel, status)
             finally:
-                _kill(process, group=not sandboxed)
+                _kill(process)
         if sandboxed:  # bubblewrap reports the exit code only where it got as far as running the command
-            ended.exit_code = _reported(report)
+            ended.exit_code = _reported(report, "exit-code")
         elif not ended.stopped:
             ended.exit_code = process.returncode if process.returncode >= 0 else 128 - process.returncode
         return ended
 
 
-def _kill(process: subprocess.Popen[bytes], *, group: bool) -> None:
-    """The sandbox dies with its first process, whatever signals its others ignore."""
-    if group:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The sandbox dies with its first process, whatever signals its others ignore. That one is killed by itself too:
+    it has not yet asked to die with bubblewrap where bubblewrap is killed while it still sets things up."""
+    if process.returncode is not None:  # waited for: its number may be another's by now
+        return
+    for child in _beside("processes")["children"](process.pid):
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # without the sandbox it leads a group of its own
+        os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
 
 
-def _reported(lines: bytes) -> int | None:
+def _reported(lines: bytes, key: str) -> int | None:
+    """What bubblewrap has told of itself: `child-pid`, once it has one, and `exit-code`, where the command ended."""
     for line in lines.splitlines():
         with contextlib.suppress(ValueError):
-            code = json.loads(line).get("exit-code")
-            if code is not None:
-                return int(code)
+            value = json.loads(line).get(key)
+            if value is not None:
+                return int(value)
     return None
 
 
@@ -403,46 +364,52 @@ def _watch(
     """Feed and drain a process until it ends or passes a limit; what it says beyond the bounds is thrown away."""
     assert process.stdin and process.stdout and process.stderr
     ended, deadline, pause = Ended(), time.monotonic() + command.limits.wall, 0.005
-    out, err = process.stdout.fileno(), process.stderr.fileno()
-    kept: dict[int, bytes] = {out: b"", err: b"", channel: b"", status: b""}
+    into, out, err = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
+    kept = {descriptor: bytearray() for descriptor in (out, err, channel, status)}
+    bounds = {descriptor: command.kept if descriptor == out else TAIL for descriptor in kept}
     with contextlib.ExitStack() as stack:
-        gone = os.pidfd_open(process.pid)
-        stack.callback(os.close, gone)
+        processes = _beside("processes")
+        gone = stack.enter_context(processes["Watched"](process.pid)).descriptor
         selector = stack.enter_context(selectors.DefaultSelector())
         for descriptor in (*kept, gone):
             selector.register(descriptor, selectors.EVENT_READ)
-        os.set_blocking(process.stdin.fileno(), False)
-        selector.register(process.stdin.fileno(), selectors.EVENT_WRITE)
+        os.set_blocking(into, False)
+        selector.register(into, selectors.EVENT_WRITE)
 
         def drain(descriptor: int) -> bool:
             data = os.read(descriptor, 1 << 16)
             kept[descriptor] += data
-            if descriptor in (out, err):
-                kept[descriptor] = kept[descriptor][-TAIL:]
-            elif len(kept[descriptor]) > command.channel_limit:
-                kept[descriptor] = kept[descriptor][: command.channel_limit + 1]
+            if len(kept[descriptor]) > bounds[descriptor] + MIB:
+                del kept[descriptor][: -bounds[descriptor]]
             return bool(data)
 
-        sampled = time.monotonic()
+        first, last_gone, sampled = None, None, time.monotonic()
         while not ended.stopped:
             ready = [int(key.fd) for key, _ in selector.select(max(0.0, sampled + pause - time.monotonic()))]
             for descriptor in ready:
-                if descriptor in kept and not drain(descriptor):
-                    selector.unregister(descriptor)
-                elif descriptor == process.stdin.fileno():
+                if descriptor == into:
                     feed = _feed(process, selector, feed)
+                elif descriptor in kept and not drain(descriptor):
+                    selector.unregister(descriptor)
+                if descriptor == status and first is None:
+                    first = _reported(bytes(kept[status]), "child-pid")
+                    if first is not None:
+                        last_gone = stack.enter_context(processes["Watched"](first))
             if gone in ready:
                 break
             if time.monotonic() >= sampled + pause:
                 ended.stopped, ended.cpu = _over(process.pid, command.limits, ended.cpu, deadline)
                 sampled, pause = time.monotonic(), min(0.1, pause * 1.5)
-        for descriptor in kept:  # what is still in the pipes; a pipe that somebody else holds open is not waited for
+        _kill(process)
+        if last_gone is not None:  # the sandbox's first process ends after all its others: nothing runs on
+            last_gone.wait(seconds=10)
+        for descriptor in kept:  # what is still in the pipes, a MiB at most; who else holds them open is not waited for
             os.set_blocking(descriptor, False)
             with contextlib.suppress(BlockingIOError):
-                while drain(descriptor):
-                    pass
-    ended.stdout, ended.stderr, ended.channel = kept[out], kept[err], kept[channel]
-    return ended, kept[status]
+                all(drain(descriptor) for _ in range(MIB >> 16))
+    last = {descriptor: bytes(kept[descriptor][-bounds[descriptor] :]) for descriptor in kept}
+    ended.stdout, ended.stderr, ended.channel = last[out], last[err], last[channel]
+    return ended, last[status]
 
 
 def _feed(process: subprocess.Popen[bytes], selector: selectors.BaseSelector, feed: bytes) -> bytes:
@@ -459,25 +426,11 @@ def _feed(process: subprocess.Popen[bytes], selector: selectors.BaseSelector, fe
 
 def _over(root: int, limits: Limits, before: float, deadline: float) -> tuple[str, float]:
     """Which limit a tree of processes has passed, if any, and the CPU seconds seen so far."""
-    seconds, resident = usage(root)
+    seconds, resident = _beside("processes")["usage"](root)
     seconds = max(before, seconds)
     if seconds > limits.cpu or time.monotonic() > deadline:
         return "timeout", seconds
     return "memory" if resident > (limits.memory + 128) * MIB else "", seconds
-
-
-def usage(root: int) -> tuple[float, int]:
-    """CPU seconds and resident bytes of a process and everything below it, from /proc; ended children count too."""
-    ticks, pages, waiting = 0, 0, [root]
-    while waiting:
-        folder = Path("/proc", str(waiting.pop()))
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15]))
-            pages += int(fields[21])
-            for thread in (folder / "task").iterdir():
-                waiting += map(int, (thread / "children").read_text().split())
-    return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE")
 
 
 # --- the script ------------------------------------------------------------------------------------------------------

@@ -26,9 +26,10 @@ def start():
     def hook(event, args):
         if event in ("gc.get_objects", "gc.get_referrers", "gc.get_referents", "sys._current_frames",
                      "sys._current_exceptions", "sys.settrace", "sys.setprofile",
-                     "sys.monitoring.register_callback") or (
-                event == "import" and args[0] in ("_ctypes", "_testcapi", "_testinternalcapi")):
+                     "sys.monitoring.register_callback"):
             raise RuntimeError("the sandbox does not allow " + event)
+        if event == "import" and args[0] in ("_ctypes", "_testcapi", "_testinternalcapi"):
+            raise ImportError("the sandbox does not allow " + args[0])
     codes = [compile(data[:program].decode(), "<program>", "exec", 0, True),
              compile(data[program:program + tests].decode(), "<tests>", "exec", 0, True)]
     import sys
@@ -40,7 +41,8 @@ def start():
 os.write(3, b"".join(start()))
 """
 
-# Closures can't be looked into from JavaScript except through the modules that are refused here.
+# Closures can't be looked into from JavaScript except through the modules that are refused here. What tests rely on
+# (assert) and what runs them (Script) is frozen.
 NODE = r"""
 "use strict";
 (() => {
@@ -60,14 +62,15 @@ NODE = r"""
     if (names[wanted]) throw new Error("the sandbox does not allow " + wanted);
     return load(wanted);
   };
-  const write = fs.writeSync, run = vm.runInThisContext;
-  for (const part of [load("assert"), load("assert").strict]) Object.freeze(part);
+  const write = fs.writeSync, assert = load("assert"), kind = vm.Script.prototype;
+  for (const part of [assert, assert.strict, kind, Object.getPrototypeOf(kind)]) Object.freeze(part);
+  const parts = [new vm.Script(first, { filename: "program.js" }), new vm.Script(second, { filename: "tests.js" })];
   for (const name of ["binding", "_linkedBinding", "dlopen", "mainModule", "getBuiltinModule"])
     Object.defineProperty(process, name, { value: undefined });
   const module = { exports: {} };
   Object.assign(globalThis, { require: guarded, module, exports: module.exports });
-  run(first, { filename: "program.js" });
-  run(second, { filename: "tests.js" });
+  parts[0].runInThisContext();
+  parts[1].runInThisContext();
   write(channel, token);
 })();
 """
@@ -129,16 +132,16 @@ WORDS = {
 }
 FILES = {"python": {}, "javascript": {"driver.js": NODE.encode()}, "cpp": {"driver.cpp": CPP.encode()}}
 
+# The compiled program leaves the sandbox on standard output; nothing of the machine's own disk is written.
 COMPILE = [
     "sh",
     "-c",
-    'g++ -std=c++17 -o program program.cpp driver.cpp -Wl,--wrap=main -pthread || exit 1; exec cat program >&"$0"',
-    "@channel",
+    "g++ -std=c++17 -o program program.cpp driver.cpp -Wl,--wrap=main -pthread >&2 || exit 1; exec cat program",
 ]
 
 # Words that can't be macros, and lower-case macros of the standard headers.
-_KEPT = set("and and_eq bitand bitor compl defined not not_eq or or_eq xor xor_eq".split())
-_KEPT |= set("errno stdin stdout stderr offsetof setjmp va_start va_arg va_end va_copy".split())
+_KEPT = {"and", "and_eq", "bitand", "bitor", "compl", "defined", "not", "not_eq", "or", "or_eq", "xor", "xor_eq"}
+_KEPT |= {"errno", "stdin", "stdout", "stderr", "offsetof", "setjmp", "va_start", "va_arg", "va_end", "va_copy"}
 
 
 def cpp_source(program: str, tests: str) -> bytes:
@@ -146,7 +149,9 @@ def cpp_source(program: str, tests: str) -> bytes:
     defines `main` away, or `assert`, would otherwise pass. Names in capitals are left: headers define them."""
     words = {word for word in re.findall(r"\w+", tests, re.ASCII) if word[0].isalpha() and not word.isupper()}
     undefine = "".join(f"#undef {word}\n" for word in sorted((words | {"main", "assert", "NDEBUG"}) - _KEPT))
-    return f'{program}\n\n{undefine}#include <cassert>\n#line 1 "tests.cpp"\n{tests}\n'.encode("utf-8", "replace")
+    head = '#include <cassert>\n#line 1 "program.cpp"'  # at the start, because the tests may begin inside a function
+    text = f'{head}\n{program}\n\n{undefine}#include <cassert>\n#line 1 "tests.cpp"\n{tests}\n'
+    return text.encode("utf-8", "replace")
 
 
 def feed(language: str, token: bytes, program: str, tests: str, channel: int) -> bytes:

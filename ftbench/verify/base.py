@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ftbench.result.adapter import Header, read_file_headers
 
-KNOWN_LAYOUT = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2")
+KNOWN_LAYOUT = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi3")
 """`model_type`s whose linear layers are exactly the two-dimensional weights that are no embedding and no head."""
 
 
@@ -34,6 +34,14 @@ def headers(folder: Path) -> dict[str, Header]:
 def parameters(folder: Path) -> int:
     """Number of parameters as stored: tied weights count once."""
     return sum(prod(header.shape) for header in headers(folder).values())
+
+
+def packed(folder: Path) -> bool:
+    """Whether the weights are stored in fewer bits than a number has, so that elements are not parameters."""
+    config = json.loads((folder / "config.json").read_bytes())
+    return "quantization_config" in config or any(
+        header.dtype in ("U8", "I8", "I32") for header in headers(folder).values()
+    )
 
 
 def linear_weights(folder: Path) -> Weights:

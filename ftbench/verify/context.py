@@ -27,6 +27,7 @@ from ftbench.result.models import (
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import Spec
+from ftbench.spec.pins import PartitionPin
 from ftbench.verify import documents
 from ftbench.verify.check import NotRun
 from ftbench.verify.formulas import FLOAT32
@@ -129,6 +130,11 @@ class Context:
         if self.known_plan is None:
             raise NotRun("there is no plan to compare with: the lock is not known")
         return self.known_plan
+
+    @property
+    def partition(self) -> PartitionPin:
+        """Which rows each client holds."""
+        return self._have(self.plan.pins.partition, "the plan's partition")
 
     @cached_property
     def spec(self) -> Spec:

@@ -12,6 +12,8 @@ from ftbench.verify.context import Context
 def task_rows(context: Context, task: str) -> list[dict[str, Any]]:
     """The rows that the plan's pins name for `task`. Raises NotRun where the store lacks them."""
     pin = context.plan.pins.sources[f"task:{task}"]
+    if pin.digest is None:
+        raise NotRun(f"the items of {task} are not pinned")
     try:
         rows = context.store.rows(pin.digest)
     except MissingResource as error:

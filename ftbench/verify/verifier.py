@@ -10,15 +10,17 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
              a. result, entry and base model are those that the spec allows, under the digests that name them;
              b. the ledger is one chain of a whole run, and rounds, learning rates, clients, rows, steps, bytes and
                 budget are what plan, entry and seed imply;
-             c. the adapter is the one that the ledger ends with, in shape and configuration what the entry says, and
-                no digest turns up where an average cannot give it;
+             c. the adapter is of the round that the spec's rule chooses, in shape and configuration what the entry
+                says; no digest turns up where an average cannot give it; the references are those asked for;
              d. packages and costs told are the plan's and the ledger's.
-4. RESCORED  The items are the task's items, the prompts the compiled prompts; every score comes out again.
+4. RESCORED  The items are the task's items, the prompts the compiled prompts; programs run again in a sandbox end as
+             recorded; every score comes out again from log-likelihoods, text and outcomes.
 5. SPOT-RUN  Not supported yet.
 6. REPRODUCED Not supported yet.
 
 A level is reached when every check of it and of the levels below passed. Within a level all checks are made; above a
-level that was not reached none is. Nothing of the bundle is imported, unpickled, executed or written to disk.
+level that was not reached none is. Nothing of the bundle is imported, unpickled or written to disk, and nothing is
+executed but the programs that answer code tasks, in the sandbox.
 """
 
 from __future__ import annotations

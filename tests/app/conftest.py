@@ -17,6 +17,7 @@ from ftbench.app.plan import Plan
 from ftbench.data.store import Store
 from ftbench.run.inline_grid import InlineGrid
 
+PARAMETERS = ("mu", "server_learning_rate", "momentum", "beta1", "beta2", "tau")
 WORDS = ["north", "south", "east", "west", "where", "is", "ana", "bo", "cy", "di", "it", "?"]
 
 
@@ -110,6 +111,7 @@ def base_spec(model: str) -> dict[str, Any]:
             "over_length": "drop",
             "loss_on": "completion",
             "loss_reduction": "token-mean",
+            "validation": None,
         },
         "federation": {
             "clients": 3,
@@ -131,11 +133,14 @@ def base_spec(model: str) -> dict[str, Any]:
             "base": {"name": "builtin/tiny", "revision": model},
             "max_parameters": 1_000_000,
             "dtype": "float32",
+            "quantization": None,
+            "gradient_checkpointing": False,
+            "attention": "sdpa",
         },
         "adapter": {"kind": "lora", "rank": 2, "alpha": 4, "dropout": 0, "targets": "all-linear"},
-        "strategy": {"kind": "fedavg"},
+        "strategy": {"kind": "fedavg", **dict.fromkeys(PARAMETERS)},
         "budget": {"communication_mib": 16, "trainable_parameters": 100_000},
-        "evaluation": {"tasks": [], "references": {"untuned": True}, "confidence": 0.95},
+        "evaluation": {"tasks": [], "checkpoint": "last", "references": {"untuned": True}, "confidence": 0.95},
         "seeds": {"partition": 7, "runs": [1, 2]},
         "knobs": {"adapter.rank": {"min": 1, "max": 8}, "model.base": {"free": True}},
     }

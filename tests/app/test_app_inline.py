@@ -94,7 +94,7 @@ def test_the_config_is_flower_s(compiled: Path) -> None:
 def test_the_worker_ends_when_its_starter_does(compiled: Path, tmp_path: Path) -> None:
     from ftbench.run.inline import launch
 
-    process = launch(compiled, {}, 4, tmp_path / "inline.log")
+    process = launch(compiled, [({}, 4)], tmp_path / "inline.log")
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(60) in (1, 3)

@@ -43,7 +43,7 @@ def round_line(number: int) -> dict[str, Any]:
     }
 
 
-FINISHED = {"event": "finished", "rounds": 2, "adapter": "f" * 64, "bytes_down": 80, "bytes_up": 80}
+FINISHED = {"event": "finished", "rounds": 2, "round": 2, "adapter": "f" * 64, "bytes_down": 80, "bytes_up": 80}
 
 
 def write(path: Path) -> None:
@@ -132,10 +132,10 @@ def test_measurements_go_on_after_a_torn_line(tmp_path: Path) -> None:
     Measurements(path).add(1, 0.5, 100)
     with path.open("ab") as file:
         file.write(b'{"round": 2')
-    Measurements(path).add(2, 1.25, 200)
+    Measurements(path).add(2, 1.25, 200, 50, deterministic=False)
+    names = ("round", "seconds", "peak_memory_bytes", "peak_device_bytes", "deterministic")
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
-        {"round": 1, "seconds": 0.5, "peak_memory_bytes": 100},
-        {"round": 2, "seconds": 1.25, "peak_memory_bytes": 200},
+        dict(zip(names, values, strict=True)) for values in [(1, 0.5, 100, 0, True), (2, 1.25, 200, 50, False)]
     ]
 
 

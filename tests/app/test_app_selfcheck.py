@@ -118,7 +118,9 @@ def test_the_codes_are_those_that_ftbench_lists() -> None:
         ({"store": "store"}, "not absolute"),
         ({"base-model": "builtin/tiny"}, "NAME@REVISION"),
         ({"resume": "yes"}, "must be true or false"),
-        ({"micro-batch": -1}, "must not be negative"),
+        ({"reference": "central"}, "must be one of"),
+        ({"reference-client": 3}, "no such client"),
+        ({"micro-batch": -2}, "must not be negative"),
         ({"round-timeout": float("nan")}, "must be a number"),
     ],
 )
@@ -237,5 +239,17 @@ def test_roots_are_searched_in_order(make_bench: MakeBench, tmp_path: Path) -> N
     roots = [tmp_path / "empty", *bench.world.store.roots]
     assert store.rows(roots, digest, "rows") == bench.world.rows
     assert store.model_digest(bench.world.model_folder) == bench.world.model
-    with pytest.raises(AppError, match="does not come with ftbench"):
+    with pytest.raises(AppError, match="some/model@000000000000 is missing"):
+        store.model(roots, "some/model", "0" * 40)
+
+
+def test_a_commit_leads_to_the_files_that_the_store_noted(make_bench: MakeBench, tmp_path: Path) -> None:
+    bench = make_bench()
+    roots = [tmp_path, *bench.world.store.roots]
+    note = tmp_path / "models" / "refs" / f"some--model@{'0' * 40}"
+    note.parent.mkdir(parents=True)
+    note.write_text(bench.world.model + "\n")
+    assert store.model(roots, "some/model", "0" * 40).name == bench.world.model
+    note.write_text("../../elsewhere")
+    with pytest.raises(AppError, match="does not hold a digest"):
         store.model(roots, "some/model", "0" * 40)

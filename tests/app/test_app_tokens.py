@@ -22,7 +22,8 @@ class Characters:
 
 
 def data(**changes: Any) -> dict[str, Any]:
-    block = {"prompt": "{q}", "completion": "{a}", "bos": True, "eos": True, "over_length": "drop"}
+    block = {"prompt": "{q}", "completion": "{a}", "chat_template": "none", "bos": True, "eos": True}
+    block["over_length"] = "drop"
     return {**block, **changes}
 
 
@@ -42,10 +43,17 @@ def test_special_tokens_only_where_asked(bos: bool, eos: bool) -> None:
     assert example.labels == [IGNORED] * (bos + 1) + [ord("y")] + [2] * eos
 
 
-def test_a_missing_special_token_is_an_error() -> None:
+def test_a_model_without_bos_has_none_to_begin_with() -> None:
     tokenizer = Characters()
     tokenizer.bos_token_id = None
-    with pytest.raises(AppError, match="bos_token_id"):
+    example = encode({"q": "x", "a": "y"}, data(), 10, tokenizer)
+    assert example is not None and example.ids == [ord("x"), ord("y"), 2]
+
+
+def test_a_missing_special_token_is_an_error() -> None:
+    tokenizer = Characters()
+    tokenizer.eos_token_id = None
+    with pytest.raises(AppError, match="eos_token_id"):
         encode({"q": "x", "a": "y"}, data(), 10, tokenizer)
 
 
@@ -89,3 +97,53 @@ def test_templates_know_nothing_else(template: str) -> None:
 def test_values_without_one_spelling_are_refused(value: Any) -> None:
     with pytest.raises(AppError, match="column 'a'"):
         render("{a}", {"a": value})
+
+
+# --- the model's own chat template ------------------------------------------------------------------------------------
+
+CHAT = (
+    "{{ bos_token }}[{{ messages[0]['role'] }}]{{ messages[0]['content'] }}"
+    "{% if add_generation_prompt %}[reply]{% endif %}"
+)
+
+
+@pytest.fixture
+def chatting(world: Any) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(world.model_folder, local_files_only=True)
+    tokenizer.chat_template = CHAT
+    return tokenizer
+
+
+@pytest.mark.parametrize("bos", [False, True])
+def test_the_prompt_is_one_user_turn_and_the_completion_the_reply(chatting: Any, bos: bool) -> None:
+    """A template that writes BOS gets no second one; prompt and completion are tokenised apart."""
+    block = data(prompt="where is {q}", completion="{a}", chat_template="model", bos=bos)
+    example = encode({"q": "ana", "a": "north it"}, block, 50, chatting)
+    assert example is not None
+    learnt = [i for i, label in zip(example.ids, example.labels, strict=True) if label != IGNORED]
+    assert chatting.decode(learnt).split() == ["north", "it", "</s>"]
+    assert example.ids.count(chatting.bos_token_id) == 1
+    head = chatting.encode("<s>[user]where is ana[reply]", add_special_tokens=False)
+    assert example.ids[: -len(learnt)] == head
+
+
+def test_a_template_that_writes_the_date_writes_the_same_one_every_day(chatting: Any) -> None:
+    chatting.chat_template = "{{ strftime_now('%d %b %Y') }} {{ messages[0]['content'] }}"
+    seen = []
+    chatting_encode = chatting.apply_chat_template
+
+    def spy(*arguments: Any, **more: Any) -> Any:
+        seen.append(chatting_encode(*arguments, **{**more, "tokenize": False}))
+        return chatting_encode(*arguments, **more)
+
+    chatting.apply_chat_template = spy
+    encode({"q": "x", "a": "ana"}, data(chat_template="model", bos=False), 50, chatting)
+    assert seen == ["01 Jan 2025 x"]
+
+
+def test_a_tokenizer_without_a_chat_template_is_named(chatting: Any) -> None:
+    chatting.chat_template = None
+    with pytest.raises(AppError, match="chat template"):
+        encode({"q": "x", "a": "ana"}, data(chat_template="model"), 50, chatting)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from board_answers import evaluation, samples, sentiment, sentiment_evaluation
 
 from ftbench.board.submission import Submission
 from ftbench.compile.compiler import make_plan
 from ftbench.compile.plan import Plan
-from ftbench.result.models import Answer, CheckResult, Cost, Level, Result, Sample, Verdict
+from ftbench.result.models import CheckResult, Cost, Level, Result, Scores, Verdict
 from ftbench.result.score import score
 from ftbench.spec.canonical import digest
 from ftbench.spec.entry import EntryMetadata, ResolvedEntry
@@ -19,24 +20,6 @@ from ftbench.spec.model import BaseModelRef
 
 Make = Callable[..., Submission]
 HASH = "ab" * 32
-
-
-def samples(right: Sequence[int], untuned: Sequence[int]) -> list[Sample]:
-    def answer(correct: int) -> Answer:
-        return Answer(loglikelihoods=[-1.0, -2.0] if correct else [-2.0, -1.0])
-
-    return [
-        Sample(
-            index=i,
-            item=digest(i),
-            prompt=f"q{i}",
-            options=[" a", " b"],
-            target=0,
-            untuned=answer(before),
-            tuned=answer(after),
-        )
-        for i, (before, after) in enumerate(zip(untuned, right, strict=True))
-    ]
 
 
 def make(
@@ -53,6 +36,7 @@ def make(
     with_samples: bool = True,
     checks: Sequence[CheckResult] = (),
     bundle: str | None = None,
+    scores: Scores | None = None,
     **result: Any,
 ) -> Submission:
     items = right or {"task-a": [1] * 30 + [0] * 10}
@@ -74,7 +58,8 @@ def make(
         "engine": "inline",
         "adapter": digest([name, seed, knobs or {}]),
         "ledger": "0" * 64,
-        "scores": score(found, 0.95),
+        "checkpoint_round": 8,
+        "scores": scores or score(found, evaluation(list(found))),
         "cost": Cost(
             bytes_down=2**20,
             bytes_up=2**20,
@@ -112,6 +97,17 @@ def make(
 def submission() -> Make:
     """Makes a Submission; every part can be set."""
     return make
+
+
+@pytest.fixture
+def scored() -> Callable[..., Scores]:
+    """Scores of two tasks by three scorings: `scored(tuned, references)`."""
+
+    def made(tuned: Sequence[str], references: Mapping[str, Sequence[int]] | None = None) -> Scores:
+        found = {name: sentiment(tuned, references) for name in ("fpb", "tfns")}
+        return score(found, sentiment_evaluation("fpb", "tfns"))
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from board_answers import samples, sentiment, sentiment_evaluation
 
-from ftbench.board.collect import collect, find, known_plans
+from ftbench.board.collect import collect, find, known_plans, marks_of
 from ftbench.board.submission import Submission
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
@@ -75,3 +76,18 @@ def test_known_plans_skips_what_is_broken(tmp_path: Path) -> None:
     (folder / "ftbench.lock").write_text("{}")
     (folder / "plan.json").write_text("no json")
     assert known_plans([tmp_path]) == {}
+
+
+def test_marks_are_by_the_scoring_that_ranks() -> None:
+    given = {"fpb": sentiment(["positive", "none"])}
+    ranked = sentiment_evaluation("fpb")
+    assert marks_of(given, ranked) == {"fpb": [1.0, 1.0]}
+    task = ranked.tasks[0].model_copy(update={"scoring": ["generated", "likelihood"]})
+    assert marks_of(given, ranked.model_copy(update={"tasks": [task]})) == {"fpb": [1.0, 0.0]}
+
+
+def test_no_marks_where_something_cannot_be_scored() -> None:
+    ranked = sentiment_evaluation("fpb")
+    broken = samples([1], [0])
+    assert marks_of({"fpb": broken}, ranked) == {}, "no text"
+    assert marks_of({"other": broken}, ranked) == {}, "no such task"

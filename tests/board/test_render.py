@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ftbench.board import render, terminal, text
+from ftbench.board import render, sheet, terminal, text
 from ftbench.board.model import Board, Refused
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
@@ -41,7 +41,7 @@ def test_markdown_of_free_text() -> None:
 
 
 def test_csv(submission: Make) -> None:
-    rows = list(csv.DictReader(io.StringIO(render.as_csv(board(submission)))))
+    rows = list(csv.DictReader(io.StringIO(sheet.as_csv(board(submission)))))
     assert [row["kind"] for row in rows] == ["entry", "entry", "untuned", "refused"]
     assert float(rows[0]["score"]) == 0.75
     assert rows[0]["rank_best"] == "1"
@@ -79,7 +79,7 @@ def test_narrow_screens_show_fewer_columns(submission: Make) -> None:
 
 def test_same_bytes_every_time(submission: Make) -> None:
     first, second = board(submission), board(submission)
-    for write in (render.markdown, render.as_csv, render.as_json, terminal.plain):
+    for write in (render.markdown, sheet.as_csv, render.as_json, terminal.plain):
         assert write(first) == write(second)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from ftbench import builtin
 sys.path.insert(0, str(Path(__file__).parent.parent / "verify"))
 
 import forge
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> Iterator[None]:
+    """The programs of forged bundles can be run."""
+    with forge.programs_run():
+        yield
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,8 @@ def test_evaluate(check: Check, submitted: Any, monkeypatch: pytest.MonkeyPatch,
 
     scores = outcome(submitted).scores
     task = next(iter(scores.tasks.values()))
-    found = SimpleNamespace(tasks={"jars": task.tuned}, mean=scores.tuned)
+    also = {"jars": {name: other.tuned for name, other in task.also.items()}}
+    found = SimpleNamespace(tasks={"jars": task.tuned}, also=also, mean=scores.tuned)
     monkeypatch.setattr(evaluate, "evaluate_adapter", lambda *a, **k: found)
     adapter = tmp_path / "adapter"
     adapter.mkdir()

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,35 @@ def test_lock_names_every_file_but_itself(compiled: Compiled) -> None:
 
 def test_copied_modules_are_the_tested_ones(compiled: Compiled) -> None:
     source = Path(builtin.__file__).parent
+    unneeded = {f"strategy/{kind}.py" for kind in ("fedprox", "fedavgm", "fedadam", "flexlora")}
     for path in (source / "app").rglob("*.py"):
-        assert compiled.files[f"app/ftbench_app/{path.relative_to(source / 'app').as_posix()}"] == path.read_bytes()
+        name = path.relative_to(source / "app").as_posix()
+        if name in unneeded:
+            assert f"app/ftbench_app/{name}" not in compiled.files
+        else:
+            assert compiled.files[f"app/ftbench_app/{name}"] == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("knob", "kinds"),
+    [
+        (None, {"fedavg"}),
+        ({"choices": ["fedavg", "flexlora"]}, {"fedavg", "flexlora"}),
+        ({"free": True}, {"fedavg", "fedprox", "fedavgm", "fedadam", "flexlora"}),
+    ],
+)
+def test_only_strategies_that_a_run_may_have_are_copied(
+    spec: Spec, pins: Pins, knob: dict[str, object] | None, kinds: set[str]
+) -> None:
+    tree = spec.model_dump(mode="json")
+    tree["knobs"] |= {} if knob is None else {"strategy.kind": knob, "strategy.mu": {"free": True}}
+    compiled = compile_spec(Spec.model_validate(tree), pins)
+    prefix = "app/ftbench_app/strategy/"
+    copied = {path.removeprefix(prefix).removesuffix(".py") for path in compiled.files if path.startswith(prefix)}
+    assert copied == kinds | {"__init__", "mean"}
+    config = tomllib.loads(compiled.files["app/pyproject.toml"].decode())["tool"]["flwr"]["app"]["config"]
+    assert knob is None or config["strategy"] == {"kind": "fedavg", "mu": "null"}
+    assert (config["reference"], config["reference-client"]) == ("", 0)
 
 
 def test_fab_hash_is_that_of_flowers_builder_on_disk(compiled: Compiled, tmp_path: Path) -> None:

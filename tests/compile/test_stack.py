@@ -28,6 +28,7 @@ def test_stack_is_what_the_run_extra_pins() -> None:
 
 def test_constraints_agree() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    constraints = dict(line.lower().replace("_", "-").split("==") for line in lines if "==" in line and not line.startswith("#"))
+    pins = [line.lower().replace("_", "-") for line in lines if "==" in line and not line.startswith("#")]
+    constraints = dict(pin.split("==") for pin in pins)
     for name, version in {**STACK, **HELPERS}.items():
         assert constraints[name] == version

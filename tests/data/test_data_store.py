@@ -171,9 +171,9 @@ def test_a_model_is_read_once_in_a_process(store: Store, tmp_path: Path, monkeyp
     store.model_path(digest)
 
 
-def test_a_revision_of_64_digits_is_the_digest_and_a_commit_is_refused(store: Store) -> None:
+def test_a_revision_of_64_digits_is_the_digest_and_a_commit_is_looked_up(store: Store) -> None:
     assert store.model_digest(BaseModelRef(name="builtin/micro", revision="a" * 64)) == "a" * 64
-    with pytest.raises(MissingResource, match=r"FTB309.*not supported yet"):
+    with pytest.raises(MissingResource, match=r"FTB302[^\n]*\n.*ftbench data fetch --model some/model@a{40}"):
         store.model_digest(BaseModelRef(name="some/model", revision="a" * 40))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evaluations import likelihood
 
 from ftbench.errors import MissingResource
 from ftbench.result import bundle, names
@@ -23,8 +24,9 @@ def result(seed: int = 1) -> Result:
     return Result(
         name="quickstart", version="0.1.0", spec_hash="a" * 64, entry="b" * 64, base_model="c" * 64, seed=seed,
         model=BaseModelRef(name="builtin/micro", revision="c" * 64), engine="inline", adapter="d" * 64,
-        ledger="e" * 64, scores=score({"jars": [SAMPLE]}, 0.95), exclusions=0, bit_reproducible=True, smoke=False,
-        unpinned=False,
+        checkpoint_round=1,
+        ledger="e" * 64, scores=score({"jars": [SAMPLE]}, likelihood("jars")), exclusions=0,
+        bit_reproducible=True, smoke=False, unpinned=False,
         cost=Cost(
             bytes_down=1, bytes_up=1, trainable_parameters=1, rounds=1, train_seconds=None, evaluate_seconds=None,
             peak_memory_bytes=None,

@@ -28,7 +28,7 @@ def a_round(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-FINISHED = {"event": "finished", "rounds": 2, "adapter": D, "bytes_down": 2, "bytes_up": 2}
+FINISHED = {"event": "finished", "rounds": 2, "round": 2, "adapter": D, "bytes_down": 2, "bytes_up": 2}
 STOPPED = {"event": "stopped", "round": 2, "reason": "operator-limit", "excluded": [], "detail": ""}
 
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import gzip
+import json
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from ftbench.errors import InvalidInput
-from ftbench.result import samples
+from ftbench.result import safejson, samples
 from ftbench.result.models import Answer, Sample
 from ftbench.spec.canonical import canonical
 
@@ -59,3 +64,35 @@ def test_bomb_is_not_unpacked() -> None:
     assert len(bomb) < 2**18
     with pytest.raises(InvalidInput, match="unpacks to more than"):
         samples.parse(bomb, "x")
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers(-2, 2) | st.floats(-2, 2) | st.text(max_size=3) | st.just([]) | st.just({})
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> Any:
+    """A sample as JSON with one or two values replaced, left out or added, at any depth."""
+    value = json.loads(canonical(sample(0).model_dump(mode="json")))
+    for _ in range(draw(st.integers(1, 2))):
+        places = [value, value.get("untuned"), value.get("options"), value.get("references")]
+        place = draw(st.sampled_from([p for p in places if isinstance(p, dict | list)]))
+        key = draw(st.sampled_from([*(place if isinstance(place, dict) else range(len(place))), "x"]))
+        if isinstance(place, list):
+            place.append(draw(VALUES))
+        elif draw(st.booleans()):
+            place[key] = draw(VALUES)
+        else:
+            place.pop(key, None)
+    return value
+
+
+@given(spoilt())
+def test_what_the_model_takes_its_schema_takes(value: Any) -> None:
+    """So that the model alone may judge the samples, of which there are thousands."""
+    try:
+        Sample.model_validate(value)
+    except ValidationError:
+        return
+    assert safejson.schema_problems(value, Sample) == []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
+from evaluations import likelihood
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbench.errors import InvalidInput
+from ftbench.result.marks import chosen
 from ftbench.result.models import Answer, Sample, Scores
-from ftbench.result.score import chosen, is_attainable, score
+from ftbench.result.score import is_attainable, score
 from ftbench.result.statistics import mover_mean, paired_difference, wilson
 
 RIGHT, WRONG = [-1.0, -2.0, -3.0], [-3.0, -1.0, -2.0]
@@ -18,6 +20,7 @@ RIGHT, WRONG = [-1.0, -2.0, -3.0], [-3.0, -1.0, -2.0]
 
 def sample(index: int, untuned: list[float], tuned: list[float], target: int = 0) -> Sample:
     return Sample.model_construct(
+        references={},
         index=index,
         item="0" * 64,
         prompt="p",
@@ -34,7 +37,7 @@ def table(both: int, gained: int, lost: int, neither: int) -> list[Sample]:
 
 
 def test_one_task() -> None:
-    scores = score({"t": table(10, 20, 5, 15)}, 0.95)
+    scores = score({"t": table(10, 20, 5, 15)}, likelihood("t"))
     task = scores.tasks["t"]
     assert (task.tuned.correct, task.untuned.correct, task.tuned.items) == (30, 15, 50)
     assert task.tuned.value == 0.6
@@ -49,7 +52,9 @@ def test_one_task() -> None:
 
 
 def test_mean_is_plain_over_tasks_of_any_size() -> None:
-    scores = score({"small": table(0, 2, 0, 0), "large": table(0, 0, 0, 98)}, 0.9)
+    scores = score(
+        {"small": table(0, 2, 0, 0), "large": table(0, 0, 0, 98)}, likelihood("small", "large", confidence=0.9)
+    )
     assert scores.tuned.value == 0.5
     assert scores.untuned.value == 0
     assert (scores.difference.gained, scores.difference.lost) == (2, 0)
@@ -61,12 +66,12 @@ def test_mean_is_plain_over_tasks_of_any_size() -> None:
 
 def test_first_of_equals_is_the_answer() -> None:
     assert chosen(Answer(loglikelihoods=[-2.0, -1.0, -1.0])) == 1
-    assert score({"t": [sample(0, [-1.0] * 3, [-1.0] * 3, target=0)]}, 0.95).tuned.value == 1
-    assert score({"t": [sample(0, [-1.0] * 3, [-1.0] * 3, target=2)]}, 0.95).tuned.value == 0
+    assert score({"t": [sample(0, [-1.0] * 3, [-1.0] * 3, target=0)]}, likelihood("t")).tuned.value == 1
+    assert score({"t": [sample(0, [-1.0] * 3, [-1.0] * 3, target=2)]}, likelihood("t")).tuned.value == 0
 
 
 def test_result_passes_the_model_and_json() -> None:
-    scores = score({"t": table(1, 2, 3, 4), "u": table(4, 3, 2, 1)}, 0.95)
+    scores = score({"t": table(1, 2, 3, 4), "u": table(4, 3, 2, 1)}, likelihood("t", "u"))
     assert Scores.model_validate_json(scores.model_dump_json()) == scores
 
 
@@ -85,20 +90,20 @@ def test_result_passes_the_model_and_json() -> None:
 )
 def test_refuses_what_cannot_be_scored(bad: Sample, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        score({"t": [*table(1, 1, 1, 1), bad]}, 0.95)
-    assert [d.code for d in caught.value.diagnostics] == [code]
+        score({"t": [*table(1, 1, 1, 1), bad]}, likelihood("t"))
+    assert {d.code for d in caught.value.diagnostics} == {code}
     assert "item 0 of task t" in str(caught.value)
 
 
 def test_refuses_nothing_to_score() -> None:
     for empty in ({}, {"t": []}):
         with pytest.raises(InvalidInput, match="FTB680"):
-            score(empty, 0.95)
+            score(empty, likelihood("t"))
 
 
 def test_names_at_most_ten_problems() -> None:
     with pytest.raises(InvalidInput) as caught:
-        score({"t": [sample(i, [], []) for i in range(50)]}, 0.95)
+        score({"t": [sample(i, [], []) for i in range(50)]}, likelihood("t"))
     assert len(caught.value.diagnostics) == 10
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml as pyyaml
 from ftbench.builtin import root
 from ftbench.compile import emit_tasks
 from ftbench.compile.plan import Plan
+from ftbench.compile.sources import task_modules
 from ftbench.compile.stack import STACK
 from ftbench.data.store import Store
 from ftbench.spec import yaml
@@ -20,29 +20,56 @@ from ftbench.spec.entry import EntryMetadata, ResolvedEntry
 from ftbench.spec.model import BaseModelRef, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin
 
-HOOK = root() / "ftbench" / "tasks" / "ftbench_tasks.py"
 COLOURS = [" red", " green", " dark blue", " blue"]
 """Options of one token and of several."""
 TASKS: list[dict[str, Any]] = [
     {
+        "kind": "choice",
         "name": "colours",
         "source": {"kind": "builtin", "name": "colours", "split": "test"},
         "columns": {"question": "q", "answer": "a"},
         "prompt": "{question}? The colour is",
         "options": COLOURS,
         "answer": "answer",
-        "scoring": "likelihood",
+        "scoring": ["likelihood"],
     },
     {
+        "kind": "choice",
         "name": "places",
         "source": {"kind": "builtin", "name": "places", "split": "test"},
         "columns": {"question": "q", "one": "x", "two": "y", "answer": "a"},
         "prompt": "{{{question}}}",
         "options": [" {one}", " {two}"],
         "answer": "answer",
-        "scoring": "likelihood",
+        "scoring": ["likelihood"],
     },
 ]
+RICH: list[dict[str, Any]] = [
+    {
+        **TASKS[0],
+        "scoring": ["likelihood", "generated", "flowertune"],
+        "generation": {"max_new_tokens": 6, "stop": ["\n"]},
+        "extraction": "option-text",
+        "flowertune": "exact-label",
+    },
+    {**TASKS[1], "scoring": ["generated"], "generation": {"max_new_tokens": 6}, "extraction": "option-text"},
+    {
+        "kind": "code",
+        "name": "sums",
+        "source": {"kind": "builtin", "name": "sums", "split": "test"},
+        "columns": {"question": "q", "n": "n"},
+        "prompt": "{question}: {n}",
+        "language": "python",
+        "generation": {"max_new_tokens": 6, "stop": ["\n"]},
+        # What is generated stands in a comment, so that half of a random model's programs pass.
+        "program": "value = {n}\n# {completion}\n",
+        "tests": "assert value % 2 == 0\n",
+        "scoring": ["pass@1"],
+        "cpu_seconds": 5,
+        "memory_mib": 256,
+    },
+]
+"""Tasks in which the model writes as well."""
 NOUNS = ["sky", "sea", "grass", "rose", "a wide old road", "7", "straße", "snow — at {night}"]
 
 
@@ -58,12 +85,19 @@ class World:
     base: BaseModelRef
 
 
-def make(folder: Path, *, items: int = 24, bos: bool = True) -> World:
+def make(
+    folder: Path,
+    *,
+    items: int = 24,
+    bos: bool = True,
+    tasks: list[dict[str, Any]] | None = None,
+    references: dict[str, Any] | None = None,
+) -> World:
     """Build the world in `folder`."""
     store = Store([folder / "store"])
     digest = make_model(folder / "model", store)
     base = BaseModelRef(name="builtin/tiny", revision=digest)
-    plan = make_plan(store, base, items=items, bos=bos)
+    plan = make_plan(store, base, items=items, bos=bos, tasks=tasks, references=references)
     run = folder / "run"
     compiled = write_compiled(plan, run / "compiled")
     adapter = make_adapter(folder / "model", run / "adapter")
@@ -72,18 +106,28 @@ def make(folder: Path, *, items: int = 24, bos: bool = True) -> World:
     return World(store, plan, compiled, run, adapter, base)
 
 
-def make_plan(store: Store, base: BaseModelRef, *, items: int, bos: bool = True) -> Plan:
+def make_plan(
+    store: Store,
+    base: BaseModelRef,
+    *,
+    items: int,
+    bos: bool = True,
+    tasks: list[dict[str, Any]] | None = None,
+    references: dict[str, Any] | None = None,
+) -> Plan:
     """The quickstart's conditions with our model and tasks; the store holds the items."""
     spec = yaml.read(root() / "specs" / "quickstart.yaml").value
     spec["data"]["bos"] = bos
     spec["model"]["base"] = base.model_dump()
-    spec["evaluation"]["tasks"] = TASKS
+    spec["evaluation"]["tasks"] = tasks or TASKS
+    spec["evaluation"]["references"] = references or {}
     dice = random.Random(5)
-    rows: dict[str, list[dict[str, Any]]] = {"colours": [], "places": []}
+    rows: dict[str, list[dict[str, Any]]] = {"colours": [], "places": [], "sums": []}
     for number in range(items):
         question = f"{dice.choice(NOUNS)} {number}"
         rows["colours"].append({"question": question, "answer": dice.randrange(4)})
         rows["places"].append({"question": question, "one": "red", "two": "a road", "answer": dice.randrange(2)})
+        rows["sums"].append({"question": question, "n": number})
     pins = {"train": _pin("0" * 64, 8)} | {f"task:{n}": _pin(store.put_rows(r), len(r)) for n, r in rows.items()}
     typed = Spec.model_validate(spec)
     return Plan(
@@ -102,8 +146,7 @@ def write_compiled(plan: Plan, folder: Path) -> Path:
     """What the tasks need of a compiled benchmark."""
     (folder / "tasks").mkdir(parents=True)
     (folder / "plan.json").write_bytes(plan.to_bytes())
-    shutil.copy(HOOK, folder / "tasks" / "ftbench_tasks.py")
-    for path, data in emit_tasks.emit(plan).items():
+    for path, data in {**task_modules(plan.typed_spec()), **emit_tasks.emit(plan)}.items():
         (folder / path).write_bytes(data)
     return folder
 

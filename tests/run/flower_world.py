@@ -79,7 +79,7 @@ def main(grid, context):
     (run_dir / "told.json").write_text(json.dumps(told))
     if mode == "silent":
         return
-    body = {"event": "finished", "rounds": 0, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
+    body = {"event": "finished", "rounds": 0, "round": 0, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
     line = {"seq": 0, "prev": "0" * 64, "body": body}
     (run_dir / "ledger.jsonl").write_text(json.dumps(line) + "\\n")
 """

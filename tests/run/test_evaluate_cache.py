@@ -30,8 +30,8 @@ def test_answers_come_back_exactly(tmp_path: Path) -> None:
         cache.put(list(values.items())[2:])
     with Cache(tmp_path / "a" / "cache.jsonl") as cache:
         assert len(cache) == 4
-        assert {k: cache.get(k) for k in values} == values
-        assert cache.get("other") is None
+        assert {k: cache.likelihood(k) for k in values} == values
+        assert cache.likelihood("other") is None
 
 
 def test_a_torn_last_line_is_dropped_wherever_it_tears(tmp_path: Path) -> None:
@@ -44,10 +44,10 @@ def test_a_torn_last_line_is_dropped_wherever_it_tears(tmp_path: Path) -> None:
     for size in range(first, len(whole)):
         path.write_bytes(whole[:size])
         with Cache(path) as cache:
-            assert (cache.get("k1"), cache.get("k2")) == ((-1.5, True), None)
+            assert (cache.likelihood("k1"), cache.likelihood("k2")) == ((-1.5, True), None)
             cache.put([("k3", (-3.5, True))])
         with Cache(path) as cache:
-            assert (len(cache), cache.get("k3")) == (2, (-3.5, True))
+            assert (len(cache), cache.likelihood("k3")) == (2, (-3.5, True))
 
 
 UNREADABLE = [b"", b"{", b"[]", b"\xff", b'{"key":1,"value":[1,true]}', b'{"key":"k","value":[true,true]}', b"{}"]
@@ -58,4 +58,4 @@ def test_lines_that_cannot_be_read_are_passed_over(tmp_path: Path, line: bytes) 
     path = tmp_path / "cache.jsonl"
     path.write_bytes(line + b'\n{"key":"k1","value":[-1,true]}\n')
     with Cache(path) as cache:
-        assert (len(cache), cache.get("k1")) == (1, (-1.0, True))
+        assert (len(cache), cache.likelihood("k1")) == (1, (-1.0, True))

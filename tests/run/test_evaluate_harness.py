@@ -16,7 +16,7 @@ from evaluation_world import World
 from ftbench.compile.emit_tasks import GROUP, lm_eval_command
 from ftbench.result.models import Scores
 from ftbench.result.score import score
-from ftbench.run.evaluate import evaluate_run
+from ftbench.run.evaluate import evaluate_adapter, evaluate_run
 
 BOTH = pytest.mark.parametrize(
     "scored",
@@ -28,7 +28,8 @@ BOTH = pytest.mark.parametrize(
 @pytest.fixture(scope="module")
 def scored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Scores]:
     world = evaluation_world.make(tmp_path_factory.mktemp("harness"), items=60, bos=request.param)
-    return world, score(evaluate_run(world.run, store=world.store, on_progress=lambda *_: None), 0.95)
+    found = evaluate_run(world.run, store=world.store, on_progress=lambda *_: None)
+    return world, score(found, world.plan.typed_spec().evaluation)
 
 
 @BOTH
@@ -59,6 +60,36 @@ def test_in_process(scored: tuple[World, Scores], monkeypatch: pytest.MonkeyPatc
         for name, task_scores in scores.tasks.items():
             assert results[name]["acc,none"] == getattr(task_scores, which).value
         assert results[GROUP]["acc,none"] == pytest.approx(mean.value)
+
+
+@pytest.mark.skipif(os.environ.get("FTBENCH_TESTS_WITHOUT_SANDBOX") == "1", reason="no sandbox")
+def test_what_is_written_is_marked_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The harness's own generation and the hook's own marks, programs run one by one, against ours."""
+    import torch
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    torch.set_num_threads(1)
+    world = evaluation_world.make(tmp_path, items=6, tasks=evaluation_world.RICH)
+    ours = evaluate_adapter(
+        world.compiled, world.adapter, world.base, store=world.store, out=tmp_path / "out", on_progress=lambda *_: None
+    )
+    monkeypatch.setenv("FTBENCH_STORE", str(world.store.roots[0]))
+    names = ["colours", "colours-generated", "places-generated", "sums"]
+    tasks = TaskManager(include_path=str(world.compiled / "tasks"), include_defaults=False).load(names)
+    model = str(world.store.model_path(world.base.revision))
+    lm = HFLM(
+        pretrained=model, peft=str(world.adapter), dtype="float32", device="cpu", batch_size=4, add_bos_token=True
+    )
+    results = evaluate(lm, tasks, bootstrap_iters=0, log_samples=False)["results"]
+    written = ours.also["colours"]
+    assert results["colours"]["acc,none"] == ours.tasks["colours"].value
+    assert results["colours-generated"]["acc,none"] == written["generated"].value
+    assert results["colours-generated"]["unparsable,none"] == written["generated"].unparsable / 6
+    assert results["colours-generated"]["flowertune,none"] == written["flowertune"].value
+    assert results["places-generated"]["acc,none"] == ours.tasks["places"].value
+    assert results["sums"]["acc,none"] == ours.tasks["sums"].value
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.run import eval_model
 from ftbench.run.eval_cache import Cache, Value
-from ftbench.run.eval_lm import batches, encode, safe_batch, scoring_lm
+from ftbench.run.eval_lm import scoring_lm
+from ftbench.run.eval_tokens import batches, encode, safe_batch
 
 Loaded = tuple[Any, Any]
 ASKED = [(f"{noun} {n}? The colour is", option) for n, noun in enumerate(world.NOUNS) for option in world.COLOURS]
@@ -181,9 +182,9 @@ def test_empty_prompt_after_bos_is_scored(loaded: Loaded, tmp_path: Path) -> Non
     assert value == pytest.approx(by_hand(loaded, "", " red")[0], abs=1e-4)
 
 
-def test_refuses_bos_where_there_is_none() -> None:
-    with pytest.raises(InvalidInput, match="FTB563"):
-        encode(SimpleNamespace(bos_token_id=None), "p", " o", bos=True)
+def test_a_model_without_bos_has_none_to_begin_with() -> None:
+    letters = SimpleNamespace(bos_token_id=None, encode=lambda text, add_special_tokens: [ord(c) for c in text])
+    assert encode(letters, "p", " o", bos=True) == encode(letters, "p", " o", bos=False)
 
 
 def test_refuses_answers_that_are_not_finite(folder: Path, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_worker_ends_when_its_parent_is_killed(scored: tuple[World, object, obje
 
 def test_any_adapter_can_be_scored_alone(scored: tuple[World, dict[str, list[Sample]], object], tmp_path: Path) -> None:
     world, found, _ = scored
-    scores = score(found, 0.95)
+    scores = score(found, world.plan.typed_spec().evaluation)
     alone = evaluate_adapter(
         world.compiled, world.adapter, world.base, store=world.store, out=tmp_path, on_progress=quiet
     )

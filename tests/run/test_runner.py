@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from runner_world import World
 
 from ftbench import builtin
 from ftbench.compile import folder
 from ftbench.compile.compiler import Compiled, compile_spec
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
-from ftbench.result import ledger, samples
-from ftbench.result.models import Answer, Environment, Result, Sample
+from ftbench.result import ledger
+from ftbench.result.models import Environment, Result
 from ftbench.run import environment, preflight, runner, summary
-from ftbench.run.engine import TrainJob
-from ftbench.run.processes import MARKER
 from ftbench.run.rundir import RunDir
-from ftbench.spec.canonical import canonical, sha256
-from ftbench.spec.entries import entry_digest, load_resolved, resolve_entry
+from ftbench.spec.entries import resolve_entry
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.load import load_pins, load_spec
-
-ZERO = "0" * 64
 
 
 @pytest.fixture(scope="module")
@@ -41,116 +36,10 @@ def entry(compiled: Compiled) -> ResolvedEntry:
     return resolve_entry(compiled.plan.typed_spec(), None)
 
 
-class FakeEngine:
-    """Writes a ledger of two rounds; `before` is called ahead of each line and may raise."""
-
-    name = "inline"
-
-    def __init__(self) -> None:
-        self.jobs: list[TrainJob] = []
-        self.before: Callable[[str], None] = lambda event: None
-
-    def train(self, job: TrainJob, on_tick: Callable[[], None]) -> None:
-        self.jobs.append(job)
-        path = job.run_dir / "ledger.jsonl"
-        data = path.read_bytes() if path.exists() else b""
-        present = [json.loads(line)["body"]["event"] for line in data.splitlines()]
-        lines = [started(job)] if not present else [{"event": "resumed", "after_round": present.count("round")}]
-        lines += [round_line(number) for number in range(present.count("round") + 1, 3)]
-        lines.append({"event": "finished", "rounds": 2, "adapter": ZERO, "bytes_down": 200, "bytes_up": 100})
-        for body in lines:
-            self.before(str(body["event"]))
-            before = sha256(data.splitlines(keepends=True)[-1]) if data else ledger.genesis(spec_hash(job))
-            line = canonical({"seq": data.count(b"\n"), "prev": before, "body": body}) + b"\n"
-            data += line
-            path.write_bytes(data)
-            on_tick()
-        adapter = job.run_dir / "adapter"
-        adapter.mkdir(exist_ok=True)
-        (adapter / "adapter_model.safetensors").write_bytes(b"weights")
-        (adapter / "adapter_config.json").write_bytes(b"{}")
-        measured = {"round": 2, "seconds": 1.0, "peak_memory_bytes": 12345}
-        (job.run_dir / "measurements.jsonl").write_text(json.dumps(measured) + "\n")
-
-
-def spec_hash(job: TrainJob) -> str:
-    return str(job.run_config["spec-hash"])
-
-
-def started(job: TrainJob) -> dict[str, object]:
-    return {
-        "event": "started",
-        "spec_hash": spec_hash(job),
-        "entry": entry_digest(load_resolved(job.run_dir / "entry.yaml")),
-        "base_model": ZERO,
-        "seed": 1,
-        "clients": job.clients,
-        "rounds": 2,
-        "trainable_parameters": 10,
-        "adapter": ZERO,
-    }
-
-
-def round_line(number: int) -> dict[str, object]:
-    return {
-        "event": "round",
-        "round": number,
-        "learning_rate": 0.01,
-        "sampled": [0, 1],
-        "replies": [{"partition": 0, "examples": 4, "steps": 2, "loss": 1.5, "update": ZERO}],
-        "excluded": [{"partition": 1, "reason": "missing", "detail": ""}],
-        "bytes_down": 100,
-        "bytes_up": 50,
-        "adapter": ZERO,
-        "strategy_state": None,
-        "client_states": {},
-    }
-
-
-class World:
-    """A runner whose outer parts are fakes."""
-
-    def __init__(self, tmp_path: Path, compiled: Compiled, entry: ResolvedEntry) -> None:
-        self.engine = FakeEngine()
-        self.evaluations: list[int | None] = []
-        self.evaluation_fails = False
-        self.marks: list[str | None] = []
-        self.out = tmp_path / "runs"
-        self.compiled, self.entry = compiled, entry
-        self.tasks = [task.name for task in compiled.plan.typed_spec().evaluation.tasks]
-
-    def evaluate(self, run_dir: Path, *, store: Store, limit: int | None, on_progress: Any) -> dict[str, list[Sample]]:
-        import os
-
-        self.evaluations.append(limit)
-        self.marks.append(os.environ.get(MARKER))
-        if self.evaluation_fails:
-            raise RunFailed([])
-        on_progress("untuned", 1, 1)
-        wrong, right = Answer(loglikelihoods=[-2.0, -1.0]), Answer(loglikelihoods=[-1.0, -2.0])
-        sample = Sample(index=0, item=ZERO, prompt="?", options=[" a", " b"], target=0, untuned=wrong, tuned=right)
-        target = run_dir / "evaluation" / "samples"
-        target.mkdir(parents=True, exist_ok=True)
-        for task in self.tasks:
-            (target / f"{task}.jsonl.gz").write_bytes(samples.dump([sample]))
-        (run_dir / "evaluation" / "measured.json").write_text('{"peak_memory_bytes": 99999, "seconds": 1.0}')
-        return {task: [sample] for task in self.tasks}
-
-    def start(self, **options: Any) -> runner.RunOutcome:
-        source = options.pop("compiled", self.compiled)
-        entry = options.pop("entry", self.entry)
-        store = options.pop("store", Store([self.out.parent / "store"]))
-        return runner.start(source, entry, out=self.out, store=store, engine="inline", **options)
-
-
 @pytest.fixture
 def world(tmp_path: Path, compiled: Compiled, entry: ResolvedEntry, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path, compiled, entry)
-    monkeypatch.setattr(runner, "_engine", lambda name: made.engine)
-    monkeypatch.setattr("ftbench.run.evaluate.evaluate_run", made.evaluate)
-    monkeypatch.setattr(runner._Start, "_workers", lambda self, sampled: 1)
-    monkeypatch.setattr(preflight, "check", lambda *args, **options: None)
-    monkeypatch.setattr("ftbench.run.devices.found", list)
+    made.put_in(monkeypatch)
     return made
 
 

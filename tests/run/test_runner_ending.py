@@ -14,7 +14,7 @@ from ftbench.run.ending import log_tail, settle
 from ftbench.run.watch import Watchdog
 
 ZERO = "0" * 64
-FINISHED = {"event": "finished", "rounds": 1, "adapter": ZERO, "bytes_down": 0, "bytes_up": 0}
+FINISHED = {"event": "finished", "rounds": 1, "round": 1, "adapter": ZERO, "bytes_down": 0, "bytes_up": 0}
 
 
 def write(run_dir: Path, body: dict[str, object]) -> None:

@@ -135,6 +135,8 @@ def test_everything_wrong_is_said_at_once(spec: Spec) -> None:
         ("adapter.rank: 4", "adapter.rank: 4\n  adapter.rank: 5", ["FTB104"]),
         ("title: Mine", "titel: Mine", ["FTB103"]),
         ("title: Mine", 'title: "a\\nb"', ["FTB127"]),
+        ("title: Mine", 'source: "a\\nb"', ["FTB127"]),
+        ("title: Mine", "pair: Not a name", ["FTB106"]),
         ("entry/v1", "spec/v1", ["FTB111"]),
         (ONES, "main", ["FTB106"]),
     ],
@@ -181,3 +183,21 @@ def test_a_bundle_s_entry_is_held_to_the_spec(spec: Spec) -> None:
     assert codes(seed=99) == ["FTB207"]
     with pytest.raises(InvalidInput):
         apply(spec, good.model_copy(update={"seed": 99}))
+
+
+def test_a_model_without_a_commit_gets_the_one_that_is_found(spec: Spec, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def commit_of(name: str) -> str:
+        asked.append(name)
+        return ONES
+
+    assert resolve_entry(spec, None, model="a/b", commit_of=commit_of).model.revision == ONES
+    entry = load_entry(entry_file(tmp_path, ENTRY.replace("builtin/micro", "c/d").replace(f'"{ONES}"', "null")))
+    assert resolve_entry(spec, entry, commit_of=commit_of).model.revision == ONES
+    assert resolve_entry(spec, entry, model=f"a/b@{ONES}", commit_of=commit_of).model.name == "a/b"
+    assert asked == ["a/b", "c/d"], "a commit that is given is not asked for"
+    for chosen, model in ((entry, None), (None, "a/b"), (None, "builtin/other")):
+        with pytest.raises(InvalidInput, match="named without a revision"):
+            resolve_entry(spec, chosen, model=model, commit_of=commit_of if model == "builtin/other" else None)
+    assert asked == ["a/b", "c/d"], "a built-in model is not on the hub"

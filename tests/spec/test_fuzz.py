@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from ftbench import builtin
 from ftbench.errors import InvalidInput
-from ftbench.spec import yaml
+from ftbench.spec import extends, yaml
 from ftbench.spec.canonical import digest
 from ftbench.spec.entries import dump_resolved, load_entry, parse_resolved, resolve_entry
 from ftbench.spec.explain import explain
@@ -50,14 +51,22 @@ def outcome(data: bytes, folder: Path) -> str:
     return "loads"
 
 
+SPECS = ("quickstart", "general-nlp", "finance", "medical", "code", "budget/medical")
+
+
 def fuzz(cases: int, seed: int, folder: Path) -> Counter[str]:
+    """Mutants of every spec in turn; `budget/medical`, which extends another, comes whole."""
     mutate = _mutate()
-    source = builtin.specs()["quickstart"]
-    base, tree = source.read_bytes(), yaml.read(source).value
-    (folder / "parent.yaml").write_bytes(base)
+    bases = []
+    for name in SPECS:
+        source = builtin.specs()[name]
+        tree = extends.follow(source).value
+        whole = {key: value for key, value in tree.items() if key != "extends"}
+        bases.append((json.dumps(whole, indent=1).encode() if whole != tree else source.read_bytes(), whole))
+    (folder / "parent.yaml").write_bytes(bases[0][0])
     counts: Counter[str] = Counter()
     for number in range(cases):
-        data = mutate.mutated(base, tree, random.Random(f"{seed}/{number}"))
+        data = mutate.mutated(*bases[number % len(bases)], random.Random(f"{seed}/{number}"))
         try:
             counts[outcome(data, folder)] += 1
         except Exception as error:
@@ -81,15 +90,34 @@ knobs:
 """
 
 
-def test_mutants_of_an_entry(tmp_path: Path) -> None:
+DOMAIN_ENTRY = b"""ftbench: entry/v1
+metadata: {name: mine, pair: other, source: a paper}
+model: {name: Qwen/Qwen2.5-7B, revision: null}
+knobs:
+  adapter.kind: lora
+  adapter.targets: [q_proj, v_proj]
+  strategy.kind: fedadam
+  strategy.server_learning_rate: 1e-3
+  strategy.beta1: 0.9
+  strategy.beta2: 0.99
+  strategy.tau: 1e-3
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "entry"),
+    [(Path(__file__).parent / "cases" / "valid.yaml", ENTRY), (builtin.specs()["medical"], DOMAIN_ENTRY)],
+    ids=["sample", "medical"],
+)
+def test_mutants_of_an_entry(source: Path, entry: bytes, tmp_path: Path) -> None:
     mutate = _mutate()
-    spec = load_spec(Path(__file__).parent / "cases" / "valid.yaml").spec
-    tree, path = yaml.parse(ENTRY, "entry").value, tmp_path / "entry.yaml"
+    spec = load_spec(source).spec
+    tree, path = yaml.parse(entry, "entry").value, tmp_path / "entry.yaml"
     counts: Counter[str] = Counter()
     for number in range(1_000):
-        path.write_bytes(mutate.mutated(ENTRY, tree, random.Random(number)))
+        path.write_bytes(mutate.mutated(entry, tree, random.Random(number)))
         try:
-            resolved = resolve_entry(spec, load_entry(path))
+            resolved = resolve_entry(spec, load_entry(path), commit_of=lambda _: "1" * 40)
         except InvalidInput as error:
             assert all(d.place and d.place.line for d in error.diagnostics), (number, error)
             counts[error.diagnostics[0].code] += 1

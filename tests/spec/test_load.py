@@ -39,7 +39,7 @@ def test_places_and_origins(valid: LoadedSpec) -> None:
     place = valid.place("training.schedule.learning_rate")
     assert place and (place.line, place.column) == (25, 43)
     knob = valid.place("knobs.adapter.rank.max")
-    assert knob and knob.line == 57
+    assert knob and knob.line == 58
     named = valid.place("evaluation.tasks.micro-world.prompt")
     assert named == valid.place("evaluation.tasks[0].prompt") == valid.place("evaluation.tasks.0.prompt")
     assert valid.place("training.optimizer.beta1") is None

@@ -27,7 +27,7 @@ def test_schemas_are_schemas_and_repeat(make: Callable[[], dict[str, Any]]) -> N
 
 def test_fields_carry_their_docstrings() -> None:
     definitions = spec_schema()["$defs"]
-    assert definitions["Lora"]["properties"]["rank"]["description"] == "Rank of the two factors."
+    assert definitions["Adapter"]["properties"]["rank"]["description"] == "Rank of the two factors."
     assert definitions["Metadata"]["properties"]["title"]["maxLength"] == 120, "a field named title is kept"
     undocumented = [
         f"{block}.{name}"

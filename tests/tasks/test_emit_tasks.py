@@ -10,6 +10,7 @@ import yaml as pyyaml
 from ftbench.builtin import root
 from ftbench.compile.emit_tasks import GROUP, emit, lm_eval_command
 from ftbench.compile.plan import Plan
+from ftbench.compile.sources import task_modules
 from ftbench.compile.stack import STACK
 from ftbench.spec import yaml
 from ftbench.spec.model import Spec
@@ -25,10 +26,16 @@ class _Loader(pyyaml.SafeLoader):
 _Loader.add_constructor("!function", lambda loader, node: {"function": loader.construct_scalar(node)})
 
 
-def plan(*names: str, revision: str = "a" * 64, bos: bool = True) -> Plan:
+def plan(
+    *names: str, revision: str = "a" * 64, bos: bool = True, chat: str = "none", drop: Any = (), **changes: Any
+) -> Plan:
     spec: dict[str, Any] = yaml.read(root() / "specs" / "quickstart.yaml").value
     task = spec["evaluation"]["tasks"][0]
-    spec["evaluation"]["tasks"] = [{**task, "name": name} for name in names]
+    spec["evaluation"]["tasks"] = [{**task, "name": name, **changes} for name in names]
+    for one in spec["evaluation"]["tasks"]:
+        for key in drop:
+            del one[key]
+    spec["data"]["chat_template"] = chat
     spec["data"]["bos"] = bos
     spec["model"]["base"]["revision"] = revision
     typed = Spec.model_validate(spec)
@@ -69,6 +76,65 @@ def test_several_tasks_have_a_plain_mean() -> None:
     group = read(files[f"tasks/{GROUP}.yaml"])
     assert group["task"] == ["north", "south"]
     assert group["aggregate_metric_list"][0]["weight_by_size"] is False
+
+
+GENERATED = {
+    "scoring": ["likelihood", "generated", "flowertune"],
+    "generation": {"max_new_tokens": 8, "stop": ["\n"]},
+    "extraction": "option-text",
+    "flowertune": "exact-label",
+}
+
+
+def test_a_task_that_is_generated_stands_beside_it() -> None:
+    files = emit(plan("north", "south", **GENERATED))
+    assert sorted(files) == sorted(
+        ["tasks/ftbench_mean.yaml"]
+        + [f"tasks/{name}{ending}.yaml" for name in ("north", "south") for ending in ("", "-generated")]
+    )
+    task = read(files["tasks/north-generated.yaml"])
+    assert task["dataset_kwargs"] == {"task": "north"}
+    assert task["output_type"] == "generate_until"
+    assert task["generation_kwargs"] == {"until": ["\n"], "max_gen_toks": 8, "do_sample": False, "temperature": 0.0}
+    assert task["process_results"] == {"function": "ftbench_tasks.mark_text"}
+    assert [(m["metric"], m["higher_is_better"]) for m in task["metric_list"]] == [
+        ("acc", True),
+        ("unparsable", False),
+        ("flowertune", True),
+    ]
+    assert read(files["tasks/ftbench_mean.yaml"])["task"] == ["north", "south"]
+    command = lm_eval_command(plan("north", **GENERATED), None)
+    assert "--tasks north,north-generated " in command
+
+
+def test_a_task_that_is_only_generated() -> None:
+    only = plan("north", "south", **{**GENERATED, "scoring": ["generated"], "flowertune": None})
+    assert [path for path in emit(only) if "north" in path] == ["tasks/north-generated.yaml"]
+    assert read(emit(only)["tasks/ftbench_mean.yaml"])["task"] == ["north-generated", "south-generated"]
+
+
+def test_code_task() -> None:
+    changes = {
+        "kind": "code",
+        "columns": {"question": "q", "tests": "t"},
+        "language": "python",
+        "generation": {"max_new_tokens": 64, "stop": ["\ndef"]},
+        "program": "{completion}",
+        "tests": "{tests}",
+        "scoring": ["pass@1"],
+    }
+    made = plan("north", drop=["options", "answer"], **changes)
+    task = read(emit(made)["tasks/north.yaml"])
+    assert task["process_results"] == {"function": "ftbench_tasks.mark_program"}
+    assert task["generation_kwargs"]["until"] == ["\ndef"]
+    names = set(task_modules(made.typed_spec()))
+    assert {"tasks/ftbench_tasks.py", "tasks/ftbench_sandbox.py"} <= names
+    assert set(task_modules(plan("north").typed_spec())) == {"tasks/ftbench_tasks.py"}
+
+
+def test_chat_template_in_the_command() -> None:
+    assert "--apply_chat_template" in lm_eval_command(plan("north", chat="model"))
+    assert "--apply_chat_template" not in lm_eval_command(plan("north"))
 
 
 def test_same_plan_same_bytes_and_no_absolute_path() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -108,11 +109,72 @@ def test_unknown_task(tmp_path: Path) -> None:
 
 
 def test_dataset_for_the_harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hook.items, "__kwdefaults__", {"compiled": compiled(tmp_path, ROWS)})
+    monkeypatch.setattr(hook, "COMPILED", compiled(tmp_path, ROWS))
     dataset = hook.load("t", version="1.0.0", pretrained="whatever the caller of lm-eval set")["test"]
-    assert dataset.column_names == ["prompt", "options", "target", "index", "item"]
+    assert dataset.column_names == ["task", "prompt", "index", "item", "options", "target"]
     assert dataset[2]["options"] == [" {no}", " yes 0"]
     assert dataset[1]["item"] == hashlib.sha256(canonical(ROWS[1])).hexdigest()
+
+
+TEXT = {
+    "options": [" yes", " no"],
+    "scoring": ["generated", "flowertune"],
+    "extraction": "option-text",
+    "flowertune": "exact-label",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("No.", {"acc": 1.0, "unparsable": 0.0, "flowertune": 1.0}),
+        ("I say no", {"acc": 1.0, "unparsable": 0.0, "flowertune": 0.0}),
+        ("yes", {"acc": 0.0, "unparsable": 0.0, "flowertune": 0.0}),
+        ("", {"acc": 0.0, "unparsable": 1.0, "flowertune": 0.0}),
+    ],
+)
+def test_marks_of_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, marks: dict[str, float]) -> None:
+    monkeypatch.setattr(hook, "COMPILED", compiled(tmp_path, ROWS, **TEXT))
+    doc = hook.items("t")[0]
+    assert hook.mark_text(doc, [text]) == marks
+
+
+def test_acc_is_by_the_first_scoring_of_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {**TEXT, "scoring": ["likelihood", "flowertune", "generated"]}
+    monkeypatch.setattr(hook, "COMPILED", compiled(tmp_path, ROWS, **changes))
+    assert hook.mark_text(hook.items("t")[0], ["I say no"])["acc"] == 0.0
+
+
+CODE = {
+    "kind": "code",
+    "language": "python",
+    "program": "{completion}\n",
+    "tests": "assert f() == {n}\n",
+    "cpu_seconds": 5.0,
+    "memory_mib": 256,
+}
+
+
+def test_code_items_hold_their_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hook, "COMPILED", compiled(tmp_path, ROWS, **CODE))
+    dataset = hook.load("t")["test"]
+    assert dataset.column_names == ["task", "prompt", "index", "item", "row", "target"]
+    assert [json.loads(row) for row in dataset["row"]] == ROWS
+
+
+@pytest.mark.skipif(os.environ.get("FTBENCH_TESTS_WITHOUT_SANDBOX") == "1", reason="no sandbox")
+def test_programs_are_run_in_the_sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hook, "COMPILED", compiled(tmp_path, ROWS, **CODE))
+    doc = hook.items("t")[0]
+    assert hook.mark_program(doc, ["def f(): return 7"]) == {"acc": 1.0}
+    assert hook.mark_program(doc, ["def f(): return 8"]) == {"acc": 0.0}
+    assert hook.mark_program(doc, ["import os; os._exit(0)"]) == {"acc": 0.0}
+
+
+def test_programs_are_left_to_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hook, "COMPILED", compiled(tmp_path, ROWS, **CODE))
+    monkeypatch.setenv("FTBENCH_PROGRAMS", "apart")
+    assert math.isnan(hook.mark_program(hook.items("t")[0], ["def f(): return 7"])["acc"])
 
 
 columns = st.dictionaries(st.sampled_from(["a", "b_1", "Q"]), st.text(max_size=8) | st.integers(-99, 99), min_size=3)

@@ -287,3 +287,31 @@ def interruption_hidden(f: Forged) -> None:
     """It changes nothing that a run claims."""
     with f.lines() as lines:
         lines[:] = [line for line in lines if line["body"]["event"] != "resumed"]
+
+
+@attack(sealed="checkpoint-chosen", keep="checkpoint")
+def round_picked_on_the_test_set(f: Forged) -> None:
+    """The last round did better there; the validation cut chose the third."""
+    with f.result() as result, f.lines() as lines:
+        result["checkpoint_round"] = lines[-1]["body"]["round"] = 4
+
+
+@attack(sealed="checkpoint-chosen", keep="checkpoint")
+def result_names_another_round(f: Forged) -> None:
+    with f.result() as result:
+        result["checkpoint_round"] = 2
+
+
+@attack(sealed="checkpoint-chosen")
+def validation_loss_left_out(f: Forged) -> None:
+    with f.round(1) as body:
+        body["validation_loss"] = None
+
+
+@attack(sealed=None)
+def validation_loss_invented(f: Forged) -> None:
+    """Another round wins by a number that nobody can check without training again."""
+    with f.round(3) as body:
+        body["adapter"] = "7" * 64
+    with f.round(4) as body:
+        body["validation_loss"] = 0.01

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attacks import attack
-from forge import ITEMS, Forged, samples
+from forge import ITEMS, Forged, program, samples
 
 from ftbench.result import names
 from ftbench.result.models import Sample
@@ -11,7 +11,10 @@ from ftbench.result.score import score
 
 
 def right(sample: dict, kind: str = "tuned") -> None:
-    sample[kind]["loglikelihoods"][sample["target"]] = -0.001
+    if sample["target"] is None:
+        sample[kind] |= {"text": program(sample["index"]), "passed": True, "status": "passed"}
+    else:
+        sample[kind]["loglikelihoods"][sample["target"]] = -0.001
 
 
 @attack(sealed="scores-recomputed", keep="scores")
@@ -25,7 +28,7 @@ def metric_edited_in_the_summary_only(f: Forged) -> None:
             right(sample)
         by_task[task] = [Sample.model_validate(s) for s in better]
     with f.result() as result:
-        result["scores"] = score(by_task, 0.95).model_dump(mode="json")
+        result["scores"] = score(by_task, f.world.spec.evaluation).model_dump(mode="json")
 
 
 @attack(sealed="scores-attainable", raw="scores-attainable", keep="scores")
@@ -139,7 +142,8 @@ def options_fewer(f: Forged) -> None:
     with f.samples("jars") as answers:
         for sample in answers:
             wrong = (sample["target"] + 1) % len(sample["options"])
-            for values in (sample["options"], *(sample[k]["loglikelihoods"] for k in ("untuned", "tuned"))):
+            models = [sample["untuned"], sample["tuned"], *sample["references"].values()]
+            for values in (sample["options"], *(model["loglikelihoods"] for model in models)):
                 del values[wrong]
             sample["target"] -= wrong < sample["target"]
 
@@ -172,6 +176,114 @@ def adapter_never_applied(f: Forged) -> None:
         with f.samples(task) as answers:
             for sample in answers:
                 sample["tuned"] = sample["untuned"]
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def text_edited_summary_kept(f: Forged) -> None:
+    """The score of what was written is told as before; the text says otherwise."""
+    with f.samples("jars") as answers:
+        for sample in answers:
+            sample["tuned"]["text"] = " I cannot tell"
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def unparsable_counted_as_a_class(f: Forged) -> None:
+    """Silence is told as a right answer of some class."""
+    with f.result() as result:
+        told = result["scores"]["tasks"]["jars"]["also"]["generated"]
+        silent = told["tuned"]["unparsable"]
+        assert silent
+        told["tuned"] |= {"unparsable": 0}
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def incumbents_score_told_as_generated(f: Forged) -> None:
+    with f.result() as result:
+        told = result["scores"]["tasks"]["jars"]["also"]
+        told["flowertune"], told["generated"] = told["generated"], told["flowertune"]
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def another_scoring_ranks(f: Forged) -> None:
+    with f.result() as result:
+        result["scores"]["tasks"]["jars"]["scoring"] = "generated"
+
+
+@attack(sealed="answers-possible", keep="scores")
+def text_left_out(f: Forged) -> None:
+    with f.samples("jars") as answers:
+        answers[0]["tuned"]["text"] = None
+
+
+@attack(sealed="answers-possible", keep="scores")
+def status_edited_alone(f: Forged) -> None:
+    with f.samples("sums") as answers:
+        answers[1]["tuned"]["status"] = "passed"
+
+
+@attack(sealed="programs-rerun")
+def failed_program_told_to_have_passed(f: Forged) -> None:
+    with f.samples("sums") as answers:
+        answers[1]["tuned"] |= {"passed": True, "status": "passed"}
+
+
+@attack(sealed="programs-rerun")
+def untuned_program_told_to_have_failed(f: Forged) -> None:
+    """A gain is made by making the start worse."""
+    with f.samples("sums") as answers:
+        answers[2]["untuned"]["text"] = program(2)
+
+
+@attack(sealed="programs-rerun")
+def program_that_ends_before_its_tests(f: Forged) -> None:
+    with f.samples("sums") as answers:
+        answers[1]["tuned"] |= {"text": "import os\nos._exit(0)", "passed": True, "status": "passed"}
+
+
+@attack(sealed="programs-rerun")
+def no_word_of_the_sandbox(f: Forged) -> None:
+    with f.result() as result:
+        result["sandbox"] = None
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def reference_made_worse(f: Forged) -> None:
+    """The centralised reference looks beaten: every number is consistent, and none follows from the samples."""
+    with f.result() as result:
+        scores = result["scores"]
+        for task in scores["tasks"].values():
+            items = task["references"]["centralised"]["items"]
+            nothing = {"correct": 0, "value": 0.0, "interval": {"low": 0.0, "high": 0.2}, "unparsable": 0}
+            task["references"]["centralised"] = {"items": items, **nothing}
+        scores["references"]["centralised"] = {"value": 0.0, "interval": {"low": 0.0, "high": 0.2}}
+
+
+@attack(sealed="scores-attainable", raw="scores-attainable", keep="scores")
+def reference_mean_edited_alone(f: Forged) -> None:
+    with f.result() as result:
+        result["scores"]["references"]["centralised"] = {"value": 0.01, "interval": {"low": 0.0, "high": 0.2}}
+
+
+@attack(sealed="answers-possible", keep="scores")
+def reference_left_out_of_some_samples(f: Forged) -> None:
+    with f.samples("jars") as answers:
+        answers[7]["references"] = {}
+
+
+@attack(sealed="references-named")
+def reference_left_out(f: Forged) -> None:
+    with f.result() as result:
+        result["references"] = {}
+    for task in f.world.items:
+        with f.samples(task) as answers:
+            for sample in answers:
+                sample["references"] = {}
+
+
+@attack(sealed="references-named", keep="adapter")
+def reference_is_the_tuned_adapter(f: Forged) -> None:
+    with f.result() as result:
+        result["references"]["centralised"] = result["adapter"]
 
 
 @attack(sealed="benchmark-named", raw="manifest-complete")

@@ -6,13 +6,16 @@ log-likelihoods are random numbers, but everything that names, counts or digests
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -29,7 +32,8 @@ from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.load import load_spec
 from ftbench.spec.model import Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
-from ftbench.verify.checks import CHECKS
+from ftbench.spec.tasks import CodeTask, Task
+from ftbench.verify.checks import CHECKS, programs_rerun
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import chosen_clients, learning_rate
 from ftbench.verify.verifier import climb
@@ -40,7 +44,31 @@ MODULES = [
     for part in ("mlp.down_proj", "mlp.gate_proj", "mlp.up_proj", "self_attn.k_proj", "self_attn.q_proj")
 ]
 ITEMS = 24
+PROGRAMS = 4
+"""Items of the code task; few, since each is really run."""
 ROWS = 42
+GENERATED: dict[str, Any] = {
+    "scoring": ["likelihood", "generated", "flowertune"],
+    "generation": {"max_new_tokens": 8, "stop": ["\n"]},
+    "extraction": "option-text",
+    "flowertune": "exact-label",
+}
+CODE: dict[str, Any] = {
+    "kind": "code",
+    "name": "sums",
+    "source": {"kind": "builtin", "name": "micro-world", "split": "test-sums"},
+    "columns": {"question": "question", "n": "n"},
+    "prompt": "{question}",
+    "language": "python",
+    "generation": {"max_new_tokens": 64},
+    "program": "{completion}\n",
+    "tests": "assert f() == {n}\n",
+    "scoring": ["pass@1"],
+    "cpu_seconds": 5,
+    "memory_mib": 256,
+}
+LOSSES = [1.5, 1.25, 1.0, 1.125]
+"""Validation losses by round: the third is chosen."""
 
 
 @dataclass
@@ -84,7 +112,9 @@ def make_world(root: Path, change: Callable[[dict[str, Any]], None] = lambda _: 
     value["federation"] |= {"clients": 6, "rounds": 4, "min_replies": 1, "sampling": {"fraction": 0.5}}
     value["adapter"] |= {"rank": 4, "targets": "all-linear"}
     task = value["evaluation"]["tasks"][0]
-    value["evaluation"]["tasks"] = [task | {"name": "jars"}, task | {"name": "shelves"}]
+    value["evaluation"]["tasks"] = [task | GENERATED | {"name": name} for name in ("jars", "shelves")] + [CODE]
+    value["evaluation"] |= {"checkpoint": "best-validation", "references": {"centralised": True}}
+    value["data"]["validation"] = {"fraction": 0.05, "min_rows": 2}
     value["seeds"]["runs"] = [1, 2, 3]
     value["knobs"] = {
         "adapter.rank": {"min": 1, "max": 16},
@@ -93,29 +123,37 @@ def make_world(root: Path, change: Callable[[dict[str, Any]], None] = lambda _: 
     }
     change(value)
     spec = Spec.model_validate(value)
-    items = {task.name: _rows(task.name, len(task.options), task.answer) for task in spec.evaluation.tasks}
+    items = {task.name: _rows(task) for task in spec.evaluation.tasks}
     compiled = compile_spec(spec, _pins(spec, store, items))
     write(compiled, root / "benchmarks")
     return World(root, store, compiled, items)
 
 
-def _rows(task: str, options: int, answer: str) -> list[dict[str, Any]]:
-    draw = random.Random(task)
-    return [{"question": f"{task} {n}: which {{one}}?", answer: draw.randrange(options)} for n in range(ITEMS)]
+def _rows(task: Task) -> list[dict[str, Any]]:
+    if isinstance(task, CodeTask):
+        return [{"question": f"{task.name}: a function f that returns {n}", "n": n} for n in range(PROGRAMS)]
+    draw = random.Random(task.name)
+    questions = [f"{task.name} {n}: which {{one}}?" for n in range(ITEMS)]
+    return [{"question": question, task.answer: draw.randrange(len(task.options))} for question in questions]
 
 
 def _pins(spec: Spec, store: Store, items: dict[str, list[dict[str, Any]]]) -> Pins:
     rows = [{"question": f"row {n}", "answer": "red"} for n in range(ROWS)]
-    shares = [share.tolist() for share in np.array_split(np.arange(ROWS), spec.federation.clients)]
+    cut = [0, 1]
+    shares = [share.tolist() for share in np.array_split(np.arange(len(cut), ROWS), spec.federation.clients)]
     train = store.put_rows(rows)
     inputs = source_inputs(spec.data.source, spec.data.columns)
     sources = {"train": SourcePin(inputs=inputs, digest=train, rows=ROWS, licence="CC0-1.0")}
     for task in spec.evaluation.tasks:
         pin = store.put_rows(items[task.name])
         inputs = source_inputs(task.source, task.columns)
-        sources[f"task:{task.name}"] = SourcePin(inputs=inputs, digest=pin, rows=ITEMS, licence="CC0-1.0")
+        sources[f"task:{task.name}"] = SourcePin(
+            inputs=inputs, digest=pin, rows=len(items[task.name]), licence="CC0-1.0"
+        )
     partition = PartitionPin(
-        inputs=partition_inputs(train, spec.federation, spec.seeds.partition),
+        inputs=partition_inputs(train, spec.federation, spec.seeds.partition, spec.data.validation),
+        validation=store.put_partition([cut]),
+        validation_rows=len(cut),
         digest=store.put_partition(shares),
         sizes=[len(share) for share in shares],
         digests=[digest([rows[n] for n in share]) for share in shares],
@@ -127,12 +165,14 @@ def _tensor(shape: tuple[int, ...], seed: int) -> adapter.Tensor:
     return adapter.Tensor(shape, np.random.default_rng(seed).standard_normal(shape).astype("<f4").tobytes())
 
 
-def tensors(rank: int, seed: int) -> dict[str, adapter.Tensor]:
-    """Random low-rank factors for every linear layer of the world's base model."""
+def tensors(rank: int, seed: int, kind: str = "lora") -> dict[str, adapter.Tensor]:
+    """Random low-rank factors for every linear layer of the world's base model, for DoRA with magnitudes."""
     made = {}
     for number, module in enumerate(MODULES):
         made[f"base_model.model.{module}.lora_A.weight"] = _tensor((rank, HIDDEN), 1000 * seed + 2 * number)
         made[f"base_model.model.{module}.lora_B.weight"] = _tensor((HIDDEN, rank), 1000 * seed + 2 * number + 1)
+        if kind == "dora":
+            made[f"base_model.model.{module}.lora_magnitude_vector"] = _tensor((HIDDEN,), 1000 * seed + 500 + number)
     return made
 
 
@@ -145,7 +185,7 @@ class Forged:
     keep: set[str] = field(default_factory=set)
     """What `reseal` must not set right, since it is the lie.
 
-    entry, adapter, config, bytes, cost, scores, ledger, manifest; `all`: everything but the manifest.
+    entry, checkpoint, adapter, config, bytes, cost, scores, ledger, manifest; `all`: everything but the manifest.
     """
 
     @contextmanager
@@ -197,11 +237,11 @@ def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
     """The bundle of a run that never took place: 4 rounds, one client left out, one interruption."""
     spec = world.spec
     entry = resolve_entry(spec, None, sets=sets, seed=seed)
-    rank = int(entry.knobs["adapter.rank"])
+    rank, kind = int(entry.knobs["adapter.rank"]), spec.adapter.kind
     files = {
         names.ENTRY: dump_resolved(entry),
         names.LOCK: world.compiled.files["ftbench.lock"],
-        names.ADAPTER: adapter.write_tensors(tensors(rank, seed)),
+        names.ADAPTER: adapter.write_tensors(tensors(rank, seed, kind)),
         names.ADAPTER_CONFIG: b"{}",
         names.ENVIRONMENT: pretty(_environment(world)),
     }
@@ -210,7 +250,7 @@ def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
     schedule = spec.training.schedule.model_copy(
         update={"learning_rate": entry.knobs["training.schedule.learning_rate"]}
     )
-    size = adapter.parameters(tensors(rank, seed)) * 4
+    size = adapter.parameters(tensors(rank, seed, kind)) * 4
     bodies = list(_events(world, schedule, seed, size))
     files[names.LEDGER] = b"".join(canonical({"seq": 0, "prev": "0" * 64, "body": body}) + b"\n" for body in bodies)
     files[names.RESULT] = pretty(_result(world, entry))
@@ -233,11 +273,13 @@ def _environment(world: World) -> dict[str, Any]:
 
 def _answers(world: World, name: str, seed: int) -> list[Sample]:
     task = next(task for task in world.spec.evaluation.tasks if task.name == name)
+    if isinstance(task, CodeTask):
+        return [_programs(index, row) for index, row in enumerate(world.items[name])]
     draw = random.Random(seed)
     made = []
     for index, row in enumerate(world.items[name]):
         target = int(row[task.answer])
-        untuned, tuned = ([-draw.random() * 5 - 0.5 for _ in task.options] for _ in range(2))
+        untuned, tuned, pooled = ([-draw.random() * 5 - 0.5 for _ in task.options] for _ in range(3))
         if draw.random() < 0.8:
             tuned[target] = -draw.random() / 2
         made.append(
@@ -247,11 +289,36 @@ def _answers(world: World, name: str, seed: int) -> list[Sample]:
                 prompt=row["question"],
                 options=list(task.options),
                 target=target,
-                untuned=Answer(loglikelihoods=untuned),
-                tuned=Answer(loglikelihoods=tuned),
+                untuned=Answer(loglikelihoods=untuned, text=draw.choice(["", " I do not know", *task.options])),
+                tuned=Answer(loglikelihoods=tuned, text=draw.choice([f" I say{task.options[target]}", " no idea"])),
+                references={"centralised": Answer(loglikelihoods=pooled, text=draw.choice(task.options))},
             )
         )
     return made
+
+
+def program(n: int | str) -> str:
+    """A program that says that its answer is n."""
+    return f"def f():\n    return {n}"
+
+
+def _programs(index: int, row: dict[str, Any]) -> Sample:
+    """The tuned model solves the even ones, the untuned none, the pooled one all."""
+    solved = {"untuned": False, "tuned": index % 2 == 0, "centralised": True}
+    answers = {
+        model: Answer(text=program(row["n"] if right else -1), passed=right, status="passed" if right else "failed")
+        for model, right in solved.items()
+    }
+    return Sample(
+        index=index,
+        item=digest(row),
+        prompt=row["question"],
+        options=[],
+        target=None,
+        untuned=answers["untuned"],
+        tuned=answers["tuned"],
+        references={"centralised": answers["centralised"]},
+    )
 
 
 def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[str, Any]]:
@@ -289,10 +356,11 @@ def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[
             "adapter": updates[0] if len(updates) == 1 else draw.randbytes(32).hex(),
             "strategy_state": None,
             "client_states": {},
+            "validation_loss": LOSSES[(number - 1) % len(LOSSES)],
         }
         if number == 3:
             yield {"event": "resumed", "after_round": 3}
-    yield {"event": "finished", "rounds": rounds, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
+    yield {"event": "finished", "rounds": rounds, "round": 0, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
 
 
 def _result(world: World, entry: ResolvedEntry) -> dict[str, Any]:
@@ -309,6 +377,9 @@ def _result(world: World, entry: ResolvedEntry) -> dict[str, Any]:
         "seed": entry.seed,
         "engine": "inline",
         "adapter": "0" * 64,
+        "checkpoint_round": 0,
+        "references": {"centralised": sha256(b"pooled")},
+        "sandbox": "bubblewrap",
         "ledger": "0" * 64,
         "scores": {},
         "cost": {"train_seconds": 12.5, "evaluate_seconds": 3.5, "peak_memory_bytes": 2**28},
@@ -334,9 +405,16 @@ def reseal(forged: Forged) -> None:
         ends = [body for body in bodies if body["event"] == "finished"]
         if "entry" not in keep:
             result["entry"] = bodies[0]["entry"] = entry_digest(entry)
+        if "checkpoint" not in keep and rounds:
+            told = {body["round"]: body["validation_loss"] for body in rounds}
+            best = min(told, key=lambda number: (float("inf") if told[number] is None else told[number], number))
+            result["checkpoint_round"] = best
+            for end in ends:
+                end["round"] = best
         if "adapter" not in keep:
             found = adapter.adapter_digest(forged.files[names.ADAPTER], block)
-            for holder in [result, *rounds[-1:], *ends]:
+            chosen = [body for body in rounds if body["round"] == result["checkpoint_round"]]
+            for holder in [result, *chosen, *ends]:
                 holder["adapter"] = found
         if "config" not in keep:
             forged.files[names.ADAPTER_CONFIG] = pretty(_config(block, entry))
@@ -356,14 +434,13 @@ def reseal(forged: Forged) -> None:
         if "scores" not in keep:
             tasks = {name: names.task_of(name) for name in sorted(forged.files)}
             by_task = {task: samples.parse(forged.files[name], name) for name, task in tasks.items() if task}
-            confidence = forged.world.spec.evaluation.confidence
-            result["scores"] = score(by_task, confidence).model_dump(mode="json")
+            result["scores"] = score(by_task, forged.world.spec.evaluation).model_dump(mode="json")
     if "manifest" not in keep:
         forged.files[names.MANIFEST] = manifest.to_bytes(manifest.make(forged.files))
 
 
 def _config(block: dict[str, Any], entry: ResolvedEntry) -> dict[str, Any]:
-    return {
+    config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "r": block["rank"],
@@ -375,6 +452,21 @@ def _config(block: dict[str, Any], entry: ResolvedEntry) -> dict[str, Any]:
         "revision": entry.model.revision,
         "inference_mode": True,
     }
+    return config | {"use_dora": True} if block["kind"] == "dora" else config
+
+
+@contextmanager
+def programs_run() -> Iterator[None]:
+    """Where tests are told that there is no sandbox, the few programs of forged bundles, which are ours and harmless,
+    run without one: the ladder is tested all the same."""
+    if os.environ.get("FTBENCH_TESTS_WITHOUT_SANDBOX") != "1":
+        yield
+        return
+    rerun = programs_rerun.programs
+    missing = functools.partial(rerun.missing, unsafe=True)
+    outcomes = functools.partial(rerun.outcomes, unsafe=True)
+    with mock.patch.multiple(rerun, missing=missing, outcomes=outcomes):
+        yield
 
 
 def write_folder(files: dict[str, bytes], folder: Path) -> Path:

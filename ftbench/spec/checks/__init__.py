@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ftbench.spec.checks import effects, federation, knobs, lists, templates
+from ftbench.spec.checks import effects, federation, knobs, lists, scoring, sources, strategies, templates, weights
 from ftbench.spec.checks.pins import check_pins
 from ftbench.spec.checks.text import one_line
 from ftbench.spec.model import Spec
@@ -16,11 +16,21 @@ Check = Callable[[Spec], Iterator[Problem]]
 CHECKS: tuple[Check, ...] = (
     one_line,
     templates.data,
+    templates.chat,
     templates.tasks,
+    scoring.scoring,
+    sources.hub,
+    sources.checkpoint,
     federation.replies,
     federation.budget,
     effects.effects,
     effects.rising,
+    strategies.parameters,
+    strategies.choosable,
+    weights.quantization,
+    weights.dora,
+    weights.attention,
+    weights.heads,
     lists.tasks,
     lists.seeds,
     lists.targets,

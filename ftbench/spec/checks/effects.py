@@ -1,7 +1,7 @@
 """A setting without an effect is an error: a table would show two methods where there is one.
 
-A strategy, partition or optimiser that has such settings adds a rule here. FedProx with mu 0 or with one local step is
-FedAvg; FedAvgM with momentum 0 and server rate 1 is FedAvg; a partition parameter that its kind ignores says nothing.
+A strategy, partition or optimiser that has such settings adds a rule here. FedProx with mu 0 (which its field does not
+take) or with one local step is FedAvg; FedAvgM with momentum 0 and server rate 1 is FedAvg.
 """
 
 from __future__ import annotations
@@ -39,6 +39,15 @@ def _one_round(spec: Spec) -> bool:
     return _cosine(spec) is not None and spec.federation.rounds == 1
 
 
+def _prox_at_once(spec: Spec) -> bool:
+    return spec.strategy.kind == "fedprox" and spec.training.local_steps == 1
+
+
+def _still_server(spec: Spec) -> bool:
+    strategy = spec.strategy
+    return strategy.kind == "fedavgm" and strategy.momentum == 0 and strategy.server_learning_rate == 1
+
+
 NO_EFFECT: tuple[NoEffect, ...] = (
     NoEffect(
         ("training", "schedule", "final_learning_rate"),
@@ -51,6 +60,18 @@ NO_EFFECT: tuple[NoEffect, ...] = (
         _one_round,
         "with one round a cosine schedule never leaves its first learning rate",
         "use `kind: constant`, or more rounds",
+    ),
+    NoEffect(
+        ("strategy", "mu"),
+        _prox_at_once,
+        "FedProx with one local step is FedAvg: the term has no slope at the global adapter, where that step begins",
+        "take more local steps, or use `fedavg`",
+    ),
+    NoEffect(
+        ("strategy", "momentum"),
+        _still_server,
+        "FedAvgM with momentum 0 and a server learning rate of 1 is FedAvg",
+        "give it momentum or another rate, or use `fedavg`",
     ),
 )
 

@@ -1,7 +1,8 @@
 """Templates name known columns, and white space stands at the right side of the joint.
 
 Prompt and what follows it are tokenised apart. White space at the prompt's end would be a token of its own, which most
-tokenizers never produce in running text; at the start of the continuation it belongs to the word after it.
+tokenizers never produce in running text; at the start of the continuation it belongs to the word after it. A model's
+own chat template puts its own marks between the two, so that a continuation there begins with its first word.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from collections.abc import Iterable, Iterator
 
 from ftbench.diagnostics import did_you_mean
 from ftbench.spec import codes, template, words
-from ftbench.spec.model import Spec, Task
+from ftbench.spec.model import ChoiceTask, CodeTask, Spec
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
+
+COMPLETION = "completion"
+"""Name by which the program template of a code task holds what the model wrote."""
 
 
 def data(spec: Spec) -> Iterator[Problem]:
@@ -27,25 +31,37 @@ def data(spec: Spec) -> Iterator[Problem]:
             message = f"`{show(path)}` names no column, so that it is the same for every row"
             yield Problem(codes.TEMPLATE, path, message, f"columns: {', '.join(block.columns)}")
     yield from _prompt_end(block.prompt, ("data", "prompt"), "`data.completion`")
-    yield from _continuation_start(block.completion, ("data", "completion"))
+    yield from _continuation_start(block.completion, ("data", "completion"), block.chat_template)
+
+
+def chat(spec: Spec) -> Iterator[Problem]:
+    """A chat template writes the beginning-of-sequence token itself, where its model has one."""
+    if spec.data.chat_template == "model" and spec.data.bos:
+        message = "`data.chat_template: model` writes the beginning-of-sequence token itself, and `data.bos` would too"
+        yield Problem(codes.CONTRADICTION, ("data", "bos"), message, "write `bos: false`")
 
 
 def tasks(spec: Spec) -> Iterator[Problem]:
     """Prompt, options and answer of every task."""
+    chat_template = getattr(spec.data, "chat_template", "none")
     for number, task in enumerate(spec.evaluation.tasks):
+        at: Path = ("evaluation", "tasks", number)
         try:
-            yield from _task(task, ("evaluation", "tasks", number))
+            yield from _columns(task.columns, (*at, "columns"))
+            yield from _known(task.prompt, (*at, "prompt"), task.columns)
+            if isinstance(task, CodeTask):
+                yield from _code(task, at)
+            else:
+                yield from _choice(task, at, chat_template)
         except AttributeError:  # a field of this task is absent; the next task is looked at all the same
             continue
 
 
-def _task(task: Task, at: Path) -> Iterator[Problem]:
-    yield from _columns(task.columns, (*at, "columns"))
-    yield from _known(task.prompt, (*at, "prompt"), task.columns)
+def _choice(task: ChoiceTask, at: Path, chat_template: str) -> Iterator[Problem]:
     yield from _prompt_end(task.prompt, (*at, "prompt"), "each option")
     for number, option in enumerate(task.options):
         yield from _known(option, (*at, "options", number), task.columns)
-        yield from _continuation_start(option, (*at, "options", number))
+        yield from _continuation_start(option, (*at, "options", number), chat_template)
         if option in task.options[:number]:
             message = f"the option {words.quoted(option)} stands twice, so that no answer could tell them apart"
             yield Problem(codes.DUPLICATE, (*at, "options", number), message)
@@ -57,6 +73,28 @@ def _task(task: Task, at: Path) -> Iterator[Problem]:
         message = f"`{show((*at, 'answer'))}` is `{task.answer}`, which `columns` does not have"
         hint = did_you_mean(task.answer, task.columns) or f"columns: {', '.join(task.columns)}"
         yield Problem(codes.ANSWER_COLUMN, (*at, "answer"), message, hint)
+
+
+def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
+    last = task.prompt.rstrip("\n")
+    if last != last.rstrip():
+        message = f"`{show((*at, 'prompt'))}` ends in white space other than line breaks"
+        yield Problem(codes.JOINT, (*at, "prompt"), message, "programs begin in a line of their own, or in mid-line")
+    if COMPLETION in task.columns:
+        message = f"`{COMPLETION}` stands for what the model wrote; a column of that name would hide it"
+        yield Problem(
+            codes.TEMPLATE_COLUMN, (*at, "columns", COMPLETION), message, "call the column differently", key=True
+        )
+    yield from _known(task.program, (*at, "program"), {**task.columns, COMPLETION: COMPLETION})
+    yield from _known(task.tests, (*at, "tests"), task.columns)
+    if _readable(task.program) and COMPLETION not in template.columns(task.program):
+        message = f"`{show((*at, 'program'))}` lacks `{{{COMPLETION}}}`, so that what the model wrote is never run"
+        yield Problem(codes.TEMPLATE, (*at, "program"), message, f"for example `{{prompt}}{{{COMPLETION}}}`")
+    for name in ("prompt", "tests"):
+        text: str = getattr(task, name)
+        if _readable(text) and not template.columns(text):
+            message = f"`{show((*at, name))}` names no column, so that it is the same for every item"
+            yield Problem(codes.TEMPLATE, (*at, name), message, f"columns: {', '.join(task.columns)}")
 
 
 def _columns(columns: dict[str, str], at: Path) -> Iterator[Problem]:
@@ -103,7 +141,11 @@ def _prompt_end(text: str, at: Path, where: str) -> Iterator[Problem]:
         )
 
 
-def _continuation_start(text: str, at: Path) -> Iterator[Problem]:
-    if text == text.lstrip():
+def _continuation_start(text: str, at: Path, chat_template: str) -> Iterator[Problem]:
+    parted = text != text.lstrip()
+    if chat_template == "none" and not parted:
         message = f"`{show(at)}` does not begin with white space, which parts it from the prompt"
         yield Problem(codes.JOINT, at, message, f'write " {text[:20]}{"…" if len(text) > 20 else ""}"')
+    elif chat_template == "model" and parted:
+        message = f"`{show(at)}` begins with white space, but the chat template parts it from the prompt already"
+        yield Problem(codes.JOINT, at, message, "begin with the first word")

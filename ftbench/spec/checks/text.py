@@ -22,6 +22,8 @@ def one_line(document: object) -> Iterator[Problem]:
     texts += [(("authors", number), author) for number, author in enumerate(metadata.authors)]
     if isinstance(metadata, Metadata):
         texts.append((("licence",), metadata.licence))
+    else:
+        texts.append((("source",), metadata.source))
     for path, text in texts:
         if _BREAKS & set(text):
             at: Path = ("metadata", *path)

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from ftbench.errors import MissingResource
 from ftbench.result import adapter
-from ftbench.spec.model import Lora
+from ftbench.spec.model import Adapter
 from ftbench.verify import base
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
+from ftbench.verify.targets import is_target, names
 
 
 def run(context: Context) -> str | Failure:
-    """Pairs of factors [rank, in] and [out, rank] on the targets, finite, and their parameters counted."""
+    """Factors [rank, in] and [out, rank] on the targets, for DoRA a magnitude [out], finite, and counted."""
     block = context.in_force.adapter
     modules, strange = adapter.factors(context.tensors)
     problems = [f"`{name}` is no factor of a low-rank adapter" for name in strange]
@@ -33,7 +34,7 @@ def run(context: Context) -> str | Failure:
     return judge(problems, f"{plural(len(modules), 'module')} of rank {block.rank}, {count} parameters, {fitted}")
 
 
-def _shapes(modules: Mapping[str, adapter.Factors], block: Lora) -> Iterator[str]:
+def _shapes(modules: Mapping[str, adapter.Factors], block: Adapter) -> Iterator[str]:
     if not modules:
         yield "the adapter has no module"
     for module, pair in modules.items():
@@ -41,19 +42,19 @@ def _shapes(modules: Mapping[str, adapter.Factors], block: Lora) -> Iterator[str
             yield f"`{module}` has not two factors"
         elif pair.a[0] != block.rank or pair.b[1] != block.rank:
             yield f"`{module}` has rank {pair.a[0]} and {pair.b[1]}, the entry says {block.rank}"
-        if block.targets != "all-linear" and not _is_target(module, block.targets):
+        elif block.kind == "dora" and pair.magnitude != (pair.b[0],):
+            yield f"`{module}` has not one magnitude for each of its {pair.b[0]} outputs, as DoRA has"
+        if block.kind == "lora" and pair.magnitude is not None:
+            yield f"`{module}` has a magnitude, which LoRA has not"
+        if not is_target(module, block.targets):
             yield f"`{module}` is not one of the targets"
-    if block.targets != "all-linear":
-        for target in block.targets:
-            if not any(_is_target(module, [target]) for module in modules):
+    if isinstance(block.targets, list):
+        for target in names(block.targets):
+            if not any(is_target(module, [target]) for module in modules):
                 yield f"no module for the target `{target}`"
 
 
-def _is_target(module: str, targets: list[str]) -> bool:
-    return any(module == target or module.endswith("." + target) for target in targets)
-
-
-def _fit(modules: Mapping[str, adapter.Factors], block: Lora, weights: base.Weights) -> Iterator[str]:
+def _fit(modules: Mapping[str, adapter.Factors], block: Adapter, weights: base.Weights) -> Iterator[str]:
     for module, pair in modules.items():
         shape = weights.shapes.get(module)
         if shape is None:
@@ -61,8 +62,7 @@ def _fit(modules: Mapping[str, adapter.Factors], block: Lora, weights: base.Weig
         elif pair.a and pair.b and (pair.b[0], pair.a[-1]) != shape:
             yield f"`{module}` maps {pair.a[-1]} to {pair.b[0]}, the base model {shape[1]} to {shape[0]}"
     if weights.complete:
-        everything = block.targets == "all-linear"
-        due = {name for name in weights.shapes if everything or _is_target(name, list(block.targets))}
+        due = {name for name in weights.shapes if is_target(name, block.targets)}
         for name in sorted(due - set(modules)):
             yield f"`{name}` has no adapter"
 

@@ -19,13 +19,16 @@ def run(context: Context) -> str | Failure:
     evidence = f"{model.name} {result.base_model[:12]}"
     try:
         digest = context.store.model_digest(model)
-        parameters = base.parameters(context.store.model_path(digest))
+        folder = context.store.model_path(digest)
+        parameters = base.parameters(folder)
     except MissingResource:
         what = "parameter count" if len(model.revision) == 64 else "files and parameter count"
         context.notes.append(f"The base model's {what}: {model.name} is not in the store.")
         return judge(problems, f"{evidence}; not in the store, so its parameter limit was not checked")
     if digest != result.base_model:
         problems.append(f"the store has {digest[:12]} for {model.name} at that revision, not {result.base_model[:12]}")
+    if base.packed(folder):
+        problems.append("its weights are stored quantised: its parameters cannot be counted")
     limit = context.spec.model.max_parameters
     if parameters > limit:
         problems.append(f"{parameters} parameters, at most {limit} are allowed")

@@ -8,7 +8,7 @@ from ftbench.verify.context import Context
 
 def run(context: Context) -> str | Failure:
     """Compare each reply's weight with the pinned sizes."""
-    sizes = context.plan.pins.partition.sizes
+    sizes = context.partition.sizes
     problems = []
     for body in context.rounds:
         for reply in body.replies:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ftbench.result.models import Sample
-from ftbench.spec.model import Task
+from ftbench.spec.tasks import CodeTask, Task
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 from ftbench.verify.items import task_rows
@@ -29,6 +29,10 @@ def _task(task: Task, samples: Sequence[Sample], rows: Sequence[Mapping[str, obj
         row, where = rows[sample.index], f"{task.name}, item {sample.index}"
         if sample.prompt != render(task.prompt, row):
             yield f"{where}: another prompt than the compiled one"
+        if isinstance(task, CodeTask):
+            if sample.options or sample.target is not None:
+                yield f"{where}: a code task has neither options nor a target"
+            continue
         if sample.options != [render(option, row) for option in task.options]:
             yield f"{where}: other options, or in another order"
         if sample.target != row[task.answer]:

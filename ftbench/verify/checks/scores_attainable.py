@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.result.models import Interval, Score, Scores, TaskScores
+from ftbench.result.models import Interval, Score, Scores, ScoringScores
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import same
@@ -21,15 +21,30 @@ def _problems(scores: Scores) -> Iterator[str]:
         yield "there is no task"
         return
     for name, task in scores.tasks.items():
-        yield from _score(f"{name} tuned", task.tuned)
-        yield from _score(f"{name} untuned", task.untuned)
-        yield from _difference(name, task)
+        yield from _scoring(name, task)
+        for scoring, other in task.also.items():
+            yield from _scoring(f"{name} {scoring}", other)
+        for reference, score in task.references.items():
+            yield from _score(f"{name} {reference}", score)
+            if score.items != task.tuned.items:
+                yield f"{name}: {score.items} items for {reference}, {task.tuned.items} tuned"
     for kind in ("tuned", "untuned", "difference"):
         claimed = getattr(scores, kind)
         mean = sum(getattr(task, kind).value for task in scores.tasks.values()) / len(scores.tasks)
         if abs(claimed.value - mean) > 1e-9:
             yield f"the mean {kind} is {claimed.value}, the tasks give {mean:.6f}"
         yield from _interval(f"mean {kind}", claimed.value, claimed.interval)
+    for reference, told in scores.references.items():
+        values = [task.references[reference].value for task in scores.tasks.values() if reference in task.references]
+        if len(values) != len(scores.tasks) or abs(told.value - sum(values) / len(values)) > 1e-9:
+            yield f"the mean of {reference} is {told.value}, which the tasks do not give"
+        yield from _interval(f"mean {reference}", told.value, told.interval)
+
+
+def _scoring(what: str, scores: ScoringScores) -> Iterator[str]:
+    yield from _score(f"{what} tuned", scores.tuned)
+    yield from _score(f"{what} untuned", scores.untuned)
+    yield from _difference(what, scores)
 
 
 def _score(what: str, score: Score) -> Iterator[str]:
@@ -37,10 +52,12 @@ def _score(what: str, score: Score) -> Iterator[str]:
         yield f"{what}: {score.correct} right of {score.items}"
     elif not same(score.value, score.correct / score.items):
         yield f"{what}: {score.value} is not {score.correct}/{score.items}"
+    if score.unparsable > score.items - score.correct:
+        yield f"{what}: {score.unparsable} unparsable beside {score.correct} right of {score.items}"
     yield from _interval(what, score.value, score.interval)
 
 
-def _difference(name: str, task: TaskScores) -> Iterator[str]:
+def _difference(name: str, task: ScoringScores) -> Iterator[str]:
     told, tuned, untuned = task.difference, task.tuned, task.untuned
     if tuned.items != untuned.items:
         yield f"{name}: {tuned.items} items tuned, {untuned.items} untuned"

@@ -1,4 +1,4 @@
-"""The base model from the store, and the adapter on it as named float32 arrays."""
+"""The tokenizer, and the adapter on a model as named float32 arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 import torch
 
-from . import seeding
+from . import seeding, targets
 from .arrays import Arrays, ordered
 from .errors import AppError
 
@@ -20,11 +20,6 @@ def go_offline() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TRANSFORMERS_OFFLINE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-
-def device() -> torch.device:
-    """A CUDA device when there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -37,52 +32,19 @@ def load_tokenizer(folder: Path) -> Any:
         raise AppError("FTB547", f"the tokenizer in {folder} does not load: {error}") from error
 
 
-def load_base(folder: Path, max_parameters: int) -> torch.nn.Module:
-    """The base model in float32 on the CPU: safetensors only, never remote code.
-
-    Raises AppError where it does not load or has more than `max_parameters` parameters.
-    """
-    from transformers import AutoModelForCausalLM
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    try:
-        model: torch.nn.Module = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise AppError("FTB547", f"the base model in {folder} does not load: {error}") from error
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    if parameters > max_parameters:
-        raise AppError(
-            "FTB547",
-            f"the base model has {parameters:,} parameters, the benchmark allows {max_parameters:,}",
-            "choose a smaller base model",
-        )
-    return model
-
-
-def target_modules(targets: str | list[str]) -> str | list[str]:
-    """Targets in one order: peft turns lists into sets, whose order follows PYTHONHASHSEED."""
-    return targets if isinstance(targets, str) else sorted(set(targets))
-
-
 def attach(base: torch.nn.Module, adapter: Mapping[str, Any], seed: int) -> torch.nn.Module:
-    """Put the adapter on the base model, its initial values drawn from `seed`."""
+    """Put the adapter on the base model, its initial values drawn from `seed`, trained in float32."""
     from peft import LoraConfig, TaskType, get_peft_model
 
-    if adapter["kind"] != "lora":
+    if adapter["kind"] not in ("lora", "dora"):
         raise ValueError(f"unknown adapter {adapter['kind']!r}")
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=int(adapter["rank"]),
         lora_alpha=adapter["alpha"],
         lora_dropout=float(adapter["dropout"]),
-        target_modules=target_modules(adapter["targets"]),
+        target_modules=targets.resolve(adapter["targets"], base),
+        use_dora=adapter["kind"] == "dora",
         bias="none",
     )
     seeding.seed_everything(seed)
@@ -115,9 +77,3 @@ def set_arrays(model: torch.nn.Module, arrays: Arrays) -> None:
     result = set_peft_model_state_dict(model, {name: torch.from_numpy(a.copy()) for name, a in arrays.items()})
     if result.unexpected_keys:
         raise AppError("FTB555", f"the adapter received has unknown tensors: {result.unexpected_keys[:3]}")
-
-
-def initial_arrays(folder: Path, spec: Mapping[str, Any], seed: int) -> Arrays:
-    """The adapter before the first round."""
-    base = load_base(folder, int(spec["model"]["max_parameters"]))
-    return get_arrays(attach(base, spec["adapter"], seeding.derive(seed, "adapter")))

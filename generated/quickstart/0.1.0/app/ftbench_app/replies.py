@@ -13,6 +13,8 @@ from . import arrays as arr
 from .arrays import Arrays
 from .transport import one_line, reason_of
 
+METRICS = ("partition-id", "num-examples", "steps", "peak-memory-bytes", "peak-device-bytes", "deterministic")
+"""Whole numbers that a reply must have, beside its loss."""
 UNREACHABLE = (3, 4, 5)
 """Flower's error codes for messages and nodes that are not available: nothing came from the client itself."""
 
@@ -31,6 +33,10 @@ class Harvest:
     """Bytes of all arrays received, usable or not."""
     peak_memory_bytes: int = 0
     """Largest that a client reported."""
+    peak_device_bytes: int = 0
+    """Largest that a client reported of its device."""
+    deterministic: bool = True
+    """Whether every client computed in a way that gives the same bits again."""
 
 
 class _Unusable(Exception):
@@ -75,6 +81,8 @@ def _take(harvest: Harvest, partition: int, message: Message | None, expected: E
     arrays, metrics = _open(harvest, message)
     loss = metrics["loss"]
     harvest.peak_memory_bytes = max(harvest.peak_memory_bytes, metrics["peak-memory-bytes"])
+    harvest.peak_device_bytes = max(harvest.peak_device_bytes, metrics["peak-device-bytes"])
+    harvest.deterministic &= bool(metrics["deterministic"])
     if metrics["partition-id"] != partition:
         raise _Unusable("wrong-partition", f"it trained on partition {metrics['partition-id']}")
     if metrics["num-examples"] != rows:
@@ -112,7 +120,7 @@ def _open(harvest: Harvest, message: Message) -> tuple[Arrays | None, dict[str, 
             harvest.bytes_up += arr.declared_bytes(record)
     try:
         record = message.content["metrics"]
-        metrics = {key: int(record[key]) for key in ("partition-id", "num-examples", "steps", "peak-memory-bytes")}
+        metrics = {key: int(record[key]) for key in METRICS}
         return arrays, {**metrics, "loss": float(record["loss"])}
     except (KeyError, TypeError, ValueError) as error:
         raise _Unusable("error", f"its reply lacks a metric: {error}") from None

@@ -10,13 +10,13 @@ from typing import Any
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
-from . import adapter_files, model, replies, schedule, seeding, state, store, strategy, transport
+from . import adapter_files, initial, replies, schedule, seeding, shares, state, store, strategy, transport, worker
 from . import arrays as arr
 from .arrays import Arrays
 from .errors import AppError
 from .files import clear_temporary
 from .ledger import Body, Ledger
-from .measure import Measurements, peak_memory_bytes
+from .measure import Measurements, peak_device_bytes, peak_memory_bytes
 from .settings import Settings
 
 MIB = 2**20
@@ -41,8 +41,8 @@ class Run:
             clear_temporary(self.run_dir / folder)
         self.ledger = Ledger(self.run_dir / "ledger.jsonl", settings.spec_hash)
         self.measurements = Measurements(self.run_dir / "measurements.jsonl")
-        self.sizes: Sequence[int] = settings.pins["partition"]["sizes"]
-        self.aggregate = strategy.find(settings.spec["strategy"]["kind"])
+        self.sizes: Sequence[int] = shares.sizes(settings)
+        self.validates = settings.spec["data"]["validation"] is not None
         self.nodes: dict[int, int] = {}
         """Partition id → node id."""
 
@@ -55,27 +55,27 @@ class Run:
                 "continue it with `ftbench run --resume DIR` (setting `resume`), or choose another folder",
             )
         folder = store.model(self.settings.roots, self.settings.model["name"], self.settings.model["revision"])
-        initial = model.initial_arrays(folder, self.settings.spec, self.settings.seed)
-        conditions = self._conditions(initial)
+        drawn = initial.arrays(folder, self.settings.spec, self.settings.seed)
+        conditions = self._conditions(drawn, folder.name)
         if self.ledger.started is not None and dict(self.ledger.started) != conditions:
             raise _other_conditions(self.ledger.started, conditions)
         if self.ledger.finished:
-            self._write_adapter(self._last_adapter(initial))
+            self._write_adapter(self._adapter_after(self._chosen(), drawn))
             say("this run is finished; nothing to do")
             return
         self.nodes = transport.find_partitions(self.grid, self.settings.clients, self.settings.round_timeout)
         done = len(self.ledger.rounds())
         if self.ledger.started is None:
-            state.put(self.run_dir, self.settings.adapter, initial)
+            state.put(self.run_dir, self.settings.adapter, drawn)
             self.ledger.append(conditions)
         else:
             self.ledger.append({"event": "resumed", "after_round": done})
         self._check_parameters(conditions["trainable_parameters"])
-        current = self._last_adapter(initial)
+        current = self._adapter_after(done, drawn)
         for number in range(done + 1, self.settings.rounds + 1):
             current = self._round(number, current)
-        self._write_adapter(current)
-        self.ledger.append(self._finish(current))
+        self._write_adapter(self._adapter_after(self._chosen(), drawn))
+        self.ledger.append(self._finish())
         say(f"finished after {self.settings.rounds} rounds")
 
     # --- one round ---
@@ -87,7 +87,7 @@ class Run:
         asked = seeding.choose_clients(
             settings.seed, number, settings.clients, float(federation["sampling"]["fraction"])
         )
-        self._check_communication(number, len(asked), arr.nbytes(current))
+        self._check_communication(number, len(asked), self._charged(arr.nbytes(current)))
         rate = schedule.learning_rate(settings.spec["training"]["schedule"], number, settings.rounds)
         task = RecordDict(
             {
@@ -99,17 +99,25 @@ class Run:
         received = transport.exchange(self.grid, messages, settings.round_timeout)
         expected = replies.Expected(current, settings.adapter, self.sizes, settings.local_steps)
         harvest = replies.judge(asked, received, expected)
-        if len(harvest.replies) < max(1, int(federation["min_replies"])):
-            self._too_few(number, len(asked), harvest)
-        new, own = self.aggregate(settings.spec["strategy"], current, harvest.weighted, None)
-        if own is not None:
-            raise NotImplementedError("a strategy with state needs its state file in the commit")
+        least = 1 if settings.reference else max(1, int(federation["min_replies"]))
+        if len(harvest.replies) < least:
+            self._too_few(number, len(asked), harvest, least)
+        new, own = self._aggregate(current, harvest.weighted)
         if bad := arr.not_finite(new):
-            raise AppError("FTB555", f"the mean of round {number} is not finite: {bad}")
+            raise AppError("FTB555", f"the adapter after round {number} is not finite: {bad}")
         name = state.put(self.run_dir, settings.adapter, new)
+        kept = None if own is None else state.put(self.run_dir, settings.spec["strategy"], own)
+        validation = worker.validation_loss(settings, new) if self.validates else None
         seconds = time.monotonic() - began
         # Before the commit: a round that is repeated after a kill then counts its time twice, as it took.
-        self.measurements.add(number, seconds, max(peak_memory_bytes(), harvest.peak_memory_bytes))
+        self.measurements.add(
+            number,
+            seconds,
+            max(peak_memory_bytes(), harvest.peak_memory_bytes),
+            max(peak_device_bytes(), harvest.peak_device_bytes),
+            harvest.deterministic and worker.deterministic(),
+        )
+        before = self._strategy_state()
         self.ledger.append(
             {
                 "event": "round",
@@ -118,17 +126,40 @@ class Run:
                 "sampled": asked,
                 "replies": harvest.replies,
                 "excluded": harvest.excluded,
-                "bytes_down": len(asked) * arr.nbytes(current),
-                "bytes_up": harvest.bytes_up,
+                "bytes_down": self._charged(len(asked) * arr.nbytes(current)),
+                "bytes_up": self._charged(harvest.bytes_up),
                 "adapter": name,
-                "strategy_state": None,
+                "strategy_state": kept,
                 "client_states": {},
+                "validation_loss": validation,
             }
         )
+        if before is not None and before != kept:
+            # Only a resumed run reads it, and that begins at the line just written.
+            state.path_of(self.run_dir, before).unlink(missing_ok=True)
         mean = sum(reply["loss"] for reply in harvest.replies) / len(harvest.replies)
         left_out = f", {len(harvest.excluded)} left out" if harvest.excluded else ""
-        say(f"round {number}/{settings.rounds}: loss {mean:.4f}, {seconds:.1f} s{left_out}")
+        held_out = "" if validation is None else f", validation {validation:.4f}"
+        say(f"round {number}/{settings.rounds}: loss {mean:.4f}{held_out}, {seconds:.1f} s{left_out}")
         return new
+
+    def _aggregate(self, current: Arrays, weighted: strategy.Weighted) -> tuple[Arrays, Arrays | None]:
+        """The next adapter and the strategy's state; in a reference run the only client's adapter is the next."""
+        if self.settings.reference:
+            return weighted[0][1], None
+        block = self.settings.spec["strategy"]
+        name = self._strategy_state()
+        own = None if name is None else state.get(self.run_dir, block, name)
+        return strategy.find(block["kind"])(block, current, weighted, own)
+
+    def _strategy_state(self) -> str | None:
+        """Digest of the strategy's state after the last committed round."""
+        rounds = self.ledger.rounds()
+        return rounds[-1]["strategy_state"] if rounds else None
+
+    def _charged(self, size: int) -> int:
+        """Bytes that count as communication: in a reference run nothing is sent to anyone."""
+        return 0 if self.settings.reference else size
 
     def _message(self, task: RecordDict, number: int, partition: int) -> Message:
         return Message(
@@ -162,8 +193,8 @@ class Run:
             self._stop(len(self.ledger.rounds()) + 1, "parameter-budget", [], detail)
             raise AppError("FTB553", detail, "choose a lower adapter.rank or fewer adapter.targets")
 
-    def _too_few(self, number: int, asked: int, harvest: replies.Harvest) -> None:
-        usable, least = len(harvest.replies), self.settings.spec["federation"]["min_replies"]
+    def _too_few(self, number: int, asked: int, harvest: replies.Harvest, least: int) -> None:
+        usable = len(harvest.replies)
         detail = f"{usable} usable replies of {asked} asked, at least {least} are needed"
         self._stop(number, "too-few-replies", harvest.excluded, detail)
         causes = "; ".join(f"partition {e['partition']}: {e['reason']} {e['detail']}".strip() for e in harvest.excluded)
@@ -176,33 +207,43 @@ class Run:
 
     # --- beginning and end ---
 
-    def _conditions(self, initial: Arrays) -> dict[str, Any]:
+    def _conditions(self, drawn: Arrays, model: str) -> dict[str, Any]:
         settings = self.settings
         return {
             "event": "started",
             "spec_hash": settings.spec_hash,
             "entry": settings.entry_digest,
-            "base_model": settings.model["revision"],
+            "base_model": model,
             "seed": settings.seed,
             "clients": settings.clients,
             "rounds": settings.rounds,
-            "trainable_parameters": arr.elements(initial),
-            "adapter": arr.digest(settings.adapter, initial),
+            "trainable_parameters": arr.elements(drawn),
+            "adapter": arr.digest(settings.adapter, drawn),
         }
 
-    def _last_adapter(self, initial: Arrays) -> Arrays:
+    def _adapter_after(self, number: int, drawn: Arrays) -> Arrays:
+        """The adapter after a committed round; 0: the initial one."""
         rounds = self.ledger.rounds()
-        return state.get(self.run_dir, self.settings.adapter, rounds[-1]["adapter"]) if rounds else initial
+        return state.get(self.run_dir, self.settings.adapter, rounds[number - 1]["adapter"]) if number else drawn
+
+    def _chosen(self) -> int:
+        """The round whose adapter is scored: the last, or the earliest of those with the lowest validation loss."""
+        rounds = self.ledger.rounds()
+        if self.settings.spec["evaluation"]["checkpoint"] == "best-validation":
+            return int(min(rounds, key=lambda line: (line["validation_loss"], line["round"]))["round"])
+        return len(rounds)
 
     def _write_adapter(self, arrays: Arrays) -> None:
         adapter_files.write(self.run_dir / "adapter", self.settings.adapter, self.settings.model, arrays)
 
-    def _finish(self, arrays: Arrays) -> dict[str, Any]:
+    def _finish(self) -> dict[str, Any]:
         rounds = self.ledger.rounds()
+        chosen = self._chosen()
         return {
             "event": "finished",
             "rounds": len(rounds),
-            "adapter": arr.digest(self.settings.adapter, arrays),
+            "round": chosen,
+            "adapter": rounds[chosen - 1]["adapter"],
             "bytes_down": sum(line["bytes_down"] for line in rounds),
             "bytes_up": sum(line["bytes_up"] for line in rounds),
         }

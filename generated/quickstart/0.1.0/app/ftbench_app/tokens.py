@@ -15,6 +15,12 @@ from .errors import AppError
 
 IGNORED = -100
 """Label of a token that is not learnt."""
+FIXED_DATE = (
+    "{% macro strftime_now(format) %}{{ format|replace('%Y', '2025')|replace('%m', '01')|replace('%d', '01')"
+    "|replace('%b', 'Jan')|replace('%B', 'January')|replace('%A', 'Wednesday') }}{% endmacro %}{{ '' }}"
+)
+"""Put before a chat template: one that writes the current date says the same every day, here and in evaluation. A
+function given as an argument would not do: transformers hands templates nothing but plain data."""
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -56,12 +62,13 @@ def render(template: str, row: Mapping[str, Any]) -> str:
 
 def encode(row: Mapping[str, Any], data: Mapping[str, Any], sequence_length: int, tokenizer: Any) -> Example | None:
     """One example by the spec's `data` block, or None where the over-length rule or an empty completion drops it."""
-    prompt = _ids(tokenizer, render(data["prompt"], row))
+    # Some models, such as Qwen 2.5, have no such token; there is none to go first then.
+    head = [int(tokenizer.bos_token_id)] if data["bos"] and tokenizer.bos_token_id is not None else []
+    context = _context(tokenizer, render(data["prompt"], row), head, data["chat_template"])
     completion = _ids(tokenizer, render(data["completion"], row))
-    head = [_special(tokenizer, "bos_token_id")] if data["bos"] else []
     tail = [_special(tokenizer, "eos_token_id")] if data["eos"] else []
-    ids = head + prompt + completion + tail
-    labels = [IGNORED] * (len(head) + len(prompt)) + completion + tail
+    ids = context + completion + tail
+    labels = [IGNORED] * len(context) + completion + tail
     if len(ids) > sequence_length:
         if data["over_length"] == "drop":
             return None
@@ -76,6 +83,29 @@ def encode_all(
     """Examples of a client's rows in their order, dropped rows left out."""
     examples = (encode(row, data, sequence_length, tokenizer) for row in rows)
     return [example for example in examples if example is not None]
+
+
+def _context(tokenizer: Any, prompt: str, head: list[int], chat_template: str) -> list[int]:
+    """What comes before the completion: BOS and the prompt, or the prompt as one user turn in the chat template.
+
+    A template that writes BOS itself, as most do, gets no second one.
+    """
+    if chat_template == "none":
+        return head + _ids(tokenizer, prompt)
+    if not tokenizer.chat_template:
+        raise AppError(
+            "FTB547",
+            "the base model's tokenizer has no chat template, which the benchmark asks for",
+            "choose an instruct model",
+        )
+    turns = [{"role": "user", "content": prompt}]
+    template = FIXED_DATE + tokenizer.get_chat_template()
+    ids = list(
+        tokenizer.apply_chat_template(
+            turns, chat_template=template, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+    )
+    return ids if ids[: len(head)] == head else head + ids
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

@@ -18,6 +18,8 @@ from torch.nn.functional import cross_entropy
 from .errors import AppError
 from .tokens import IGNORED, Example
 
+OUT_OF_MEMORY = "FTB554"
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -34,14 +36,19 @@ class Recipe:
     reduction: str
     """`token-mean` or `example-mean`."""
     max_grad_norm: float | None
+    proximal: float | None = None
+    """FedProx's mu: the loss has (mu / 2) · ‖w − w_start‖² over the trained tensors; None: it has no such term."""
 
 
 def train(model: torch.nn.Module, examples: Sequence[Example], order: Iterator[int], recipe: Recipe) -> float:
-    """Take the steps, changing the trainable parameters in place. Returns the mean over steps of the batch's loss.
+    """Take the steps, changing the trainable parameters in place.
+
+    Returns the mean over steps of the batch's loss, without the proximal term: it compares across strategies.
 
     Raises AppError when memory runs out, naming the setting to change.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    start = [] if recipe.proximal is None else [parameter.detach().clone() for parameter in parameters]
     optimizer = _optimizer(parameters, recipe)
     model.train()
     losses = []
@@ -50,6 +57,8 @@ def train(model: torch.nn.Module, examples: Sequence[Example], order: Iterator[i
             batch = [examples[next(order)] for _ in range(recipe.batch_size)]
             optimizer.zero_grad(set_to_none=True)
             losses.append(accumulate(model, batch, recipe.micro_batch, recipe.reduction))
+            if recipe.proximal is not None:
+                proximal_term(parameters, start, recipe.proximal).backward()  # type: ignore[no-untyped-call]
             if recipe.max_grad_norm is not None:
                 torch.nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
             optimizer.step()
@@ -77,6 +86,12 @@ def accumulate(model: torch.nn.Module, batch: Sequence[Example], micro_batch: in
     return math.fsum(total)
 
 
+def proximal_term(parameters: Sequence[torch.Tensor], start: Sequence[torch.Tensor], proximal: float) -> torch.Tensor:
+    """(mu / 2) · ‖w − w_start‖² (arXiv 1812.06127), once for each effective batch, not for each pass."""
+    squares = [((now - then) ** 2).sum() for now, then in zip(parameters, start, strict=True)]
+    return proximal / 2 * torch.stack(squares).sum()
+
+
 def token_weights(batch: Sequence[Example], reduction: str) -> list[float]:
     """For each example the weight of each of its counted tokens in the loss of the whole batch."""
     if reduction == "token-mean":
@@ -93,8 +108,11 @@ def weighted_loss(model: torch.nn.Module, part: Sequence[Example], weights: Sequ
     logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
     wanted = labels[:, 1:]
     counted = wanted != IGNORED
-    scale = torch.tensor(weights, dtype=logits.dtype)[:, None].expand(wanted.shape)[counted]
-    losses = cross_entropy(logits[:, :-1][counted.to(device)], wanted[counted].to(device), reduction="none")
+    # At least in float32, whatever the model computes in: bfloat16 has 8 bits for a sum over the vocabulary.
+    precision = torch.promote_types(logits.dtype, torch.float32)
+    scale = torch.tensor(weights, dtype=precision)[:, None].expand(wanted.shape)[counted]
+    chosen = logits[:, :-1][counted.to(device)].to(precision)
+    losses = cross_entropy(chosen, wanted[counted].to(device), reduction="none")
     return (losses * scale.to(device)).sum()
 
 
@@ -132,4 +150,4 @@ def _out_of_memory(recipe: Recipe) -> AppError:
         hint = f"set `micro-batch` to {max(1, size // 2)} (`--micro-batch`): the effective batch stays the same"
     else:
         hint = "the smallest micro-batch is in use: a lower adapter.rank, a smaller base model or more memory is needed"
-    return AppError("FTB554", f"out of memory with {size} examples in one pass", hint)
+    return AppError(OUT_OF_MEMORY, f"out of memory with {size} examples in one pass", hint)

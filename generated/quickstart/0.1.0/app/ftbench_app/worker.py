@@ -7,13 +7,15 @@ and examples are kept by partition.
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import rfc8785
 import torch
 
-from . import batches, model, plan, seeding, settings, store, tokens, training
+from . import batches, holding, model, plan, seeding, settings, shares, store, tokens, training, validation
 from .arrays import Arrays
 from .errors import AppError
 from .settings import Settings
@@ -29,9 +31,13 @@ class Worker:
 
     net: torch.nn.Module
     tokenizer: Any
-    examples: dict[int, list[Example]] = field(default_factory=dict)
+    examples: dict[tuple[str, int], list[Example]] = field(default_factory=dict)
+    """(kind of reference run or empty, partition) → its tokenised rows."""
+    validation: list[Example] | None = None
     rows: list[dict[str, Any]] | None = None
     lists: list[list[int]] | None = None
+    fitting: int | None = None
+    """The micro-batch that fitted the memory so far, where it is found by trying."""
 
 
 def checked_settings(config: dict[str, Any]) -> Settings:
@@ -50,6 +56,8 @@ def check_store(wanted: Settings) -> None:
     store.find_model(wanted.roots, wanted.model["name"], wanted.model["revision"])
     store.find_rows(wanted.roots, wanted.pins["sources"]["train"]["digest"], source_of(wanted))
     store.find_partition(wanted.roots, wanted.pins["partition"]["digest"])
+    if wanted.spec["data"]["validation"] is not None:
+        store.find_partition(wanted.roots, wanted.pins["partition"]["validation"])
 
 
 def source_of(wanted: Settings) -> str:
@@ -64,58 +72,110 @@ def find(wanted: Settings) -> Worker:
         _workers.clear()
         folder = store.model(wanted.roots, wanted.model["name"], wanted.model["revision"])
         seeding.seed_everything(seeding.derive(wanted.seed, "worker"))
-        base = model.load_base(folder, int(wanted.spec["model"]["max_parameters"]))
-        net = model.attach(base, wanted.adapter, seeding.derive(wanted.seed, "adapter")).to(model.device())
-        if net_is_on_cuda(net):
+        if holding.device().type == "cuda":
             # cuBLAS needs this before its first call; operations without a deterministic form only warn.
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
+            warnings.showwarning = _noticing(warnings.showwarning)
+        base = holding.load_base(folder, wanted.spec["model"])
+        net = model.attach(base, wanted.adapter, seeding.derive(wanted.seed, "adapter")).to(holding.device())
         _workers[key] = Worker(net, model.load_tokenizer(folder))
     return _workers[key]
 
 
-def net_is_on_cuda(net: torch.nn.Module) -> bool:
-    """Whether the model is on a CUDA device."""
-    return next(net.parameters()).is_cuda
+def deterministic() -> bool:
+    """Whether everything computed so far in this process gives the same bits again on the same device.
+
+    On a CPU it does. On a CUDA device torch says where it does not; bitsandbytes says nothing, so quantised weights
+    count as not reproducible there.
+    """
+    if holding.device().type != "cuda":
+        return True
+    quantised = any(type(m).__module__.startswith("bitsandbytes") for w in _workers.values() for m in w.net.modules())
+    return not (_noticed or quantised)
+
+
+_noticed: list[str] = []
+"""Operations of which torch said that they have no deterministic form."""
+
+
+def _noticing(show: Any) -> Any:
+    def notice(message: Any, *rest: Any, **more: Any) -> None:
+        if "deterministic" in str(message):
+            _noticed.append(str(message))
+        show(message, *rest, **more)
+
+    return notice
 
 
 def examples_of(worker: Worker, wanted: Settings, partition: int) -> list[Example]:
     """Tokenised rows of one partition. Raises AppError where none can be trained on."""
-    if partition not in worker.examples:
-        spec, pins = wanted.spec, wanted.pins
-        if worker.rows is None or worker.lists is None:
-            worker.rows = store.rows(wanted.roots, pins["sources"]["train"]["digest"], source_of(wanted))
-            worker.lists = store.partition(wanted.roots, pins["partition"]["digest"])
-        rows = [worker.rows[number] for number in worker.lists[partition]]
-        length = int(spec["training"]["sequence_length"])
-        worker.examples[partition] = tokens.encode_all(rows, spec["data"], length, worker.tokenizer)
-    if not worker.examples[partition]:
+    key = (wanted.reference, shares.stream(wanted, partition))
+    if key not in worker.examples:
+        if worker.lists is None:
+            worker.lists = store.partition(wanted.roots, wanted.pins["partition"]["digest"])
+        worker.examples[key] = _encoded(worker, wanted, shares.numbers(wanted, worker.lists, partition))
+    if not worker.examples[key]:
         raise AppError(
             "FTB555",
             f"partition {partition} has no row that fits training.sequence_length with something to learn",
         )
-    return worker.examples[partition]
+    return worker.examples[key]
+
+
+def _encoded(worker: Worker, wanted: Settings, numbers: Sequence[int]) -> list[Example]:
+    if worker.rows is None:
+        worker.rows = store.rows(wanted.roots, wanted.pins["sources"]["train"]["digest"], source_of(wanted))
+    length = int(wanted.spec["training"]["sequence_length"])
+    return tokens.encode_all((worker.rows[n] for n in numbers), wanted.spec["data"], length, worker.tokenizer)
+
+
+def validation_loss(wanted: Settings, arrays: Arrays) -> float:
+    """Loss of an adapter on the validation cut. Raises AppError where the cut has no usable row."""
+    worker = find(wanted)
+    if worker.validation is None:
+        (numbers,) = store.partition(wanted.roots, wanted.pins["partition"]["validation"])
+        worker.validation = _encoded(worker, wanted, numbers)
+    if not worker.validation:
+        raise AppError("FTB555", "the validation cut has no row that fits training.sequence_length")
+    model.set_arrays(worker.net, arrays)
+    return validation.loss(worker.net, worker.validation)
 
 
 def train(
     wanted: Settings, partition: int, round_number: int, learning_rate: float, arrays: Arrays
 ) -> tuple[Arrays, float]:
-    """One client's round from the given adapter. Returns its adapter and mean loss."""
+    """One client's round from the given adapter. Returns its adapter and mean loss.
+
+    With `micro-batch` auto the round begins anew with half as many examples in one pass whenever memory runs out.
+    """
     worker = find(wanted)
     examples = examples_of(worker, wanted, partition)
-    spec = wanted.spec["training"]
+    spec, strategy = wanted.spec["training"], wanted.spec["strategy"]
     norm = spec["max_grad_norm"]
-    recipe = training.Recipe(
-        learning_rate=learning_rate,
-        optimizer=spec["optimizer"],
-        steps=wanted.local_steps,
-        batch_size=int(spec["batch_size"]),
-        micro_batch=wanted.micro_batch,
-        reduction=wanted.spec["data"]["loss_reduction"],
-        max_grad_norm=None if norm is None else float(norm),
-    )
-    model.set_arrays(worker.net, arrays)
-    seeding.seed_everything(seeding.derive(wanted.seed, "client", round_number, partition))
-    order = batches.order(len(examples), seeding.derive(wanted.seed, "order", round_number, partition))
-    loss = training.train(worker.net, examples, order, recipe)
-    return model.get_arrays(worker.net), loss
+    whole = int(spec["batch_size"])
+    auto = wanted.micro_batch == settings.AUTO
+    stream = shares.stream(wanted, partition)
+    while True:
+        recipe = training.Recipe(
+            learning_rate=learning_rate,
+            optimizer=spec["optimizer"],
+            steps=wanted.local_steps,
+            batch_size=whole,
+            micro_batch=(worker.fitting or whole) if auto else wanted.micro_batch,
+            reduction=wanted.spec["data"]["loss_reduction"],
+            max_grad_norm=None if norm is None else float(norm),
+            proximal=float(strategy["mu"]) if strategy["kind"] == "fedprox" and not wanted.reference else None,
+        )
+        model.set_arrays(worker.net, arrays)
+        seeding.seed_everything(seeding.derive(wanted.seed, "client", round_number, stream))
+        order = batches.order(len(examples), seeding.derive(wanted.seed, "order", round_number, stream))
+        try:
+            loss = training.train(worker.net, examples, order, recipe)
+            return model.get_arrays(worker.net), loss
+        except AppError as error:
+            if not auto or error.code != training.OUT_OF_MEMORY or recipe.micro_batch == 1:
+                raise
+        worker.fitting = recipe.micro_batch // 2
+        if holding.device().type == "cuda":
+            torch.cuda.empty_cache()

@@ -1,0 +1,101 @@
+"""What tuned models are compared with, as rows beside the ranking: untuned, local-only and centralised models."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import fmean
+
+from ftbench.board import figures
+from ftbench.board.model import Reference
+from ftbench.board.submission import Submission
+from ftbench.result.models import Result
+from ftbench.result.references import CENTRALISED, LOCAL
+
+
+def references(submissions: Sequence[Submission], groups: Sequence[Sequence[Submission]]) -> list[Reference]:
+    """The rows of one table: one for each base model before tuning, then those trained with each entry's knobs."""
+    trained = [row for group in groups for row in (_local(group), _centralised(group)) if row is not None]
+    return [*_untuned(submissions), *trained]
+
+
+def _untuned(submissions: Sequence[Submission]) -> list[Reference]:
+    models: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for one in submissions:
+        models[one.result.model.name, one.result.model.revision].append(one.result)
+    found = []
+    for _, results in sorted(models.items()):
+        # The seed does not touch an untuned model: every bundle is one more measurement of the same.
+        views = [figures.untuned(0, one.scores.untuned, one.scores.tasks) for one in results]
+        found.append(
+            Reference(
+                kind="untuned",
+                model=results[0].model,
+                entry=None,
+                names=[],
+                score=figures.score(views),
+                spread=None,
+                least=None,
+                most=None,
+                tasks=figures.on_tasks(views),
+                also=figures.by_others(views),
+                models=1,
+                bundles=len(results),
+            )
+        )
+    return found
+
+
+def _centralised(group: Sequence[Submission]) -> Reference | None:
+    known = [one for one in group if CENTRALISED in one.result.scores.references]
+    if not known:
+        return None
+    views = [_view(one.result, CENTRALISED) for one in known]
+    return Reference(
+        kind="centralised",
+        model=known[0].result.model,
+        entry=known[0].key,
+        names=_names(known),
+        score=figures.score(views),
+        spread=None,
+        least=None,
+        most=None,
+        tasks=figures.on_tasks(views),
+        also={},
+        models=1,
+        bundles=len(known),
+    )
+
+
+def _local(group: Sequence[Submission]) -> Reference | None:
+    known = [one for one in group if one.result.scores.local is not None and _clients(one.result)]
+    if not known:
+        return None
+    views = [_view(one.result, name) for one in known for name in _clients(one.result)]
+    spreads = [spread for one in known if (spread := one.result.scores.local) is not None]
+    return Reference(
+        kind="local",
+        model=known[0].result.model,
+        entry=known[0].key,
+        names=_names(known),
+        score=figures.score(views),
+        spread=fmean(spread.deviation for spread in spreads),
+        least=min(spread.least for spread in spreads),
+        most=max(spread.most for spread in spreads),
+        tasks=figures.on_tasks(views),
+        also={},
+        models=max(spread.models for spread in spreads),
+        bundles=len(known),
+    )
+
+
+def _view(result: Result, name: str) -> figures.View:
+    return figures.reference(result.seed, result.scores.references[name], result.scores.tasks, name)
+
+
+def _clients(result: Result) -> list[str]:
+    return sorted(name for name in result.scores.references if name.startswith(LOCAL))
+
+
+def _names(group: Sequence[Submission]) -> list[str]:
+    return sorted({one.entry.metadata.name for one in group if one.entry is not None})

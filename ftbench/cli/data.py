@@ -1,0 +1,229 @@
+"""`ftbench data`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from ftbench.cli.options import SPEC, example, json_option, store_option
+from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.cli.data_outputs import DataItem
+    from ftbench.data.fetch import FetchedRows
+    from ftbench.data.hub import Hub
+    from ftbench.data.store import Store
+    from ftbench.diagnostics import Diagnostic
+    from ftbench.spec.model import BaseModelRef
+    from ftbench.spec.pins import Pins
+
+Action = Literal["fetch", "list", "verify", "overlap"]
+
+ACTIONS = ("fetch", "list", "verify", "overlap")
+
+
+@click.command(
+    "data",
+    epilog=example(
+        "ftbench data fetch specs/medical.yaml",
+        "ftbench data fetch --model HuggingFaceTB/SmolLM2-135M-Instruct",
+        "ftbench data list",
+        "ftbench data verify",
+    ),
+)
+@click.argument("action", type=click.Choice(ACTIONS))
+@click.argument("spec", type=SPEC, required=False)
+@click.option(
+    "--model",
+    "models",
+    metavar="NAME[@REVISION]",
+    multiple=True,
+    help="With fetch: a base model of the hub, at a commit or at that of its main branch; may be given repeatedly.",
+)
+@store_option
+@json_option
+@click.pass_obj
+def command(ui: Ui, *, action: Action, spec: str | None, models: tuple[str, ...], store: str | None) -> int:
+    """Fetch data and base models into the store, list what is there, digest it again, look for overlap.
+
+    fetch gets what the pins of SPEC name, at the commits they name, and refuses what has another digest. list shows
+    the store's content and which pins name it, verify computes every digest anew. overlap reports items of the test
+    sets that occur in the training rows.
+    """
+    from ftbench.data.store import Store
+
+    if models and action != "fetch":
+        raise click.UsageError("--model is for `fetch`")
+    if spec is None and (action == "overlap" or (action == "fetch" and not models)):
+        raise click.UsageError(f"`{action}` needs a SPEC" + (" or --model" if action == "fetch" else ""))
+    opened = Store.default(store)
+    if action == "fetch":
+        return _fetch(ui, spec, models, opened)
+    if action == "overlap":
+        return _overlap(ui, str(spec), opened)
+    return _holdings(ui, action, spec, opened)
+
+
+def _fetch(ui: Ui, spec: str | None, models: tuple[str, ...], store: Store) -> int:
+    from ftbench.cli.benchmark import load, pins_of
+    from ftbench.data.fetch import fetch
+    from ftbench.data.hub import Hub
+
+    hub = Hub(store.scratch(), tell=ui.note)
+    items, warnings = [], []
+    if spec is not None:
+        loaded = load(ui, spec)
+        for one in fetch(loaded.spec, pins_of(ui, loaded), store, lambda: hub):
+            items.append(_fetched(one))
+        warnings += _base_model(loaded.spec.model.base, store, models)
+    for name in models:
+        item, found = _fetch_model(name, store, hub)
+        items.append(item)
+        warnings += found
+    ui.diagnostics(warnings)
+    return _answer(ui, "fetch", store, items, warnings)
+
+
+def _fetched(one: FetchedRows) -> DataItem:
+    from ftbench.cli.data_outputs import DataItem
+
+    return DataItem(
+        kind="partition" if one.key in ("partition", "validation") else "rows",
+        name=one.key,
+        digest=one.digest,
+        state="fetched" if one.new else "present",
+        rows=one.rows,
+        licence=one.licence,
+        revision=one.revision,
+    )
+
+
+def _base_model(ref: BaseModelRef, store: Store, models: tuple[str, ...]) -> list[Diagnostic]:
+    """A note where the spec's own base model is not in the store: weights are fetched only when they are asked for."""
+    from dataclasses import replace
+
+    from ftbench.errors import MissingResource
+
+    if models:
+        return []
+    try:
+        store.model_path(store.model_digest(ref), command=f"ftbench data fetch --model {ref.name}@{ref.revision}")
+    except MissingResource as error:
+        return [replace(one, severity="note") for one in error.diagnostics]
+    return []
+
+
+def _fetch_model(name: str, store: Store, hub: Hub) -> tuple[DataItem, list[Diagnostic]]:
+    from ftbench.cli.data_outputs import DataItem
+    from ftbench.data.models import fetch, resolve
+
+    ref = resolve(name, hub)
+    fetched = fetch(ref, store, hub)
+    item = DataItem(
+        kind="model",
+        name=f"{ref.name}@{ref.revision}",
+        digest=fetched.digest,
+        state="fetched",
+        size=fetched.size,
+        licence=fetched.licence,
+        revision=ref.revision,
+    )
+    return item, fetched.warnings
+
+
+def _holdings(ui: Ui, action: Action, spec: str | None, store: Store) -> int:
+    from ftbench.cli.data_outputs import DataItem
+    from ftbench.data import codes
+    from ftbench.data.holdings import holdings, whole
+    from ftbench.diagnostics import Diagnostic, Place
+    from ftbench.errors import CheckFailed
+
+    items, broken = [], []
+    for one in holdings(store, _known_pins(ui, spec)):
+        state: Literal["present", "whole", "corrupt"] = "present"
+        if action == "verify":
+            state = "whole" if whole(one) else "corrupt"
+        if state == "corrupt":
+            message = "corrupt: its content does not have the digest that it is named by"
+            hint = "delete it and get it again: ftbench data fetch"
+            broken.append(Diagnostic(codes.CORRUPT, message, Place(str(one.path)), hint))
+        items.append(
+            DataItem(
+                kind=one.kind,
+                name=", ".join(one.names),
+                digest=one.digest,
+                state=state,
+                path=str(one.path),
+                size=one.size,
+                rows=one.rows,
+                licence=one.licence,
+                revision=one.revision,
+            )
+        )
+    ui.diagnostics(broken)
+    _answer(ui, action, store, items, broken)
+    return CheckFailed.exit_code if broken else 0
+
+
+def _overlap(ui: Ui, spec: str, store: Store) -> int:
+    from ftbench.cli.benchmark import load, pins_of
+    from ftbench.cli.data_outputs import DataItem
+    from ftbench.data.overlap import find, warnings
+
+    loaded = load(ui, spec)
+    pins = pins_of(ui, loaded)
+    overlaps = find(loaded.spec, pins, store)
+    items = [
+        DataItem(
+            kind="rows",
+            name=f"task:{one.task}",
+            digest=pins.sources[f"task:{one.task}"].digest,
+            state="present",
+            rows=one.items,
+            overlap=len(one.found),
+        )
+        for one in overlaps
+    ]
+    found = warnings(overlaps)
+    ui.diagnostics(found)
+    return _answer(ui, "overlap", store, items, found)
+
+
+def _known_pins(ui: Ui, spec: str | None) -> dict[str, Pins]:
+    """Pins of the built-in specs and of the one that was named, by the spec's name; what cannot be read is left out."""
+    from contextlib import suppress
+
+    from ftbench import builtin
+    from ftbench.cli.benchmark import load
+    from ftbench.errors import FtbenchError
+    from ftbench.spec.load import load_pins
+
+    known: dict[str, Pins] = {}
+    for name, path in builtin.specs().items():
+        with suppress(FtbenchError):
+            known[name] = load_pins(path)
+    if spec is not None:
+        loaded = load(ui, spec)
+        known[loaded.spec.metadata.name] = load_pins(loaded.path)
+    return known
+
+
+def _answer(ui: Ui, action: Action, store: Store, items: list[DataItem], found: list[Diagnostic]) -> int:
+    from ftbench.cli.data_outputs import DataOutput
+    from ftbench.cli.outputs import problems
+
+    for item in items:
+        parts = [f"{item.rows:,} rows" if item.rows is not None else "", f"{item.size:,} bytes" if item.size else ""]
+        parts += [f"licence {item.licence}" if item.licence else "", item.name if action in ("list", "verify") else ""]
+        if item.overlap is not None:
+            parts.append(f"{item.overlap:,} occur in the training rows")
+        first = f"{item.kind} {(item.digest or '')[:12]}" if action in ("list", "verify") else item.name
+        told = item.state if action in ("fetch", "verify") else ""
+        ui.line(": ".join([first, ", ".join(part for part in [told, *parts] if part)]))
+    if not items:
+        ui.note("there is nothing in the store" if action in ("list", "verify") else "there is nothing to compare")
+    ui.answer(
+        DataOutput(action=action, roots=[str(root) for root in store.roots], items=items, diagnostics=problems(found))
+    )
+    return 0

@@ -1,0 +1,113 @@
+"""Whether one answer to one item is right, by each scoring. Pure and light: runner, verifier and board share it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ftbench.diagnostics import Diagnostic, register
+from ftbench.result.extraction import extract, flowertune
+from ftbench.result.models import Answer
+from ftbench.spec.tasks import CodeTask, Task
+
+WRONG_LENGTH = "FTB681"
+NOT_FINITE = "FTB682"
+WRONG_TARGET = "FTB683"
+NO_ANSWER = "FTB684"
+
+register(
+    {
+        WRONG_LENGTH: "a sample has not one log-likelihood for each option",
+        NOT_FINITE: "a log-likelihood is not a finite number of at most 0",
+        WRONG_TARGET: "a sample's target is none of its options",
+        NO_ANSWER: "a sample lacks what the task's scoring looks at, or has what it does not ask for",
+    }
+)
+
+ROUNDING = 1e-3
+"""How far above 0, in nats, a log-likelihood may come out by rounding."""
+
+Mark = Literal["right", "wrong", "unparsable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One answer with what it answers to."""
+
+    answer: Answer
+    options: Sequence[str]
+    target: int | None
+
+
+def mark(task: Task, scoring: str, given: Given) -> Mark:
+    """The mark of an answer that `problems` has nothing against. Raises ValueError for a scoring that there is not."""
+    answer = given.answer
+    if scoring == "likelihood":
+        return _of(chosen(answer), given.target)
+    if scoring == "pass@1":
+        return "right" if answer.passed else "wrong"
+    if isinstance(task, CodeTask):
+        raise ValueError(f"{scoring!r} is no scoring of a code task")
+    if scoring == "generated" and task.extraction is not None:
+        return _of(extract(task.extraction, answer.text or "", given.options), given.target)
+    if scoring == "flowertune" and task.flowertune is not None:
+        return _of(flowertune(task.flowertune, answer.text or "", given.options), given.target)
+    raise ValueError(f"task {task.name} has no rule for the scoring {scoring!r}")
+
+
+def chosen(answer: Answer) -> int:
+    """Index of the option with the highest log-likelihood, the first of equals."""
+    values = answer.loglikelihoods or []
+    return max(range(len(values)), key=values.__getitem__)
+
+
+def asks_likelihood(task: Task) -> bool:
+    """Whether the task's items are asked for the log-likelihood of each option."""
+    return "likelihood" in task.scoring
+
+
+def asks_text(task: Task) -> bool:
+    """Whether the model writes an answer to the task's items."""
+    return any(scoring != "likelihood" for scoring in task.scoring)
+
+
+def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
+    """Why an answer can't be scored: FTB681–684; nothing where it can."""
+    answer = given.answer
+    if isinstance(task, CodeTask):
+        if given.options or given.target is not None:
+            yield Diagnostic(WRONG_TARGET, f"{where}: a code task's item has neither options nor target")
+    elif given.target is None or not 0 <= given.target < len(given.options):
+        message = f"{where} has target {given.target} but {len(given.options)} options, counted from 0"
+        yield Diagnostic(WRONG_TARGET, message)
+    due = {
+        "loglikelihoods": asks_likelihood(task),
+        "text": asks_text(task),
+        "passed": isinstance(task, CodeTask),
+        "status": isinstance(task, CodeTask),
+    }
+    for name, asked in due.items():
+        if asked != (getattr(answer, name) is not None):
+            yield Diagnostic(NO_ANSWER, f"{where}: `{name}` is {'missing' if asked else 'given, but not asked for'}")
+    if answer.loglikelihoods is not None and asks_likelihood(task):
+        yield from _likelihoods(answer.loglikelihoods, len(given.options), where)
+    if answer.passed is not None and answer.passed != (answer.status == "passed"):
+        yield Diagnostic(NO_ANSWER, f"{where}: passed is {answer.passed}, yet the status is {answer.status!r}")
+
+
+def _of(given: int | None, target: int | None) -> Mark:
+    if given is None:
+        return "unparsable"
+    return "right" if given == target else "wrong"
+
+
+def _likelihoods(values: Sequence[float], options: int, where: str) -> Iterator[Diagnostic]:
+    if len(values) != options:
+        yield Diagnostic(WRONG_LENGTH, f"{where}: {len(values)} log-likelihoods for {options} options")
+        return
+    # −infinity is refused too: JSON cannot hold it, and a model that gives it to a whole option has overflowed.
+    wrong = [v for v in values if not (math.isfinite(v) and v <= ROUNDING)]
+    if wrong:
+        yield Diagnostic(NOT_FINITE, f"{where}: {wrong[0]} is not the logarithm of a probability")

@@ -1,0 +1,62 @@
+"""Sources whose fields fit one another, and checkpoints that have something to be chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ftbench.spec import codes
+from ftbench.spec.model import Data, HubSource, Spec, Task
+from ftbench.spec.paths import Path, show
+from ftbench.spec.problems import Problem
+
+
+def hub(spec: Spec) -> Iterator[Problem]:
+    """Every source on the hub, of training data and tasks."""
+    holders: list[tuple[Data | Task, Path]] = [(spec.data, ("data", "source"))]
+    holders += [(task, ("evaluation", "tasks", i, "source")) for i, task in enumerate(spec.evaluation.tasks)]
+    for holder, at in holders:
+        try:
+            if isinstance(holder.source, HubSource):
+                yield from _member(holder.source, at)
+                yield from _files(holder.source, at)
+        except AttributeError:  # a field of this source is absent; the next one is looked at all the same
+            continue
+
+
+def _member(source: HubSource, at: Path) -> Iterator[Problem]:
+    if source.format == "zip-text" and source.member is None:
+        message = f"`{show((*at, 'format'))}: zip-text` needs `member`, the file inside the archive"
+        yield Problem(codes.SOURCE, (*at, "format"), message, "for example `member: folder/rows.txt`")
+    elif source.format != "zip-text" and source.member is not None:
+        message = f"`{show((*at, 'member'))}` has no effect with `format: {source.format}`"
+        yield Problem(codes.NO_EFFECT, (*at, "member"), message, "leave it out")
+
+
+def _files(source: HubSource, at: Path) -> Iterator[Problem]:
+    for number, name in enumerate(source.files):
+        where: Path = (*at, "files", number)
+        if name.startswith("/") or "\\" in name or ".." in name.split("/"):
+            message = f"`{name}` is no path in a repository"
+            yield Problem(codes.SOURCE, where, message, "relative, with forward slashes, without `..`")
+        if name in source.files[:number]:
+            yield Problem(codes.DUPLICATE, where, f"`{name}` stands twice, so that its rows would count twice")
+    if source.sha256 is not None and (len(source.files) != 1 or any(sign in source.files[0] for sign in "*?[")):
+        message = f"`{show((*at, 'sha256'))}` is the digest of one file, and `files` may name several"
+        yield Problem(codes.SOURCE, (*at, "sha256"), message, "name that one file")
+
+
+def checkpoint(spec: Spec) -> Iterator[Problem]:
+    """Rows are set aside if and only if a round is chosen by them."""
+    cut, chosen = spec.data.validation, spec.evaluation.checkpoint
+    if chosen == "best-validation" and cut is None:
+        message = "`evaluation.checkpoint: best-validation` chooses by the loss on `data.validation`, which is null"
+        hint = "write `data.validation: {fraction: 0.02, min_rows: 200}`"
+        yield Problem(codes.MISSING_PARAMETER, ("evaluation", "checkpoint"), message, hint)
+    elif chosen == "last" and cut is not None:
+        message = "`data.validation` has no effect: the last round is scored, and nothing is chosen by those rows"
+        yield Problem(
+            codes.NO_EFFECT, ("data", "validation"), message, "write `evaluation.checkpoint: best-validation`"
+        )
+    if chosen == "best-validation" and spec.federation.rounds == 1 and "federation.rounds" not in spec.knobs:
+        message = "with one round there is no checkpoint to choose"
+        yield Problem(codes.NO_EFFECT, ("evaluation", "checkpoint"), message, "write `last`, or more rounds")

@@ -1,0 +1,59 @@
+"""Where rows come from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ftbench.spec.block import Block
+from ftbench.spec.primitives import REPOSITORY, Commit, Count, Name, Sha256
+
+
+class BuiltinSource(Block):
+    """Data that comes with ftbench, made by a seeded script in its repository."""
+
+    kind: Literal["builtin"]
+    """Where the rows come from."""
+    name: Name
+    """Name of the built-in data set."""
+    split: Name
+    """Which part of it."""
+
+
+class Subset(Block):
+    """A seeded part: the first ceil(rows / divisor) of numpy's `default_rng(seed).permutation(rows)`, in that order."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """Seed of the permutation."""
+    divisor: Annotated[int, Field(ge=2, le=1000)]
+    """One row in so many."""
+
+
+class HubSource(Block):
+    """Files of a data set repository on the Hugging Face hub at one commit. No loading script is ever run."""
+
+    kind: Literal["hub"]
+    """Where the rows come from."""
+    repo: Annotated[str, Field(pattern=REPOSITORY, max_length=120)]
+    """Repository of type data set: OWNER/NAME."""
+    revision: Commit | None
+    """Commit; null: not known yet. `ftbench lock` resolves it into the pins, until then the spec stays a draft."""
+    files: Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1, max_length=200)]
+    """Paths in the repository, `*` and `?` as in a shell. Rows are joined in this order, matches of one sorted."""
+    sha256: Sha256 | None = None
+    """Digest of the single file, where it is known."""
+    format: Literal["parquet", "csv", "json", "jsonl", "zip-text"]
+    """How the files are read. `zip-text`: `member` of a zip archive, one row a line, in the column `text`."""
+    member: str | None = None
+    """Path inside the archive, for `zip-text`."""
+    normalise: Name | None = None
+    """Named step from the source's rows to plain columns (`ftbench list normalisers`); null: none."""
+    subset: Subset | None = None
+    """Part of the normalised rows; null: all."""
+    rows: Count | None = None
+    """Rows that this must come to, after `normalise` and `subset`, where it is known; `ftbench lock` refuses another
+    number."""
+
+
+Source = Annotated[BuiltinSource | HubSource, Field(discriminator="kind")]

@@ -1,0 +1,96 @@
+"""Test sets: how they are asked and scored."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ftbench.spec.block import Block
+from ftbench.spec.primitives import Count, Name, PositiveFloat, Template
+from ftbench.spec.sources import Source
+
+
+class Generation(Block):
+    """Greedy generation with a fixed budget: it never depends on the gold answers, nor on the batch."""
+
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)]
+    """Most tokens generated for an item."""
+    stop: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
+    """Text that ends a generation and is cut off with all after it. The end-of-sequence token always ends one."""
+
+
+class ChoiceTask(Block):
+    """A test set whose items have one right option."""
+
+    kind: Literal["choice"]
+    """Kind of task."""
+    name: Name
+    """Name of the task in tables and in the harness."""
+    source: Source
+    """Where the items come from."""
+    columns: Annotated[dict[str, str], Field(min_length=1)]
+    """Our column name → the source's."""
+    prompt: Template
+    """Template of the question. Must not end in white space."""
+    options: Annotated[list[Template], Field(min_length=2, max_length=64)]
+    """Templates of the answers to choose from, in order; each begins with the space that parts it from the prompt, or
+    with `data.chat_template: model` without one."""
+    answer: str
+    """Our column that holds the right option's index, counted from 0."""
+    scoring: Annotated[list[Literal["likelihood", "generated", "flowertune"]], Field(min_length=1)]
+    """The first one ranks. `likelihood`: the option with the highest log-likelihood given the prompt is the answer;
+    the first wins a tie. `generated`: the model writes, and `extraction` finds its answer. `flowertune`: the same text
+    under the incumbent's rule, for comparison."""
+    generation: Generation | None = None
+    """How text is generated; needed for `generated` and `flowertune`."""
+    extraction: Literal["option-text", "option-letter"] | None = None
+    """For `generated`. `option-text`: the option named first in the text, as whole words, case ignored.
+    `option-letter`: the first letter A, B, C … that stands alone. Nothing found: unparsable, which is wrong, and
+    counted and reported apart."""
+    flowertune: Literal["first-letter", "exact-label", "sentiment-substring"] | None = None
+    """For `flowertune`, on the text in lower case stripped to letters and digits: its first character against a–e;
+    the text equal to the label; or `positive`, then `negative`, then everything else as neutral, by substring."""
+
+
+class CodeTask(Block):
+    """A test set whose items are programming problems, scored by running what the model writes."""
+
+    kind: Literal["code"]
+    """Kind of task."""
+    name: Name
+    """Name of the task in tables and in the harness."""
+    source: Source
+    """Where the items come from."""
+    columns: Annotated[dict[str, str], Field(min_length=1)]
+    """Our column name → the source's."""
+    prompt: Template
+    """Template of what the model is given. Must not end in white space other than a line break."""
+    language: Literal["python", "javascript", "cpp"]
+    """Language of the programs."""
+    generation: Generation
+    """How a completion is generated."""
+    program: Template
+    """Template of the program: our columns and `{completion}`."""
+    tests: Template
+    """Template of the tests that run after the program."""
+    scoring: list[Literal["pass@1"]]
+    """`pass@1`: share of items whose greedy completion passes every test in the sandbox."""
+    cpu_seconds: PositiveFloat = 10.0
+    """CPU time that a program may use."""
+    memory_mib: Count = 512
+    """Memory that a program may use."""
+
+
+Task = Annotated[ChoiceTask | CodeTask, Field(discriminator="kind")]
+
+
+class References(Block):
+    """What the tuned model is compared with, on the same items."""
+
+    untuned: Literal[True] = True
+    """Score the base model before any tuning."""
+    local: bool = False
+    """Train each client alone on its own rows, rounds × local steps, and score all of them: mean and spread."""
+    centralised: bool = False
+    """Train one model on all clients' rows pooled, rounds × local steps, and score it."""

@@ -1,0 +1,25 @@
+"""The references that the spec asks for are there, each with an adapter of its own."""
+
+from __future__ import annotations
+
+from ftbench.result.references import due_references
+from ftbench.verify.check import Check, Failure, judge, plural
+from ftbench.verify.context import Context
+
+
+def run(context: Context) -> str | Failure:
+    """Compare the names in the result with the spec; no adapter stands twice, nor is one the scored one."""
+    due, told = due_references(context.spec), context.result.references
+    problems = [f"the reference {name} is missing" for name in due if name not in told]
+    problems += [f"the spec asks for no reference {name}" for name in sorted(told) if name not in due]
+    seen = {context.result.adapter: "the adapter that is scored"}
+    for name, adapter in sorted(told.items()):
+        if adapter in seen:
+            problems.append(f"the adapter of {name} is that of {seen[adapter]}")
+        seen.setdefault(adapter, name)
+    if due:
+        context.notes.append("How the references were trained: a bundle holds their answers, not their ledgers.")
+    return judge(problems, f"{plural(len(due), 'reference')} beside the untuned model")
+
+
+CHECK = Check("references-named", "CONFORMS", "FTB653", "the references are those that the spec asks for", run)

@@ -1,0 +1,25 @@
+"""The benchmark scripts run, their two sides agree, and the last line is a ratio with what it was measured on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "size"), [("training_loop.py", ["--steps", "3"]), ("evaluation.py", ["--items", "8"])]
+)
+def test_a_benchmark_prints_a_ratio(script: str, size: list[str]) -> None:
+    command = [sys.executable, str(FOLDER / script), *size, "--repeats", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["benchmark"] == script.removesuffix(".py")
+    assert found["ratio"] > 0 and found["machine"]["torch"]
