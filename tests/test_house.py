@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "app": set(),
     "tasks": set(),
 }
-FOUNDATION = {"diagnostics", "errors", "builtin", "__version__"}
+FOUNDATION = {"atomic", "diagnostics", "errors", "builtin", "__version__"}
 
 
 def imported(path: Path) -> list[tuple[int, str, int]]:
@@ -78,7 +78,7 @@ def test_hooks_are_self_contained() -> None:
 
 
 def test_foundation_imports_nothing_above() -> None:
-    for name in ("diagnostics", "errors", "builtin"):
+    for name in ("atomic", "diagnostics", "errors", "builtin"):
         for level, module, _ in imported(PACKAGE / f"{name}.py"):
             assert level == 0
             parts = module.split(".")

@@ -91,7 +91,7 @@ def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
     if out is None:
         ui.raw(text)
         return
-    from ftbench.result.atomic import write_file
+    from ftbench.atomic import write_file
 
     out.parent.mkdir(parents=True, exist_ok=True)
     write_file(out, text.encode())

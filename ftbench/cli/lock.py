@@ -48,11 +48,11 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
 
 
 def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bool) -> int:
+    from ftbench.atomic import write_file
     from ftbench.cli.outputs import LockOutput, problems
     from ftbench.data.hub import Hub
     from ftbench.data.lock import lock, unresolved_pins
     from ftbench.data.overlap import report
-    from ftbench.result.atomic import write_file
     from ftbench.spec.canonical import pretty
     from ftbench.spec.load import pins_path
 

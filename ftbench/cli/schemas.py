@@ -74,7 +74,7 @@ def drift(folder: Path) -> list[str]:
 
 def write(folder: Path) -> list[str]:
     """Write every schema that is missing or differs; return their paths. Files that are not generated stay."""
-    from ftbench.result.atomic import write_file
+    from ftbench.atomic import write_file
 
     written = []
     for path, data in all_schemas().items():

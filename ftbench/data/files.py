@@ -1,46 +1,27 @@
-"""Writing files so that a reader sees the old one or the whole new one, never a part."""
+"""Writing into the store: whole files or none, and an error that says what to do where that fails."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from ftbench.atomic import sync_folder, write_file
 from ftbench.data import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 
+__all__ = ["not_writable", "sync_folder", "write_atomic"]
+
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write `data` through a temporary file beside `path`, fsync and rename; folders above are made.
+    """Write `data` whole or not at all; folders above are made.
 
     Raises MissingResource (FTB310) where the file system refuses.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:32]}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)  # mkstemp's 0600 would keep a shared store to one user
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        write_file(path, data)
     except OSError as error:
         raise not_writable(path, error) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def not_writable(path: Path, error: OSError) -> MissingResource:

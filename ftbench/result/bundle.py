@@ -7,10 +7,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ftbench.atomic import sync_folder, write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 from ftbench.result import manifest, names
-from ftbench.result.atomic import sync_folder, write_file
 from ftbench.result.files import Bundle, open_bundle
 from ftbench.result.models import Environment, Result
 from ftbench.result.pack import pack

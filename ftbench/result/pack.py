@@ -7,10 +7,10 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import names
-from ftbench.result.atomic import write_file
 from ftbench.result.files import open_bundle
 
 DATE = (1980, 1, 1, 0, 0, 0)

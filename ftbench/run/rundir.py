@@ -11,10 +11,10 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
+from ftbench.atomic import write_file
 from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, RunFailed
-from ftbench.result.atomic import write_file
 from ftbench.run import codes
 from ftbench.run.engine import EngineName
 from ftbench.spec.block import Block
