@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ftbench.atomic import write_file
-from ftbench.diagnostics import Diagnostic, Place
+from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput
 from ftbench.result import names
 from ftbench.result.files import open_bundle
@@ -21,15 +21,21 @@ def pack(folder: Path, out: Path | None = None) -> Path:
     """Pack the bundle in `folder` into `out` (default: the folder's name with .zip beside it) and return its path.
 
     Members are sorted, dated 1980 and stored (the large ones are packed already), so equal bundles give equal bytes
-    whatever the machine's zlib. Raises InvalidInput (FTB604) where the folder holds what a bundle may not.
+    whatever the machine's zlib. Raises InvalidInput (FTB604) where the folder holds what a bundle may not, and where
+    `out` is no name of a zip or lies in the bundle.
     """
+    target = out or folder.resolve().with_name(folder.resolve().name + ".zip")
+    if target.suffix != ".zip":
+        hint = f"for example {printable(target.stem or folder.name)}.zip"
+        raise InvalidInput(Diagnostic("FTB604", "an archive is a zip and is named so", Place(str(target)), hint))
+    if target.resolve().is_relative_to(folder.resolve()):
+        raise InvalidInput(Diagnostic("FTB604", "an archive in its bundle would spoil the bundle", Place(str(target))))
     bundle = open_bundle(folder)
     wrong = [str(problem) for problem in bundle.problems]
     wrong += [f"`{name}` is no file of a bundle" for name in bundle if not names.is_permitted(name)]
     wrong += [f"`{name}` is missing" for name in names.FIXED if name not in bundle]
     if wrong:
         raise InvalidInput([Diagnostic("FTB604", text, Place(str(folder))) for text in wrong])
-    target = out or folder.resolve().with_name(folder.resolve().name + ".zip")
     write_file(target, to_zip(bundle.files))
     return target
 

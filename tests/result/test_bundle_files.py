@@ -63,6 +63,40 @@ def test_pack_is_the_same_bytes(tmp_path: Path) -> None:
     assert pack(one) == tmp_path / "one.zip"
 
 
+@pytest.mark.parametrize("name", ["x.tar.gz", "x", "bundle/x.zip"])
+def test_pack_refuses_names_that_verify_could_not_use(name: str, tmp_path: Path) -> None:
+    """A zip named .tar.gz is opened as a tar; one inside the bundle makes it no bundle."""
+    here = folder(tmp_path / "bundle")
+    with pytest.raises(InvalidInput, match="FTB604"):
+        pack(here, tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_pack_replaces_no_device(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.zip"
+    os.mkfifo(pipe)
+    link = tmp_path / "link.zip"
+    link.symlink_to(pipe)
+    for out in (pipe, link):
+        with pytest.raises(OSError, match="not a regular file") as caught:
+            pack(folder(tmp_path / "bundle"), out)
+        assert caught.value.filename == str(out)
+    assert pipe.is_fifo() and link.is_symlink()
+
+
+def test_pack_names_the_file_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        pack(folder(tmp_path / "bundle"), tmp_path / "none" / "x.zip")
+    assert caught.value.filename == str(tmp_path / "none" / "x.zip")
+
+
+def test_pack_follows_a_link_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "real.zip").touch()
+    (tmp_path / "link.zip").symlink_to("real.zip")
+    pack(folder(tmp_path / "bundle"), tmp_path / "link.zip")
+    assert (tmp_path / "link.zip").is_symlink() and (tmp_path / "real.zip").stat().st_size
+
+
 def test_pack_refuses_what_is_no_bundle(tmp_path: Path) -> None:
     here = folder(tmp_path / "bundle")
     (here / "notes.txt").write_text("x")
