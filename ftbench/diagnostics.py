@@ -36,7 +36,7 @@ class Diagnostic:
 
     def plain(self) -> str:
         """Several lines of plain text: `place code message`, the source line with a caret, the hint."""
-        head = f"{self.place} " if self.place else ""
+        head = f"{printable(str(self.place))} " if self.place else ""
         label = "" if self.severity == "error" else f"{self.severity}: "
         lines = [f"{head}{self.code} {label}{printable(self.message)}"]
         if self.place and self.place.source is not None:

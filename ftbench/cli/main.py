@@ -116,7 +116,7 @@ def _guarded(argv: list[str], ui: Ui) -> int:  # noqa: PLR0911 - one return for 
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
-        ui.note(error.format_message())
+        ui.notes(error.format_message())
         return 2
     except click.UsageError as error:
         return _usage(error, ui)
@@ -143,7 +143,7 @@ def _invoke(argv: list[str], ui: Ui) -> int:
 
 def _usage(error: click.UsageError, ui: Ui) -> int:
     if error.ctx is not None:
-        ui.note(error.ctx.get_usage())
+        ui.notes(error.ctx.get_usage())
     hint = f"`{error.ctx.command_path} --help` shows what it takes" if error.ctx is not None else ""
     return ui.failed("UsageError", 2, [Diagnostic("FTB901", error.format_message(), hint=hint)])
 

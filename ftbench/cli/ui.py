@@ -35,6 +35,11 @@ class Ui:
         """A line beside the result: progress, hints. Always on stderr."""
         _write(self._stderr, text, style)
 
+    def notes(self, text: str) -> None:
+        """Several lines that ftbench made, on stderr."""
+        for line in text.split("\n"):
+            self.note(line)
+
     def raw(self, text: str) -> None:
         """Exact text on stdout: documents for machines, which ftbench wrote itself."""
         stream = self._stderr if self.json else self._stdout
@@ -103,7 +108,7 @@ def console_for(stream: IO[str]) -> Console:
 
 
 def _write(stream: IO[str], text: str, style: str) -> None:
-    safe = "\n".join(printable(line) for line in text.split("\n"))
+    safe = printable(text)  # a line is one line: a name with a line break in it must not make another
     if style and _coloured(stream):
         from rich.text import Text
 

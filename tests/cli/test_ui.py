@@ -81,3 +81,12 @@ def test_escape_sequences_of_an_argument_reach_no_terminal(capsys: pytest.Captur
     assert run(["list", f"{ESCAPE}"]) == 2
     shown = capsys.readouterr()
     assert "\x1b" not in shown.out + shown.err
+
+
+def test_a_name_forges_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "x\nFAKE.yaml"
+    spec.write_text("metadata: 3\n")
+    assert run(["validate", str(spec)]) == 3
+    said = capsys.readouterr()
+    assert "x\\nFAKE.yaml" in said.err and "x\\nFAKE.yaml" in said.out
+    assert not any(line.startswith("FAKE") for line in (said.out + said.err).splitlines())
