@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, codes, knobs, paths, strategies, yaml
+from ftbench.spec import checks, codes, knobs, paths, strategies, words, yaml
 from ftbench.spec.entry import Entry, ModelChoice
 from ftbench.spec.model import Spec
 from ftbench.spec.primitives import REVISION
@@ -174,9 +174,15 @@ def _refusal(spec: Spec, plain: dict[str, Any], kind: object, path: str, choice:
         return None
     if not knobs.allows(knob, choice.value):
         allowed = knobs.describe(knob, knobs.shape(spec, path))
-        shown = choice.value if not isinstance(choice.value, dict) else choice.value.get("name")
-        return _diagnostic(f"`{path}: {shown}` is outside what the spec allows: {allowed}", choice, "")
+        return _diagnostic(f"`{path}`: {_shown(choice.value)} is outside what the spec allows: {allowed}", choice, "")
     return None
+
+
+def _shown(value: Any) -> str:
+    """A value with its type: the text `8` is not the number `8`. A base model is its name."""
+    if isinstance(value, dict) and set(value) == {"name", "revision"}:
+        return words.quoted(value["name"])
+    return words.found(value)
 
 
 def _leaves(value: dict[str, Any], prefix: str = "") -> list[str]:

@@ -92,8 +92,9 @@ def test_a_frozen_model_may_only_be_named(spec: Spec) -> None:
     [
         ("adapter.rank=17", "outside what the spec allows: 1 to 16"),
         ("adapter.rank=1.5", "expected a whole number"),
-        ("adapter.rank='8'", "outside"),
-        ("adapter.rank=true", "outside"),
+        ("adapter.rank='8'", "the text `8` is outside"),
+        ("adapter.rank={a: 1}", "a mapping is outside"),
+        ("adapter.rank=true", "`true` is outside"),
         ("adapter.rank=.nan", "not a number"),
         ("adapter.rank=[1", "not YAML"),
         ("adapter.rank=", "outside"),
