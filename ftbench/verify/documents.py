@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ftbench.diagnostics import Diagnostic, Place
+from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result import ledger, names, safejson, samples
 from ftbench.result.files import Bundle
@@ -41,10 +41,15 @@ class Documents:
 def read(bundle: Bundle) -> Documents:
     """Read every document of `bundle`."""
     made = Documents()
+    refused = {problem.name: problem.why for problem in bundle.problems}
+    if "" in refused and not bundle.files:
+        made.problems.append(Diagnostic("FTB601", refused[""], Place(printable(bundle.path.name))))
+        return made
 
     def take(name: str, reader: Callable[[bytes, str], T]) -> T | None:
         if name not in bundle:
-            made.problems.append(Diagnostic("FTB601", "the bundle lacks this document", Place(name)))
+            why = refused.get(name, "the bundle lacks this document")
+            made.problems.append(Diagnostic("FTB601", why, Place(name)))
             return None
         try:
             return reader(bundle.files[name], name)

@@ -43,6 +43,18 @@ def test_genuine_bundle_reaches_rescored(world: forge.World, genuine: forge.Forg
         assert verdict.bundle == forge.sha256(genuine.files[names.MANIFEST])
 
 
+def test_what_could_not_be_opened_is_said(world: forge.World, genuine: forge.Forged, tmp_path: Path) -> None:
+    """A document that is a link, or an archive cut short, is not told as a missing document."""
+    folder = forge.write_folder(genuine.files, tmp_path / "bundle")
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(pack(folder).read_bytes()[:-10])
+    (folder / names.ENTRY).unlink()
+    (folder / names.ENTRY).symlink_to("/dev/null")
+    for path, why in ((cut, "cut.zip: the file is not a zip"), (folder, "entry.yaml: is a symbolic link")):
+        first = on_disk(world, path).checks[0]
+        assert first.check == "documents-parse" and first.evidence.startswith(why), first.evidence
+
+
 @pytest.mark.parametrize(("seed", "sets"), [(2, ()), (3, ("adapter.rank=2", "training.schedule.learning_rate=0.05"))])
 def test_other_entries(world: forge.World, seed: int, sets: tuple[str, ...]) -> None:
     verdict = world.verdict(forge.make(world, seed, sets).files)
