@@ -1,0 +1,26 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+# The app forbids its own process to ask the hub. Tests that load it must not leave that to those that ask a hub of ours.
+OFFLINE = {name: os.environ.get(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")}
+
+
+@pytest.fixture(autouse=True)
+def hub_allowed() -> Iterator[None]:
+    """Each test finds these variables as the first one found them."""
+    _restore()
+    yield
+    _restore()
+
+
+def _restore() -> None:
+    for name, value in OFFLINE.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
