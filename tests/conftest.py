@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-# The app forbids its own process to ask the hub. Tests that load it must not leave that to those that ask a hub of ours.
+# The app forbids its own process to ask the hub; tests that load it must not leave that to those that ask one of ours.
 OFFLINE = {name: os.environ.get(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")}
 
 

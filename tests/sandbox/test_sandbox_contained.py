@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -31,7 +32,14 @@ def refused(action, *arguments):
 
 def left_over() -> list[str]:
     """Processes that run on under the numbers that only sandboxed programs have. Ended ones that the machine's first
-    process has not yet waited for (zombies) do not."""
+    process has not yet waited for (zombies) do not, and one that was killed is given a moment to go."""
+    deadline = time.monotonic() + 10
+    while (found := _running()) and time.monotonic() < deadline:
+        os.sched_yield()
+    return found
+
+
+def _running() -> list[str]:
     found = []
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
