@@ -16,6 +16,9 @@ SMALL = 2**20
 """Bytes from which the ratio of packed to unpacked size is looked at."""
 MAX_DIRECTORY = 2**20
 """Largest central directory of a zip that is read: about 10,000 members."""
+MAX_TAR_EXTRA = 4_096
+"""Largest extended header of a tar that is read: the standard library's search through one takes time by its square."""
+_BLOCK = 512
 _END = 22
 """Bytes of a zip's end record without a comment."""
 _BROKEN = (
@@ -95,6 +98,9 @@ def read_tar(bundle: Bundle, data: bytes) -> None:
         # Headers of a tar take 1 KiB a member, so this bounds the whole.
         limit = bundle.limits.total_bytes + 2_048 * bundle.limits.files
         unpacked = samples.gunzip(data, str(bundle.path), min(limit, max(SMALL, bundle.limits.ratio * len(data))))
+        if why := _tar_shape(unpacked):
+            bundle.refuse("", why)
+            return
         with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:", errorlevel=2) as archive:
             for _ in range(2 * bundle.limits.files):
                 if (member := archive.next()) is None:
@@ -105,6 +111,21 @@ def read_tar(bundle: Bundle, data: bytes) -> None:
         bundle.refuse("", f"the archive {error.diagnostics[0].message}")
     except _BROKEN as error:
         bundle.refuse("", f"the tar cannot be read: {type(error).__name__}")
+
+
+def _tar_shape(unpacked: bytes) -> str:
+    """What is wrong with the extended headers, before `tarfile` reads them: each is to be small and of plain size."""
+    position = 0
+    while position + _BLOCK <= len(unpacked):
+        header = unpacked[position : position + _BLOCK]
+        digits = header[124:136].strip(b" \0")
+        if not digits.isdigit() and digits:
+            return "the tar has a member whose size is not written in octal digits"
+        size = int(digits or b"0", 8)
+        if header[156:157] in b"xgXLK" and header[156:157] and size > MAX_TAR_EXTRA:
+            return f"the tar has an extended header of more than {MAX_TAR_EXTRA} bytes"
+        position += _BLOCK + -(-size // _BLOCK) * _BLOCK
+    return ""
 
 
 def _tar_member(bundle: Bundle, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:

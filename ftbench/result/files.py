@@ -26,13 +26,19 @@ class Limits:
     files: int = 2_000
     """Files in a bundle."""
     file_bytes: int = 2**30
-    """Bytes of one file."""
+    """Bytes of the adapter."""
+    other_bytes: int = 2**27
+    """Bytes of any other file."""
     total_bytes: int = 2**31
     """Bytes of all files together."""
     archive_bytes: int = 2**31
     """Bytes of an archive."""
     ratio: int = 200
     """Times that a file in an archive may be larger than its packed form (files under 1 MiB may be more)."""
+
+    def of(self, name: str) -> int:
+        """Bytes of the file of this name."""
+        return self.file_bytes if name == names.ADAPTER else min(self.file_bytes, self.other_bytes)
 
 
 LIMITS = Limits()
@@ -81,8 +87,8 @@ class Bundle:
             self.refuse(name, "differs from another file's name in case only")
         elif len(self.files) >= self.limits.files:
             self.refuse(name, f"is one file too many: at most {self.limits.files} are read")
-        elif size > self.limits.file_bytes:
-            self.refuse(name, f"has {size} bytes: at most {self.limits.file_bytes} are read")
+        elif size > (most := self.limits.of(name)):
+            self.refuse(name, f"has {size} bytes: at most {most} are read")
         elif self.total + size > self.limits.total_bytes:
             self.refuse(name, f"makes the bundle larger than {self.limits.total_bytes} bytes")
         else:

@@ -15,6 +15,9 @@ DOMAIN = b"ftbench/ledger/v1\n"
 MAX_LINE = 16 * 2**20
 """Longest line that is read, in bytes: a round of about 60,000 clients."""
 
+MAX_BYTES = 32 * 2**20
+"""Longest ledger that is read, in bytes."""
+
 
 def genesis(spec_hash: str) -> str:
     """`prev` of the first line."""
@@ -52,6 +55,8 @@ def parse(data: bytes, where: str) -> list[LedgerLine]:
 
     `prev` is not looked at: see `chain_problems`.
     """
+    if len(data) > MAX_BYTES:
+        raise InvalidInput(Diagnostic("FTB605", f"has {len(data)} bytes; at most {MAX_BYTES} are read", Place(where)))
     if data and not data.endswith(b"\n"):
         raise InvalidInput(Diagnostic("FTB605", "the last line has no newline: it is torn", Place(where)))
     lines: list[LedgerLine] = []
@@ -60,7 +65,7 @@ def parse(data: bytes, where: str) -> list[LedgerLine]:
         value = safejson.parse(raw[:-1], f"{where} line {number}", max_bytes=MAX_LINE)
         if canonical(value) != raw[:-1]:
             raise InvalidInput(Diagnostic("FTB605", "the line is not in canonical form (RFC 8785)", place))
-        lines.append(safejson.to_model(value, LedgerLine, f"{where} line {number}"))
+        lines.append(safejson.to_strict(value, LedgerLine, f"{where} line {number}"))
     return lines
 
 

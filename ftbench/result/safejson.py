@@ -25,6 +25,8 @@ MAX_ERRORS = 20
 MAX_MESSAGE = 300
 """Characters of a schema error that are shown; it may quote what it refuses."""
 
+_LOOKED_INTO = (str, dict, list)
+
 M = TypeVar("M", bound=Block)
 
 
@@ -155,9 +157,9 @@ def _walk(value: Any, max_depth: int) -> Iterator[tuple[str, str]]:
         elif isinstance(node, dict):
             if not all(map(_unicode, node)):
                 yield json_path(path), "holds half a surrogate pair in a key"
-            todo.extend((item, (*path, key)) for key, item in node.items())
+            todo.extend((item, (*path, key)) for key, item in node.items() if isinstance(item, _LOOKED_INTO))
         elif isinstance(node, list):
-            todo.extend((item, (*path, index)) for index, item in enumerate(node))
+            todo.extend((item, (*path, index)) for index, item in enumerate(node) if isinstance(item, _LOOKED_INTO))
 
 
 def _unicode(text: str) -> bool:

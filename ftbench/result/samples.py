@@ -19,6 +19,9 @@ MAX_BYTES = 128 * 2**20
 MAX_LINE = 2**20
 """Longest line, in bytes."""
 
+MAX_ANSWERS = 1_000_000
+"""Most answers of all models to all items that are read from a bundle: each takes memory, however short it is."""
+
 
 def dump(samples: Iterable[Sample]) -> bytes:
     """The gzip bytes of a samples file. The same samples give the same bytes with one zlib."""
@@ -34,8 +37,8 @@ def parse(data: bytes, where: str) -> list[Sample]:
     return parse_lines(gunzip(data, where), where)
 
 
-def parse_lines(text: bytes, where: str) -> list[Sample]:
-    """The same from unpacked bytes."""
+def parse_lines(text: bytes, where: str, most: int = MAX_ANSWERS) -> list[Sample]:
+    """The same from unpacked bytes, with no more than `most` answers."""
     if text and not text.endswith(b"\n"):
         _refuse(where, "the last line has no newline")
     made: list[Sample] = []
@@ -44,8 +47,16 @@ def parse_lines(text: bytes, where: str) -> list[Sample]:
         sample = safejson.to_strict(value, Sample, f"{where} line {number}")
         if canonical(value) != line:
             _refuse(f"{where} line {number}", "the line is not in canonical form (RFC 8785)")
+        most -= answers(sample)
+        if most < 0:
+            _refuse(where, "holds more answers than are read")
         made.append(sample)
     return made
+
+
+def answers(sample: Sample) -> int:
+    """How many models answered."""
+    return 2 + len(sample.references)
 
 
 def gunzip(data: bytes, where: str, limit: int = MAX_BYTES) -> bytes:

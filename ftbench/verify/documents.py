@@ -12,12 +12,20 @@ from ftbench.result import ledger, names, safejson, samples
 from ftbench.result.files import Bundle
 from ftbench.result.models import Environment, LedgerLine, Lock, Manifest, Result, Sample
 from ftbench.spec import entries, yaml
+from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.entry import ResolvedEntry
 
 T = TypeVar("T")
+B = TypeVar("B", bound=Block)
 MAX_ENTRY = 2**18
 """Largest entry that is read, in bytes."""
+MAX_RESULT = 8 * 2**20
+"""Largest result that is read, in bytes: a hundred tasks with a hundred references."""
+MAX_SMALL = 2**20
+"""Largest lock, manifest, environment and adapter configuration, in bytes."""
+MAX_UNREADABLE = 5
+"""After so many samples files that cannot be read no more are tried."""
 MAX_SAMPLES = samples.MAX_BYTES
 """Bytes that all samples files of a bundle together may unpack to."""
 
@@ -57,26 +65,35 @@ def read(bundle: Bundle) -> Documents:
             made.problems.extend(error.diagnostics)
             return None
 
-    made.result = take(names.RESULT, lambda data, name: safejson.parse_model(data, Result, name))
+    def small(model: type[B]) -> Callable[[bytes, str], B]:
+        return lambda data, name: safejson.parse_model(data, model, name, max_bytes=MAX_SMALL)
+
+    made.result = take(names.RESULT, lambda data, name: safejson.parse_model(data, Result, name, max_bytes=MAX_RESULT))
     made.entry = take(names.ENTRY, read_entry)
-    made.lock = take(names.LOCK, lambda data, name: safejson.parse_model(data, Lock, name))
+    made.lock = take(names.LOCK, small(Lock))
     made.ledger = take(names.LEDGER, ledger.parse)
-    made.environment = take(names.ENVIRONMENT, lambda data, name: safejson.parse_model(data, Environment, name))
-    made.manifest = take(names.MANIFEST, lambda data, name: safejson.parse_model(data, Manifest, name))
-    made.adapter_config = take(names.ADAPTER_CONFIG, lambda data, name: safejson.parse(data, name, max_bytes=2**20))
-    left = MAX_SAMPLES
+    made.environment = take(names.ENVIRONMENT, small(Environment))
+    made.manifest = take(names.MANIFEST, small(Manifest))
+    made.adapter_config = take(names.ADAPTER_CONFIG, lambda data, name: safejson.parse(data, name, max_bytes=MAX_SMALL))
+    left, answers, unreadable = MAX_SAMPLES, samples.MAX_ANSWERS, 0
 
     def read_samples(data: bytes, name: str) -> list[Sample]:
-        nonlocal left
+        nonlocal left, answers
         text = samples.gunzip(data, name, left)
         left -= len(text)
-        return samples.parse_lines(text, name)
+        found = samples.parse_lines(text, name, answers)
+        answers -= sum(map(samples.answers, found))
+        return found
 
     for name in bundle:
         task = names.task_of(name)
+        if unreadable == MAX_UNREADABLE:
+            break
         found = take(name, read_samples) if task is not None else None
         if task is not None and found is not None:
             made.samples[task] = found
+        elif task is not None:
+            unreadable += 1
     return made
 
 
