@@ -23,6 +23,11 @@ BEST_OF_K = "That this is not the best of several runs, under one name or many."
 HARDWARE = "Hardware, times, memory and package versions: they are as the submitter tells them."
 AUTHOR = "Who submitted this: a bundle is not signed."
 
+REPEATED = "Why rounds were asked again after too few replies ({} times): the bytes of these are in no total."
+LEFT_OUT = (
+    "That the {} replies left out were unusable: a submitter may leave out whom they like, down to the fewest allowed."
+)
+
 ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE, AUTHOR)
 
 ABOVE: dict[Level, str] = {

@@ -46,6 +46,7 @@ def all_attacks() -> list[Attack]:
     """Every attack of every module."""
     import attacks_bundle  # noqa: F401
     import attacks_ledger  # noqa: F401
+    import attacks_plausible  # noqa: F401
     import attacks_scores  # noqa: F401
 
     return ATTACKS

@@ -14,6 +14,7 @@ def right(sample: dict, kind: str = "tuned") -> None:
     if sample["target"] is None:
         sample[kind] |= {"text": program(sample["index"]), "passed": True, "status": "passed"}
     else:
+        sample[kind]["loglikelihoods"] = [-8.0 - n for n in range(len(sample["options"]))]
         sample[kind]["loglikelihoods"][sample["target"]] = -0.001
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -282,6 +283,7 @@ def _answers(world: World, name: str, seed: int) -> list[Sample]:
         untuned, tuned, pooled = ([-draw.random() * 5 - 0.5 for _ in task.options] for _ in range(3))
         if draw.random() < 0.8:
             tuned[target] = -draw.random() / 2
+        untuned, tuned, pooled = map(_likelihoods, (untuned, tuned, pooled))
         made.append(
             Sample(
                 index=index,
@@ -295,6 +297,12 @@ def _answers(world: World, name: str, seed: int) -> list[Sample]:
             )
         )
     return made
+
+
+def _likelihoods(values: list[float]) -> list[float]:
+    """Together a little less likely than certain."""
+    whole = sum(map(math.exp, values))
+    return [value - math.log(whole) - 0.01 for value in values]
 
 
 def program(n: int | str) -> str:
@@ -354,7 +362,7 @@ def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[
             "bytes_down": len(asked) * size,
             "bytes_up": len(answered) * size,
             "adapter": updates[0] if len(updates) == 1 else draw.randbytes(32).hex(),
-            "strategy_state": None,
+            "strategy_state": sha256(bytes([number])) if spec.strategy.kind in ("fedavgm", "fedadam") else None,
             "client_states": {},
             "validation_loss": LOSSES[(number - 1) % len(LOSSES)],
         }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from ftbench.result import marks
 from ftbench.result.models import Sample
@@ -11,10 +13,13 @@ from ftbench.spec.tasks import Task
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 
+MOST_LIKELY = 1.1
+"""Probability of all options together, with room for arithmetic of few bits."""
+
 
 def run(context: Context) -> str | Failure:
-    """One finite number of at most 0 for each option, text where the model writes, every reference that is due; an
-    adapter that is not zero moves some of the numbers."""
+    """One finite number of at most 0 for each option, text where the model writes, every reference that is due; no
+    two models have all numbers alike."""
     due = due_references(context.spec)
     tasks = {task.name: task for task in context.spec.evaluation.tasks}
     problems = [
@@ -24,12 +29,45 @@ def run(context: Context) -> str | Failure:
         for problem in _task(tasks[name], samples, due)
     ]
     answers = [sample for samples in context.samples.values() for sample in samples]
-    acts = any(any(t.data) for name, t in context.tensors.items() if name.endswith("lora_B.weight"))
-    # Equal texts are no wonder; equal log-likelihoods are.
-    told = [sample for sample in answers if sample.tuned.loglikelihoods is not None]
-    if acts and told and all(sample.tuned == sample.untuned for sample in told):
-        problems.append("the adapter is not zero, yet every tuned answer is the untuned one to the last digit")
+    problems += _same(answers)
+    problems += [
+        problem for name, given in context.samples.items() if name in tasks for problem in _certain(tasks[name], given)
+    ]
     return judge(problems, f"{plural((2 + len(due)) * len(answers), 'answer')}, none above 0 nats")
+
+
+def _certain(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
+    """Options none of which begins another exclude each other: their probabilities add up to 1 at most.
+
+    A reading of the prompt that differs from option to option may exceed it here and there, not on most items.
+    """
+    for model in ("untuned", "tuned", *(samples[0].references if samples else ())):
+        over = asked = 0
+        for sample in samples:
+            answer = {"untuned": sample.untuned, "tuned": sample.tuned, **sample.references}.get(model)
+            if answer is None or answer.loglikelihoods is None or _begins_another(sample.options):
+                continue
+            asked += 1
+            over += math.fsum(math.exp(min(one, 1.0)) for one in answer.loglikelihoods) > MOST_LIKELY
+        if 2 * over > asked:
+            yield f"{task.name}, {model}: the options are more likely than certain, taken together, on {over} items"
+
+
+def _begins_another(options: Sequence[str]) -> bool:
+    ordered = sorted(options)
+    return any(after.startswith(before) for before, after in pairwise(ordered))
+
+
+def _same(answers: Sequence[Sample]) -> Iterator[str]:
+    """Models with the same numbers: equal texts are no wonder, equal log-likelihoods are."""
+    told = [sample for sample in answers if sample.tuned.loglikelihoods is not None]
+    seen: dict[tuple[tuple[float, ...], ...], str] = {}
+    for model in ("untuned", "tuned", *(told[0].references if told else ())):
+        given = [{"untuned": s.untuned, "tuned": s.tuned, **s.references}.get(model) for s in told]
+        numbers = tuple(tuple(one.loglikelihoods or ()) if one else () for one in given)
+        if any(numbers) and numbers in seen:
+            yield f"every answer of {model} is that of {seen[numbers]} to the last digit, with another adapter"
+        seen.setdefault(numbers, model)
 
 
 def _task(task: Task, samples: list[Sample], due: list[str]) -> Iterator[str]:

@@ -32,10 +32,13 @@ def _problems(context: Context) -> Iterator[str]:
     before = context.started.adapter
     sent: dict[str, tuple[int, int]] = {}
     adapters = {before: 0}
+    means = {body.adapter: body.round for body in context.rounds if len(body.replies) > 1} | {before: 0}
     for body in context.rounds:
         for reply in body.replies:
             if reply.update == before and reply.steps:
                 yield f"round {body.round}: client {reply.partition} sent back the adapter that it was sent"
+            elif means.get(reply.update, body.round) != body.round:
+                yield f"round {body.round}: client {reply.partition} sent the adapter after round {means[reply.update]}"
             if reply.update in sent:
                 number, client = sent[reply.update]
                 same_rows = (

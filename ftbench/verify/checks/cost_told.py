@@ -5,6 +5,9 @@ from __future__ import annotations
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 
+MAX_SECONDS = 1e9
+"""About thirty years."""
+
 
 def run(context: Context) -> str | Failure:
     """Bytes, rounds, parameters and clients left out. Times and memory are reported only."""
@@ -17,6 +20,9 @@ def run(context: Context) -> str | Failure:
         "exclusions": (context.result.exclusions, sum(len(body.excluded) for body in rounds)),
     }
     problems = [f"{what}: {told} told, {due} in the ledger" for what, (told, due) in pairs.items() if told != due]
+    for what, seconds in {"training": cost.train_seconds, "evaluation": cost.evaluate_seconds}.items():
+        if seconds is not None and seconds > MAX_SECONDS:
+            problems.append(f"{what} took {seconds} s by its own account, which is beyond belief")
     return judge(problems, ", ".join(f"{due} {what}" for what, (_, due) in pairs.items()))
 
 

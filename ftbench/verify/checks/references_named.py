@@ -12,7 +12,8 @@ def run(context: Context) -> str | Failure:
     due, told = due_references(context.spec), context.result.references
     problems = [f"the reference {name} is missing" for name in due if name not in told]
     problems += [f"the spec asks for no reference {name}" for name in sorted(told) if name not in due]
-    seen = {context.result.adapter: "the adapter that is scored"}
+    seen = {body.adapter: f"round {body.round}" for body in context.rounds if len(body.replies) > 1}
+    seen |= {context.started.adapter: "the beginning", context.result.adapter: "the adapter that is scored"}
     for name, adapter in sorted(told.items()):
         if adapter in seen:
             problems.append(f"the adapter of {name} is that of {seen[adapter]}")

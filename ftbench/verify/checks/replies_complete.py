@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ftbench.result.models import Round
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
+from ftbench.verify.limits import LEFT_OUT
 
 
 def run(context: Context) -> str | Failure:
@@ -15,6 +16,8 @@ def run(context: Context) -> str | Failure:
     problems = [problem for body in context.rounds for problem in _round(body, fewest)]
     replies = sum(len(body.replies) for body in context.rounds)
     excluded = sum(len(body.excluded) for body in context.rounds)
+    if excluded:
+        context.notes.append(LEFT_OUT.format(excluded))
     return judge(problems, f"{plural(replies, 'reply')}, {excluded} left out, at least {fewest} a round")
 
 
