@@ -35,7 +35,7 @@ def write(compiled: Compiled, root: Path) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, compiled.files)
     except OSError as error:
-        raise InvalidInput(
+        raise MissingResource(
             Diagnostic(CANNOT_WRITE, f"cannot write: {error.strerror}", Place(str(error.filename or target)))
         ) from error
     return target

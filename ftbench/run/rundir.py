@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ftbench.atomic import write_file
 from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import InvalidInput, RunFailed
+from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.run import codes
 from ftbench.run.engine import EngineName
 from ftbench.spec.block import Block
@@ -62,7 +62,7 @@ class RunDir:
 
     @classmethod
     def create(cls, out: Path, name: str) -> RunDir:
-        """A new folder `out/name`, or `out/name-2` and so on where that is taken. Raises InvalidInput (FTB501)."""
+        """A new folder `out/name`, or `out/name-2` and so on where that is taken. Raises MissingResource (FTB501)."""
         try:
             out.mkdir(parents=True, exist_ok=True)
             number = 1
@@ -74,7 +74,7 @@ class RunDir:
                 except FileExistsError:
                     number += 1
         except OSError as error:
-            raise InvalidInput(
+            raise MissingResource(
                 Diagnostic(codes.NOT_A_RUN, f"cannot make a run folder: {error.strerror}", Place(str(out)))
             ) from error
         return made

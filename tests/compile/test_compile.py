@@ -213,7 +213,7 @@ def test_errors(compiled: Compiled, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="FTB406"):
         read_lock(tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInput, match=r"FTB40[34]"):
+    with pytest.raises(MissingResource, match="FTB404"):
         write(compiled, tmp_path / "file")
 
 

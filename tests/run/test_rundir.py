@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftbench.errors import InvalidInput, RunFailed
+from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.run.rundir import RunDir, RunSettings
 from ftbench.run.tail import JsonTail, LedgerTail, Tail
 from ftbench.spec.entry import EntryMetadata, ResolvedEntry
@@ -45,7 +45,7 @@ def test_names_do_not_collide(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_hold_folders_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInput, match="FTB501"):
+    with pytest.raises(MissingResource, match="FTB501"):
         RunDir.create(tmp_path / "file", "bench")
 
 
