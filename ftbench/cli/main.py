@@ -8,6 +8,7 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -85,6 +86,7 @@ def _version(ctx: click.Context, wanted: bool) -> None:
 
 def run(argv: Sequence[str]) -> int:
     """Carry out one command line. Returns the exit code (`ftbench.cli.table.EXIT_CODES`); never raises."""
+    _open_streams()
     if COMPLETE in os.environ:
         from click.shell_completion import shell_complete
 
@@ -98,6 +100,13 @@ def run(argv: Sequence[str]) -> int:
         _silence()
         return 141
     return code
+
+
+def _open_streams() -> None:
+    """A process that was started without stdout or stderr (`>&-`) has None there: what goes to it is lost, no more."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
 
 
 def wants_json(argv: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,13 @@ def _micro_batch(_context: click.Context, _option: click.Parameter, text: str | 
     if not text.isdecimal() or int(text) < 1:
         raise click.BadParameter(f"{text!r} is neither a whole number from 1 on nor `auto`")
     return int(text)
+
+
+def _timeout(_context: click.Context, _option: click.Parameter, seconds: float | None) -> float | None:
+    """Finite: every comparison with NaN is false, so such a watchdog would never bark."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise click.BadParameter("it must be a finite number")
+    return seconds
 
 
 @click.command(
@@ -65,6 +73,7 @@ def _micro_batch(_context: click.Context, _option: click.Parameter, text: str | 
 @click.option(
     "--round-timeout",
     metavar="SECONDS",
+    callback=_timeout,
     type=click.FloatRange(min=0, min_open=True),
     help="Longest time without progress (default: 3600).",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,16 @@ def test_shell_completion(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert "quickstart" in completed("ftbench run qui", monkeypatch, capsys)
     assert "--engine" in completed("ftbench run --en", monkeypatch, capsys)
     assert completed("ftbench list str", monkeypatch, capsys) == {"strategies"}
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_change_no_exit_code(closed: str) -> None:
+    for words, code in (("version", 0), ("version --json", 0), ("validate nope", 3)):
+        done = subprocess.run(
+            ["sh", "-c", f"exec {shlex.quote(sys.executable)} -m ftbench {words} {closed}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""`--micro-batch N|auto` reaches the runner as a whole number."""
+"""`--micro-batch N|auto` reaches the runner as a whole number; `--round-timeout` is a finite one."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def test_what_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
 def test_what_is_refused(text: str) -> None:
     assert run(["run", "quickstart", f"--micro-batch={text}"]) == 2
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "0"])
+def test_a_timeout_that_never_comes_is_refused(text: str, tmp_path: Path) -> None:
+    assert run(["run", "quickstart", f"--round-timeout={text}", "--set", "x", "--out", str(tmp_path)]) == 2
