@@ -106,7 +106,8 @@ def _open_streams() -> None:
     """A process that was started without stdout or stderr (`>&-`) has None there: what goes to it is lost, no more."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open as long as the process
+            setattr(sys, name, nowhere)
 
 
 def wants_json(argv: Sequence[str]) -> bool:
