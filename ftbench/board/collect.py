@@ -18,6 +18,7 @@ from ftbench.result.bundle import Bundle, open_bundle
 from ftbench.result.marks import Given, problems
 from ftbench.result.models import Level, Sample, Verdict
 from ftbench.result.score import right
+from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
 from ftbench.verify.checks.lock_known import compiled_folders
 from ftbench.verify.documents import read
@@ -117,7 +118,16 @@ def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Pla
     documents = read(_same(path, verdict))
     plan = plans.get(verdict.result.spec_hash)
     marks = marks_of(documents.samples, plan.typed_spec().evaluation) if plan else {}
-    return Submission(name, verdict, documents.entry, marks)
+    return Submission(name, verdict, documents.entry, marks, answers_of(documents.samples))
+
+
+def answers_of(samples: Mapping[str, Sequence[Sample]]) -> str | None:
+    """Digest of what the tuned model answered in numbers: two runs never agree in them to the last digit."""
+    told = {
+        name: [sample.tuned.loglikelihoods for sample in sorted(lines, key=lambda sample: sample.index)]
+        for name, lines in samples.items()
+    }
+    return digest(told) if any(one for lines in told.values() for one in lines) else None
 
 
 def _same(path: Path, verdict: Verdict) -> Bundle:

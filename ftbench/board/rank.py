@@ -104,7 +104,7 @@ def table(spec_hash: str, group: Sequence[Submission], plan: Plan | None) -> Tab
     spec: Spec | None = plan.typed_spec() if plan else None
     confidence = spec.evaluation.confidence if spec else 0.95
     groups = by_entry(group)
-    rows = [row(runs, spec.seeds.runs if spec else ()) for runs in groups]
+    rows = [row(runs, spec.seeds.runs if spec else (), group) for runs in groups]
     contenders = [contender(runs, found) for runs, found in zip(groups, rows, strict=True)]
     ranked = [
         found.model_copy(update={"rank": place})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import fsum
 from statistics import fmean, stdev
 from typing import Literal
 
@@ -28,8 +29,8 @@ def by_entry(submissions: Iterable[Submission]) -> list[list[Submission]]:
     ]
 
 
-def row(group: Sequence[Submission], spec_seeds: Sequence[int]) -> Row:
-    """One entry's row, not ranked yet. `spec_seeds`: the seeds that the spec asks for."""
+def row(group: Sequence[Submission], spec_seeds: Sequence[int], table: Sequence[Submission] = ()) -> Row:
+    """One entry's row, not ranked yet. `spec_seeds`: the seeds that the spec asks for; `table`: all its bundles."""
     first = group[0]
     assert first.entry is not None
     seeds = sorted({one.result.seed for one in group})
@@ -59,7 +60,7 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int]) -> Row:
         sandbox=_sandbox(group),
         exclusions=sum(result.exclusions for result in results),
         bundles=[_reference(one) for one in group],
-        notes=_notes(group),
+        notes=[*_notes(group), *_copies(group, table or group)],
     )
 
 
@@ -83,6 +84,23 @@ def _notes(group: Sequence[Submission]) -> list[str]:
         if len({run.result.adapter for run in runs}) > 1:
             notes.append(f"{len(runs)} runs of seed {seed} end at different adapters; their mean stands here")
     return notes
+
+
+def _copies(group: Sequence[Submission], table: Sequence[Submission]) -> Iterator[str]:
+    """Bundles of another entry or seed whose answers are the same: which is the copy nobody can tell from them."""
+    for one in group:
+        same = [
+            other.path
+            for other in table
+            if one.answers is not None
+            and other.answers == one.answers
+            and (other.key, other.result.seed) != (one.key, one.result.seed)
+        ]
+        if same:
+            yield (
+                f"seed {one.result.seed} and {', '.join(sorted(same)[:3])} have the same answers to the last digit: "
+                "one run, told more than once"
+            )
 
 
 def _by_seed(group: Sequence[Submission]) -> dict[int, list[Submission]]:
@@ -111,7 +129,8 @@ def _most(costs: Iterable[int | None]) -> int | None:
 
 def _mean_or_none(costs: Iterable[float | None]) -> float | None:
     known = [cost for cost in costs if cost is not None]
-    return fmean(known) if known else None
+    # Each share by itself: below CONFORMS a time may be so large that a sum overflows.
+    return fsum(one / len(known) for one in known) if known else None
 
 
 def _reference(one: Submission) -> BundleRef:

@@ -21,6 +21,8 @@ class Submission:
     verdict: Verdict
     entry: ResolvedEntry | None = None
     marks: Marks = field(default_factory=dict)
+    answers: str | None = None
+    """Digest of the tuned model's log-likelihoods; null where no task has any, or they could not be read."""
 
     @property
     def result(self) -> Result:

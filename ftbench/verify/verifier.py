@@ -11,7 +11,8 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
              b. the ledger is one chain of a whole run, and rounds, learning rates, clients, rows, steps, states, bytes
                 and budget are what plan, entry and seed imply; no loss is below 0 and no stop without its reason;
              c. the adapter is of the round that the spec's rule chooses, in shape and configuration what the entry
-                says, and not zero; no digest turns up where an average cannot give it; the references are those asked for;
+                says, and not zero; no digest turns up where an average cannot give it; the references are those asked
+                for;
              d. packages and costs told are the plan's and the ledger's.
 4. RESCORED  The items are the task's items, the prompts the compiled prompts; programs run again in a sandbox end as
              recorded; every score comes out again from log-likelihoods, text and outcomes.

@@ -36,6 +36,7 @@ def make(
     with_samples: bool = True,
     checks: Sequence[CheckResult] = (),
     bundle: str | None = None,
+    answers: str | None = None,
     scores: Scores | None = None,
     **result: Any,
 ) -> Submission:
@@ -90,7 +91,7 @@ def make(
         result=claim,
     )
     marks = {task: [float(m) for m in items[task]] for task in items} if with_samples else {}
-    return Submission(path, verdict, entry, marks)
+    return Submission(path, verdict, entry, marks, answers)
 
 
 @pytest.fixture
