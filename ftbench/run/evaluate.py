@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
-from ftbench.diagnostics import Diagnostic
+from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.result import samples
 from ftbench.result.marks import Given
@@ -195,8 +195,10 @@ def _plan(compiled: Path) -> Plan:
     try:
         return Plan.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        message = f"{path} is no plan of a compiled benchmark: {error}"
-        raise InvalidInput(Diagnostic(codes.NOT_A_RUN, message, hint="compile it with `ftbench compile`")) from error
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        message = f"this is no plan of a compiled benchmark: {why}"
+        hint = "compile it with `ftbench compile`"
+        raise InvalidInput(Diagnostic(codes.NOT_A_RUN, message, Place(str(path)), hint)) from error
 
 
 def _entry(path: Path) -> ResolvedEntry:
