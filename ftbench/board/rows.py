@@ -90,7 +90,7 @@ def _copies(group: Sequence[Submission], table: Sequence[Submission]) -> Iterato
     """Bundles of another entry or seed whose answers are the same: which is the copy nobody can tell from them."""
     for one in group:
         same = [
-            other.path
+            f"entry {other.key[:8]} seed {other.result.seed}"
             for other in table
             if one.answers is not None
             and other.answers == one.answers
