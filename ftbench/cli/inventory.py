@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from ftbench.cli.outputs import Item
 from ftbench.spec.block import Block
+from ftbench.spec.fields import of
 
 
 def specs(spec: str) -> Iterator[Item]:
@@ -167,7 +168,7 @@ KINDS: dict[str, Callable[[str], Iterator[Item]]] = {
 
 def kinds(union: Any) -> Iterator[Item]:
     """The members of a union of blocks (or its only member): kind, first line of the docstring, parameters."""
-    members = [member for member in get_args(union) if hasattr(member, "model_fields")] or [union]
+    members = [member.block for member in of(union).members if member.block]
     for member in members:
         fields = member.model_fields
         parameters = {name: field.description or "" for name, field in fields.items() if name != "kind"}

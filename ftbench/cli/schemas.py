@@ -25,6 +25,7 @@ OUTPUTS: dict[str, str] = {
     "error": "ftbench.cli.outputs:ErrorOutput",
     "validate": "ftbench.cli.outputs:ValidateOutput",
     "lock": "ftbench.cli.outputs:LockOutput",
+    "partition": "ftbench.cli.partition_outputs:PartitionOutput",
     "data": "ftbench.cli.data_outputs:DataOutput",
     "compile": "ftbench.cli.outputs:CompileOutput",
     "publish": "ftbench.cli.outputs:PublishOutput",

@@ -16,6 +16,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Write a benchmark": {
         "validate": Entry("validate", "Check specs and report every problem at once."),
         "lock": Entry("lock", "Resolve a spec's data and partitions into its pins file."),
+        "partition": Entry("partition", "Show which rows and labels each client holds, and how unlike they are."),
         "compile": Entry("compile", "Freeze a spec into a Flower app and evaluation tasks."),
         "publish": Entry("publish", "Compile a version that is never changed again."),
         "explain": Entry("explain", "Say what a field of a spec is and where its value comes from."),

@@ -12,6 +12,7 @@ UNKNOWN_SPLIT = "FTB305"
 UNKNOWN_COLUMN = "FTB306"
 BAD_VALUE = "FTB307"
 TOO_FEW_ROWS = "FTB308"
+CANNOT_DEAL = "FTB309"
 NOT_WRITABLE = "FTB310"
 STALE_SOURCE = "FTB320"
 STALE_PARTITION = "FTB321"
@@ -52,6 +53,7 @@ register(
         UNKNOWN_COLUMN: "`columns` names a column that the source does not have",
         BAD_VALUE: "a row holds a value that has no canonical form",
         TOO_FEW_ROWS: "there are fewer training rows than clients",
+        CANNOT_DEAL: "the training rows cannot be dealt to the clients as the partition says",
         NOT_WRITABLE: "the store cannot be written to",
         STALE_SOURCE: "a source's pin was made from another `source` or `columns` than the spec has",
         STALE_PARTITION: "the partition's pin was made from other rows, clients, partition or seed than the spec has",

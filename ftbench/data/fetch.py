@@ -55,7 +55,7 @@ def _partitions(spec: Spec, pins: Pins, store: Store) -> list[FetchedRows]:
     """The partition and the validation cut: dealt again here, never downloaded."""
     train, pin = pins.sources[TRAIN], pins.partition
     assert train.rows is not None and pin is not None
-    dealt = partition.deal_rows(train.rows, spec)
+    dealt = partition.deal_rows(train.rows, spec, lambda: store.rows(str(train.digest)))
     wanted = [("partition", pin.digest, dealt.shares)]
     if dealt.validation is not None:
         wanted.append(("validation", pin.validation or "", [dealt.validation]))

@@ -36,7 +36,7 @@ def lock(
     What `known` has resolved from the same inputs stays as it is, and is loaded only where the store lacks it and the
     partition needs it; with `renew` everything is resolved anew. `hub` gives the connection (default: to the hub that
     HF_ENDPOINT names); it is asked for only where a source needs it.
-    Raises InvalidInput (FTB304 to FTB308, FTB33x) for a source that can't be loaded, MissingResource (FTB310) for a
+    Raises InvalidInput (FTB304 to FTB309, FTB33x) for a source that can't be loaded, MissingResource (FTB310) for a
     store that can't be written to, (FTB34x) for a hub that does not give what is asked for.
     """
     connect = hub or (lambda: Hub(store.scratch()))
@@ -137,12 +137,13 @@ def _known_partition(spec: Spec, train: SourcePin, known: Pins | None, store: St
 
 def _partition(spec: Spec, train: SourcePin, store: Store) -> PartitionPin:
     assert train.digest is not None and train.rows is not None
-    dealt = partition.deal_rows(train.rows, spec)
+    rows = store.rows(train.digest)
+    dealt = partition.deal_rows(train.rows, spec, lambda: rows)
     return PartitionPin(
         inputs=_partition_inputs(spec, train.digest),
         digest=store.put_partition(dealt.shares),
         sizes=[len(share) for share in dealt.shares],
-        digests=digests.share_digests(store.rows(train.digest), dealt.shares),
+        digests=digests.share_digests(rows, dealt.shares),
         validation=None if dealt.validation is None else store.put_partition([dealt.validation]),
         validation_rows=len(dealt.validation or ()),
     )

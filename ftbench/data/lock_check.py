@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 from ftbench.data import codes, digests, partition, sources
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
-from ftbench.errors import MissingResource
+from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
@@ -86,19 +89,23 @@ def _check_partition(  # noqa: PLR0911 - one return for each finding
     if pin.inputs != partition_inputs(train.digest, spec.federation, spec.seeds.partition, spec.data.validation):
         message = "the partition's pin was made from other rows, clients, partition, validation cut or seed"
         return [_problem(codes.STALE_PARTITION, message, AGAIN)]
-    dealt = partition.deal_rows(train.rows, spec)
-    if found := _compare(dealt, pin):
-        return found
-    if spec.data.source.kind in sources.OFFLINE:
-        rows = sources.load(spec.data.source, spec.data.columns).rows
-    else:
-        try:
-            rows = store.rows(train.digest, sources.describe(spec.data.source))
-        except MissingResource:
-            return []  # said already for the source itself
-    if len(rows) == train.rows and digests.share_digests(rows, dealt.shares) != pin.digests:
-        return [_problem(codes.DRIFTED_PARTITION, "some client's rows have another digest than pinned", "")]
-    return []
+
+    @cache
+    def rows() -> list[dict[str, Any]]:
+        if spec.data.source.kind in sources.OFFLINE:
+            return sources.load(spec.data.source, spec.data.columns).rows
+        return store.rows(str(train.digest), sources.describe(spec.data.source))
+
+    try:
+        dealt = partition.deal_rows(train.rows, spec, rows)
+        if found := _compare(dealt, pin):
+            return found
+        same = len(rows()) != train.rows or digests.share_digests(rows(), dealt.shares) == pin.digests
+    except MissingResource:
+        return []  # said already for the source itself
+    except InvalidInput as error:
+        return error.diagnostics
+    return [] if same else [_problem(codes.DRIFTED_PARTITION, "some client's rows have another digest than pinned", "")]
 
 
 def _compare(dealt: partition.Dealt, pin: PartitionPin) -> list[Diagnostic]:

@@ -1,20 +1,24 @@
-"""Dealing training rows: the validation cut first, then clients, with one function for each kind of partition."""
+"""Dealing training rows: the validation cut first, then clients.
+
+This is the registry of kinds; each has its module under `ftbench.data.partitions`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from ftbench.data import codes
+from ftbench.data.partitions import dirichlet, iid, natural, pathological, shard, size_skew
+from ftbench.data.partitions.base import Given, Shares, refuse
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec.model import IidPartition, Partition, Spec, Validation
-
-Shares = list[list[int]]
-"""Row numbers, counted from 0, of each client in its order."""
+from ftbench.spec.canonical import canonical
+from ftbench.spec.model import Partition, Spec, Validation
+from ftbench.spec.partitions import column
 
 VALIDATION_STREAM = 0x56414C49
 """Second word of the validation cut's seed ("VALI"), so that it never shares a stream with the partition."""
@@ -30,27 +34,40 @@ class Dealt:
     """Row numbers of each client."""
 
 
-def iid(rows: int, clients: int, block: IidPartition, seed: int) -> Shares:
-    """A seeded permutation cut into contiguous shares; where they can't be equal, the first ones hold one row more."""
-    import numpy
+Deal = Callable[[Given, Any], Shares]
 
-    order = numpy.random.default_rng(seed).permutation(rows)
-    return [share.tolist() for share in numpy.array_split(order, clients)]
+KINDS: dict[str, Deal] = {
+    "iid": iid.deal,
+    "dirichlet": dirichlet.deal,
+    "pathological": pathological.deal,
+    "shard": shard.deal,
+    "natural": natural.deal,
+    "size-skew": size_skew.deal,
+}
+"""`federation.partition.kind` → function of the rows and the block."""
 
 
-KINDS: dict[str, Callable[[int, int, Any, int], Shares]] = {"iid": iid}
-"""`federation.partition.kind` → function of (rows, clients, the block, seed)."""
-
-
-def deal(rows: int, clients: int, block: Partition, seed: int) -> Shares:
+def deal(rows: int, clients: int, block: Partition, seed: int, labels: Sequence[str] = ()) -> Shares:
     """The partition that `block` describes. Every row goes to exactly one client and no client is left without.
 
-    Raises InvalidInput (FTB308) when there are fewer rows than clients.
+    `labels` says of each row what stands in the block's column (`label_of`), for the kinds that have one.
+    Raises InvalidInput: FTB308 when there are fewer rows than clients, FTB309 when the kind cannot deal these rows or
+    leaves a client without any.
     """
     if rows < clients:
         message = f"{rows} training rows cannot be dealt to {clients} clients: each needs at least one"
         raise InvalidInput(Diagnostic(codes.TOO_FEW_ROWS, message, hint="lower federation.clients"))
-    return KINDS[block.kind](rows, clients, block, seed)
+    shares = KINDS[block.kind](Given(rows, clients, seed, labels), block)
+    if empty := [client for client, share in enumerate(shares) if not share]:
+        more = f" and {len(empty) - 1} others have" if len(empty) > 1 else " has"
+        message = f"client {empty[0]}{more} no rows when {rows} are dealt by `{block.kind}` with seed {seed}"
+        raise refuse(message, "lower federation.clients, or a less uneven `federation.partition`")
+    return shares
+
+
+def label_of(value: object) -> str:
+    """A value of a row as a label: its canonical JSON, so that 1 and "1" are two."""
+    return canonical(value).decode()
 
 
 def validation_size(rows: int, block: Validation) -> int:
@@ -74,13 +91,29 @@ def validation_cut(rows: int, block: Validation, seed: int) -> list[int]:
     return sorted(order[:size].tolist())
 
 
-def deal_rows(rows: int, spec: Spec) -> Dealt:
-    """The spec's validation cut and its partition of the other rows. Raises InvalidInput (FTB308)."""
+def deal_rows(count: int, spec: Spec, rows: Callable[[], Sequence[Mapping[str, Any]]]) -> Dealt:
+    """The spec's validation cut and its partition of the other rows.
+
+    `rows` gives the `count` training rows; it is called only where the partition goes by a column.
+    Raises InvalidInput (FTB308, FTB309), and what `rows` raises.
+    """
     federation, seed, block = spec.federation, spec.seeds.partition, spec.data.validation
+    labels = _labels(federation.partition, count, rows)
     if block is None:
-        return Dealt(None, deal(rows, federation.clients, federation.partition, seed))
-    cut = validation_cut(rows, block, seed)
+        return Dealt(None, deal(count, federation.clients, federation.partition, seed, labels))
+    cut = validation_cut(count, block, seed)
     taken = set(cut)
-    rest = [number for number in range(rows) if number not in taken]
-    shares = deal(len(rest), federation.clients, federation.partition, seed)
+    rest = [number for number in range(count) if number not in taken]
+    held = [labels[number] for number in rest] if labels else []
+    shares = deal(len(rest), federation.clients, federation.partition, seed, held)
     return Dealt(cut, [[rest[position] for position in share] for share in shares])
+
+
+def _labels(block: Partition, count: int, rows: Callable[[], Sequence[Mapping[str, Any]]]) -> list[str]:
+    field = column(block)
+    if field is None:
+        return []
+    labels = [label_of(row[getattr(block, field)]) for row in rows()]
+    if len(labels) != count:
+        raise refuse(f"there are {len(labels)} training rows, and the pins say {count}", "run: ftbench lock SPEC")
+    return labels

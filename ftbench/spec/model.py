@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ftbench.spec.block import Block
+from ftbench.spec.partitions import IidPartition, Partition
 from ftbench.spec.primitives import (
     REPOSITORY,
     REVISION,
@@ -32,7 +33,9 @@ __all__ = [
     "Commit",
     "Generation",
     "HubSource",
+    "IidPartition",
     "Name",
+    "Partition",
     "Sha256",
     "Source",
     "Spec",
@@ -97,16 +100,6 @@ class Data(Block):
     """Mean over all counted tokens of the effective batch, or mean over examples of each example's token mean."""
     validation: Validation | None = None
     """Rows set aside before partitioning, to choose a round by; null: none, and the last round is scored."""
-
-
-class IidPartition(Block):
-    """Rows are shuffled with the partition seed and dealt in equal, contiguous shares."""
-
-    kind: Literal["iid"]
-    """How rows are dealt to clients."""
-
-
-Partition = IidPartition
 
 
 class Sampling(Block):

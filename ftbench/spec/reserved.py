@@ -34,7 +34,6 @@ _STRATEGIES = "fedavg, fedprox, fedavgm, fedadam or flexlora"
 
 RESERVED: tuple[Reserved, ...] = (
     _words("data.source.kind", "json", instead="builtin or hub"),
-    _words("federation.partition.kind", "dirichlet", "pathological", "shard", "natural", "size-skew", instead="iid"),
     _words("model.dtype", "float16", instead="float32 or bfloat16"),
     _words("strategy.kind", "scaffold", "fedyogi", "fedadagrad", "ffa-lora", "flora", instead=_STRATEGIES),
     _words("strategy.kind", "fedmedian", "fedtrimmedavg", "krum", "multikrum", instead=_STRATEGIES),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ftbench.spec.checks import effects, federation, knobs, lists, scoring, sources, strategies, templates, weights
+from ftbench.spec.checks import (
+    effects,
+    federation,
+    knobs,
+    lists,
+    partitions,
+    scoring,
+    sources,
+    strategies,
+    templates,
+    weights,
+)
 from ftbench.spec.checks.pins import check_pins
 from ftbench.spec.checks.text import one_line
 from ftbench.spec.model import Spec
@@ -23,6 +34,9 @@ CHECKS: tuple[Check, ...] = (
     sources.checkpoint,
     federation.replies,
     federation.budget,
+    partitions.columns,
+    partitions.min_rows,
+    partitions.one_client,
     effects.effects,
     effects.rising,
     strategies.parameters,
