@@ -22,7 +22,8 @@ quickstart: $(VENV)/.run ## run the embedded quickstart: train, score, verify, s
 
 test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests and one real run
 	$(UNSANDBOXED) $(BIN)/pytest -m "not slow"
-	@$(if $(MISSING),echo "NOT TESTED: the code domain, for want of $(MISSING). apt-get install bubblewrap nodejs g++",:)
+	@if [ -n "$(MISSING)" ]; then \
+	  echo "NOT TESTED: the code domain, for want of $(MISSING). apt-get install bubblewrap nodejs g++"; fi
 
 test-fast: $(VENV)/.dev ## the tests without the real run
 	$(UNSANDBOXED) $(BIN)/pytest -m "not slow and not e2e"
