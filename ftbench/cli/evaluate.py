@@ -12,7 +12,7 @@ from ftbench.cli.progress import EvaluationProgress
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.cli.outputs import EvaluateOutput
+    from ftbench.cli.result_outputs import EvaluateOutput
     from ftbench.data.store import Store
 
 
@@ -92,7 +92,7 @@ def _run(
     target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, *, unsafe: bool
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
-    from ftbench.cli.outputs import EvaluateOutput
+    from ftbench.cli.result_outputs import EvaluateOutput
     from ftbench.result.score import score
     from ftbench.run.evaluate import evaluate_run
     from ftbench.run.rundir import RunDir
@@ -132,7 +132,7 @@ def _adapter(
     unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import commit_of, compiled
-    from ftbench.cli.outputs import EvaluateOutput
+    from ftbench.cli.result_outputs import EvaluateOutput
     from ftbench.compile.folder import write
     from ftbench.run.base_model import bring
     from ftbench.run.evaluate import evaluate_adapter

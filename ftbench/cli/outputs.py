@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from ftbench.diagnostics import Diagnostic
-from ftbench.result.models import Mean, Result, Score, Scores, Verdict
 from ftbench.spec.block import Block
 from ftbench.spec.model import Sha256
 from ftbench.spec.pins import Pins
@@ -138,60 +137,6 @@ class LockOutput(Block):
     """The pins; null where `--check` found none. What is null in them is not resolved yet."""
     diagnostics: list[Problem]
     """With `--check` what is stale, missing or not resolved yet; else test items that occur in the training rows."""
-
-
-class RunOutput(Block):
-    """`ftbench run`."""
-
-    format: Literal["ftbench/output/run/v1"] = "ftbench/output/run/v1"
-    """Format of this document."""
-    run_dir: str
-    """Folder of the run; `ftbench run --resume` takes it."""
-    bundle: str | None
-    """The result bundle's folder; null where there is none to hand in."""
-    verify: str | None
-    """The command that verifies the bundle."""
-    result: Result
-    """Scores and cost, as they stand in the bundle."""
-
-
-class EvaluateOutput(Block):
-    """`ftbench evaluate`."""
-
-    format: Literal["ftbench/output/evaluate/v1"] = "ftbench/output/evaluate/v1"
-    """Format of this document."""
-    target: str
-    """The run folder or adapter."""
-    tasks: dict[str, Score]
-    """Task → accuracy with the adapter, by the scoring that ranks."""
-    also: dict[str, dict[str, Score]]
-    """Task → its other scorings."""
-    mean: Mean
-    """Plain mean over tasks."""
-    scores: Scores | None
-    """Beside the untuned model on the same items; null for an adapter that is not part of a run."""
-    folder: str
-    """Where the answers were kept."""
-
-
-class VerifyOutput(Block):
-    """`ftbench verify`."""
-
-    format: Literal["ftbench/output/verify/v1"] = "ftbench/output/verify/v1"
-    """Format of this document."""
-    accepted: bool
-    """Whether every bundle reaches the level required."""
-    bundles: list[VerifiedBundle]
-    """In the order given."""
-
-
-class VerifiedBundle(Block):
-    """One bundle's verdict."""
-
-    path: str
-    """The argument, as given."""
-    verdict: Verdict
-    """The level reached, every check, and what was not checked."""
 
 
 class PackOutput(Block):
@@ -382,6 +327,3 @@ def error_output(kind: str, exit_code: int, diagnostics: list[Diagnostic]) -> Er
     return ErrorOutput(
         error=ErrorInfo(kind=kind, exit_code=exit_code, message=message), diagnostics=problems(diagnostics)
     )
-
-
-VerifyOutput.model_rebuild()

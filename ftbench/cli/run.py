@@ -191,7 +191,7 @@ def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
 
 
 def _show(ui: Ui, outcome: RunOutcome) -> None:
-    from ftbench.cli.outputs import RunOutput
+    from ftbench.cli.result_outputs import RunOutput
     from ftbench.run.summary import rows
 
     found = rows(outcome)

@@ -9,7 +9,6 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
 from ftbench.result.models import Finished, Stopped
 from ftbench.run import codes
-from ftbench.run.engine import TrainJob
 from ftbench.run.tail import LedgerTail
 
 RESUME = "`ftbench run --resume {}` goes on after the last committed round"
@@ -57,13 +56,6 @@ def settle(run_dir: Path, otherwise: Diagnostic | None = None) -> None:
             hint=f"see {run_dir / 'logs'}; " + RESUME.format(run_dir),
         )
     )
-
-
-def check_ending(job: TrainJob, log: Path) -> None:
-    """`settle` for an engine with one log, whose end goes into the diagnostic where the app itself said nothing."""
-    tail = log_tail(log)
-    hint = f"{RESUME.format(job.run_dir)}. The log {log} ends: {tail}"
-    settle(job.run_dir, Diagnostic(codes.NOT_FINISHED, "training ended too early", Place(str(job.run_dir)), hint))
 
 
 def told(run_dir: Path) -> FtbenchError | None:

@@ -7,10 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ftbench.spec.entry import Entry
-from ftbench.spec.lock import Lock
 from ftbench.spec.model import Spec
-from ftbench.spec.pins import Pins
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXTENDS = {
@@ -52,21 +49,6 @@ def spec_schema() -> dict[str, Any]:
         "else": {"$ref": "#/$defs/Spec"},
         "$defs": dict(sorted(definitions.items())),
     }
-
-
-def entry_schema() -> dict[str, Any]:
-    """Schema of `entries/*.yaml`."""
-    return schema_for(Entry, "ftbench entry", "urn:ftbench:entry:v1")
-
-
-def pins_schema() -> dict[str, Any]:
-    """Schema of `specs/*.pins.json`."""
-    return schema_for(Pins, "ftbench pins", "urn:ftbench:pins:v1")
-
-
-def lock_schema() -> dict[str, Any]:
-    """Schema of `ftbench.lock`."""
-    return schema_for(Lock, "ftbench lock", "urn:ftbench:lock:v1")
 
 
 def _tidy(value: Any, *, names: bool = False) -> Any:
