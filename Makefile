@@ -8,9 +8,11 @@ BIN := $(VENV)/bin
 SPECS := $(shell find specs -name '*.yaml' | LC_ALL=C sort)
 # Generated programs run in a sandbox; without its tools the tests of the code domain are left out, and said so.
 MISSING := $(strip $(foreach tool,bwrap node g++,$(if $(shell command -v $(tool)),,$(tool))))
+# A file's tests stay together: they share what is expensive.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1)
 
-.PHONY: quickstart test test-fast test-slow lint types generated check-generated clean help
+.PHONY: quickstart test test-fast test-slow test-deployment lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,15 +23,18 @@ quickstart: $(VENV)/.run ## run the embedded quickstart: train, score, verify, s
 	$(BIN)/ftbench leaderboard runs
 
 test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests and one real run
-	$(UNSANDBOXED) $(BIN)/pytest -m "not slow"
+	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow"
 	@if [ -n "$(MISSING)" ]; then \
 	  echo "NOT TESTED: the code domain, for want of $(MISSING). apt-get install bubblewrap nodejs g++"; fi
 
 test-fast: $(VENV)/.dev ## the tests without the real run
-	$(UNSANDBOXED) $(BIN)/pytest -m "not slow and not e2e"
+	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow and not e2e"
 
 test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, 10,000 mutated specs
 	$(UNSANDBOXED) $(BIN)/pytest -m slow
+
+test-deployment: $(VENV)/.dev ## runs on a SuperLink with two SuperNodes over TLS (needs openssl and ssh-keygen)
+	$(BIN)/pytest -m slow tests/run/test_deployment.py
 
 lint: $(VENV)/.dev ## ruff
 	$(BIN)/ruff check .
@@ -40,13 +45,12 @@ types: $(VENV)/.dev ## mypy, strict
 
 generated: $(VENV)/.dev ## regenerate generated/, schemas/ and docs/reference.md
 	$(BIN)/ftbench schema --write schemas
-	@set -e; for spec in $(SPECS); do $(BIN)/ftbench compile $$spec --out generated; done
+	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC $(BIN)/ftbench compile SPEC --out generated
 
 check-generated: $(VENV)/.dev ## fail where a generated file has drifted
 	$(BIN)/ftbench schema --check schemas
-	@set -e; for spec in $(SPECS); do \
-	  $(BIN)/ftbench lock $$spec --check; \
-	  $(BIN)/ftbench compile $$spec --out generated --check; done
+	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC \
+	  sh -c '$(BIN)/ftbench lock SPEC --check && $(BIN)/ftbench compile SPEC --out generated --check'
 
 clean: ## remove environments and caches (not runs/)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,7 +22,8 @@ import numpy
 import torch
 import transformers
 
-from ftbench.app import batches, holding, model, training
+from ftbench.app import batches, holding, model, objective, training
+from ftbench.app.objective import likelihood
 from ftbench.app.tokens import Example, encode_all
 
 LEARNING_RATE = 1e-3
@@ -88,7 +89,7 @@ def plain(net: torch.nn.Module, examples: list[Example], spec: dict[str, Any], s
         steps=steps,
         batch_size=spec["training"]["batch_size"],
         micro_batch=0,
-        reduction="token-mean",
+        objective=objective.find(spec),
         max_grad_norm=spec["training"]["max_grad_norm"],
     )
     training.train(net, examples, iter(range(len(examples))), recipe)
@@ -132,7 +133,7 @@ class InOrder(transformers.Trainer):
 
 def collate(part: list[Example]) -> dict[str, torch.Tensor]:
     """A batch under the names that transformers knows."""
-    ids, mask, labels = training.collate(part)
+    ids, mask, labels = likelihood.collate(part)
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 

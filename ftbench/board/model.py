@@ -53,6 +53,38 @@ class OtherScoring(Block):
     """Task → what this scoring says of it."""
 
 
+class Reached(Block):
+    """What the spec's target of validation loss cost; reported, never ranked."""
+
+    validation_loss: float
+    """The target."""
+    runs: int
+    """Bundles."""
+    reached: int
+    """Bundles that reached it; the means below are over these."""
+    round: float | None
+    """Mean of the first round at the target; null where none reached it, as below."""
+    bytes: float | None
+    """Mean bytes of both directions until then."""
+    seconds: float | None
+    """Mean wall time of the rounds until then, as reported; null where one does not report it."""
+    simulated_seconds: float | None
+    """Mean simulated time until then; null where the spec simulates none."""
+
+
+class Within(Block):
+    """The score within a smaller budget, on the same items."""
+
+    communication_mib: float
+    """The budget."""
+    score: Estimate
+    """Of the last round's adapter that fits into it; the untuned model's where none does."""
+    round: float
+    """That round, mean over bundles."""
+    bytes: float
+    """Bytes of both directions until then, mean over bundles."""
+
+
 class BundleRef(Block):
     """A bundle that stands behind a row."""
 
@@ -114,7 +146,17 @@ class Row(Block):
     sandbox: Literal["bubblewrap", "none"] | None
     """What generated programs ran in, the weakest over all bundles; null where no task has programs."""
     exclusions: int
-    """Clients left out of a round, summed over bundles."""
+    """Clients left out of a round though the spec did not plan it, summed over bundles."""
+    planned_exclusions: int
+    """Clients left out of a round by the spec's faults, summed over bundles."""
+    epsilon: float | None
+    """Epsilon spent, the most over bundles; null where the spec promises no privacy."""
+    robustness: Estimate | None
+    """Tuned minus the fault-free reference on the same items; null where the spec has none."""
+    target: Reached | None
+    """What the spec's target cost; null where it sets none."""
+    within: list[Within]
+    """Scores within the spec's smaller budgets, ascending."""
     bundles: list[BundleRef]
     """What stands behind the row, by seed."""
     notes: list[str]
@@ -124,9 +166,9 @@ class Row(Block):
 class Reference(Block):
     """A row beside the ranking: it is no entry."""
 
-    kind: Literal["untuned", "local", "centralised"]
+    kind: Literal["untuned", "local", "centralised", "fault-free"]
     """`untuned`: the base model before any tuning. `local`: one model a client, trained on its own rows alone.
-    `centralised`: one model trained on all clients' rows pooled."""
+    `centralised`: one model trained on all clients' rows pooled. `fault-free`: the same federation without faults."""
     model: BaseModelRef
     """The base model."""
     entry: Sha256 | None
@@ -152,7 +194,7 @@ class Reference(Block):
 
 
 class Table(Block):
-    """The ranking of one spec hash."""
+    """The ranking of one spec hash in one division."""
 
     name: str
     """Name of the benchmark."""
@@ -164,6 +206,8 @@ class Table(Block):
     """A draft may change: its table is a preview."""
     spec_hash: Sha256
     """What all rows have in common. Rows of different hashes are never compared."""
+    division: Literal["closed", "open"] = "closed"
+    """`open`: entries with strategy or training code of their own, never ranked among those of the frozen app."""
     confidence: float
     """Level of the intervals and of the pairwise tests that make ranks."""
     compared_by: Literal["paired", "intervals", "mixed"]
@@ -199,7 +243,7 @@ class Board(Block):
     required: Level
     """Lowest level that is ranked."""
     tables: list[Table]
-    """One for each spec hash, by name, version and hash."""
+    """One for each spec hash and division, by name, version and hash, the closed division first."""
     refused: list[Refused]
     """By path."""
     notes: list[str]

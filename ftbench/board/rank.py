@@ -1,4 +1,4 @@
-"""The board: bundles that reach the level required, one table for each spec hash, ranks inside a table only."""
+"""The board: bundles that reach the level required, a table for each spec hash and division, ranks inside it only."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def build(
     required: Level = "RESCORED",
 ) -> Board:
     """Rank what reaches `required`; list the rest with its reason. `plans`: spec hash → the benchmark, where known."""
-    kept: dict[str, list[Submission]] = defaultdict(list)
+    kept: dict[tuple[str, str], list[Submission]] = defaultdict(list)
     below = list(refused)
     for one in once(submissions):
         reason = why_not(one, required)
         if reason is None:
-            kept[one.result.spec_hash].append(one)
+            kept[one.result.spec_hash, one.division].append(one)
         else:
             below.append(reason)
-    tables = [table(spec_hash, group, (plans or {}).get(spec_hash)) for spec_hash, group in kept.items()]
+    tables = [table(spec_hash, group, (plans or {}).get(spec_hash)) for (spec_hash, _), group in kept.items()]
     return Board(
         required=required,
-        tables=sorted(tables, key=lambda one: (one.name, version_key(one.version), one.spec_hash)),
+        tables=sorted(tables, key=lambda one: (one.name, version_key(one.version), one.spec_hash, one.division)),
         refused=sorted(below, key=lambda one: (one.path, one.bundle or "", one.code, one.reason)),
         notes=list(NOTES),
     )
@@ -100,7 +100,7 @@ def stumble(one: Submission) -> str:
 
 
 def table(spec_hash: str, group: Sequence[Submission], plan: Plan | None) -> Table:
-    """Rank the rows of one spec hash."""
+    """Rank the rows of one spec hash and one division."""
     spec: Spec | None = plan.typed_spec() if plan else None
     confidence = spec.evaluation.confidence if spec else 0.95
     groups = by_entry(group)
@@ -117,6 +117,7 @@ def table(spec_hash: str, group: Sequence[Submission], plan: Plan | None) -> Tab
         title=plan.metadata.title if plan else "",
         status=plan.metadata.status if plan else "unknown",
         spec_hash=spec_hash,
+        division=group[0].division,
         confidence=confidence,
         compared_by=_compared_by(contenders),
         rows=sorted(ranked, key=lambda one: (-one.score.value, one.rank.best, one.rank.worst, one.entry)),

@@ -1,21 +1,27 @@
-"""What tuned models are compared with, as rows beside the ranking: untuned, local-only and centralised models."""
+"""What tuned models are compared with, as rows beside the ranking: untuned, local-only, centralised, without faults."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Literal
 
 from ftbench.board import figures
 from ftbench.board.model import Reference
 from ftbench.board.submission import Submission
 from ftbench.result.models import Result
-from ftbench.result.references import CENTRALISED, LOCAL
+from ftbench.result.references import LOCAL
 
 
 def references(submissions: Sequence[Submission], groups: Sequence[Sequence[Submission]]) -> list[Reference]:
     """The rows of one table: one for each base model before tuning, then those trained with each entry's knobs."""
-    trained = [row for group in groups for row in (_local(group), _centralised(group)) if row is not None]
+    trained = [
+        row
+        for group in groups
+        for row in (_local(group), _trained(group, "centralised"), _trained(group, "fault-free"))
+        if row is not None
+    ]
     return [*_untuned(submissions), *trained]
 
 
@@ -46,13 +52,13 @@ def _untuned(submissions: Sequence[Submission]) -> list[Reference]:
     return found
 
 
-def _centralised(group: Sequence[Submission]) -> Reference | None:
-    known = [one for one in group if CENTRALISED in one.result.scores.references]
+def _trained(group: Sequence[Submission], name: Literal["centralised", "fault-free"]) -> Reference | None:
+    known = [one for one in group if name in one.result.scores.references]
     if not known:
         return None
-    views = [_view(one.result, CENTRALISED) for one in known]
+    views = [_view(one.result, name) for one in known]
     return Reference(
-        kind="centralised",
+        kind=name,
         model=known[0].result.model,
         entry=known[0].key,
         names=_names(known),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from ftbench.board import breakdown, text
+from ftbench.board import breakdown, budgets, text
 from ftbench.board.model import Board, Reference, Row, Table
 
 COLUMNS = (
@@ -14,6 +14,8 @@ COLUMNS = (
     "Model",
     "Score",
     "Gain over untuned",
+    "Under faults",
+    "To target",
     "Level",
     "Traffic MiB",
     "Parameters",
@@ -23,7 +25,7 @@ COLUMNS = (
     "Seeds",
     "Notes",
 )
-OPTIONAL = {"Device MiB", "Notes"}
+OPTIONAL = {"Under faults", "To target", "Device MiB", "Notes"}
 """Columns that are left out where they say nothing of any row."""
 
 
@@ -36,6 +38,8 @@ def cells(row: Row) -> list[str]:
         model_name(row),
         text.estimate(row.score) + spread,
         text.estimate(row.gain, signed=True),
+        "" if row.robustness is None else text.estimate(row.robustness, signed=True),
+        "" if row.target is None else budgets.told(row.target),
         row.level,
         text.mib(row.bytes_down + row.bytes_up),
         text.count(row.trainable_parameters),
@@ -69,15 +73,20 @@ def model_name(row: Row | Reference) -> str:
 def heading(table: Table) -> str:
     """A table's first line."""
     title = f": {table.title}" if table.title else ""
-    return f"{table.name} {table.version}{title}"
+    return f"{table.name} {table.version}{title}{_division(table)}"
+
+
+def _division(table: Table) -> str:
+    return " (open division)" if table.division == "open" else ""
 
 
 def conditions(table: Table) -> str:
     """What holds for all rows of a table."""
     draft = {"draft": "draft, may still change; ", "unknown": "not known to this verifier; ", "published": ""}
+    open_ = "entries bring code of their own and are not ranked among others; " if table.division == "open" else ""
     how = {"paired": "a paired test on the same items", "intervals": "overlap of intervals", "mixed": "both ways"}
     return (
-        f"{draft[table.status]}spec hash {table.spec_hash}; intervals at {100 * table.confidence:g} %; "
+        f"{open_}{draft[table.status]}spec hash {table.spec_hash}; intervals at {100 * table.confidence:g} %; "
         f"rows told apart by {how[table.compared_by]}"
     )
 
@@ -94,6 +103,9 @@ def _markdown(board: Board) -> Iterator[str]:
         yield from _ranking(table)
         yield from ("", f"### {breakdown.HEADING}", "")
         yield from _by_task(table)
+        if budgets.limits(table):
+            yield from ("", f"### {budgets.HEADING}", "")
+            yield from _by_budget(table)
     if not board.tables:
         yield from ("", f"No bundle reaches {board.required}.")
     if board.refused:
@@ -108,7 +120,7 @@ def _markdown(board: Board) -> Iterator[str]:
 def _markdown_heading(table: Table) -> str:
     """Name and version are plain words by their models; the title is free text."""
     title = f": {text.markdown(table.title)}" if table.title else ""
-    return f"{table.name} {table.version}{title}"
+    return f"{table.name} {table.version}{title}{_division(table)}"
 
 
 def _ranking(table: Table) -> Iterator[str]:
@@ -127,6 +139,12 @@ def _by_task(table: Table) -> Iterator[str]:
     for line in breakdown.lines(table):
         entry, scoring, *rest = breakdown.cells(line, names)
         yield _line([text.code(entry), text.code(scoring), *rest])
+
+
+def _by_budget(table: Table) -> Iterator[str]:
+    yield from _head(budgets.header(table))
+    for entry, *rest in budgets.lines(table):
+        yield _line([text.code(entry), *rest])
 
 
 def _head(columns: Sequence[str]) -> Iterator[str]:

@@ -8,11 +8,11 @@ from math import fsum
 from statistics import fmean, stdev
 from typing import Literal
 
-from ftbench.board import figures
+from ftbench.board import budgets, figures
 from ftbench.board.compare import Contender, mean_marks
-from ftbench.board.model import BundleRef, Rank, Row
+from ftbench.board.model import BundleRef, Estimate, Rank, Row
 from ftbench.board.submission import Submission
-from ftbench.result.models import LEVELS
+from ftbench.result.models import LEVELS, Result
 
 UNRANKED = Rank(best=1, worst=1)
 """Stands in a row until all rows of its table have been compared."""
@@ -59,9 +59,20 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int], table: Sequence[
         peak_device_bytes=_most(result.cost.peak_device_bytes for result in results),
         sandbox=_sandbox(group),
         exclusions=sum(result.exclusions for result in results),
+        planned_exclusions=sum(result.planned_exclusions for result in results),
+        epsilon=max((one.privacy.epsilon for one in results if one.privacy is not None), default=None),
+        robustness=_robustness(results),
+        target=budgets.target(results),
+        within=budgets.within(results),
         bundles=[_reference(one) for one in group],
         notes=[*_notes(group), *_copies(group, table or group)],
     )
+
+
+def _robustness(results: Sequence[Result]) -> Estimate | None:
+    known = [(one.seed, one.scores.robustness) for one in results]
+    told = [(seed, figures.estimate(change)) for seed, change in known if change is not None]
+    return figures.over_seeds(told) if told else None
 
 
 def contender(group: Sequence[Submission], finished: Row) -> Contender:
@@ -78,6 +89,10 @@ def _notes(group: Sequence[Submission]) -> list[str]:
         notes.append("other package versions than the plan's")
     if excluded := sum(one.result.exclusions for one in group):
         notes.append(f"{excluded} client replies left out, unplanned")
+    spent = [one.result.privacy for one in group if one.result.privacy is not None]
+    if spent:
+        most = max(spent, key=lambda one: one.epsilon)
+        notes.append(f"{most.kind} privacy: epsilon {most.epsilon:.3g} at delta {most.delta:g}")
     if not all(one.result.bit_reproducible for one in group):
         notes.append("not bit-reproducible")
     for seed, runs in _by_seed(group).items():

@@ -6,14 +6,16 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 
-from ftbench.board import text
+from ftbench.board import budgets, text
 from ftbench.board.breakdown import tasks
-from ftbench.board.model import Board, Estimate, Reference, Row, TaskFigure
+from ftbench.board.model import Board, Estimate, Reached, Reference, Row, TaskFigure
+from ftbench.spec.budgets import plain
 
 COLUMNS = (
     "name",
     "version",
     "spec_hash",
+    "division",
     "kind",
     "rank_best",
     "rank_worst",
@@ -40,6 +42,17 @@ COLUMNS = (
     "train_seconds",
     "sandbox",
     "exclusions",
+    "planned_exclusions",
+    "epsilon",
+    "robustness",
+    "robustness_low",
+    "robustness_high",
+    "target",
+    "target_reached",
+    "target_round",
+    "target_bytes",
+    "target_seconds",
+    "target_simulated_seconds",
     "notes",
     "path",
     "reason",
@@ -47,12 +60,16 @@ COLUMNS = (
 """After them come, for each task, `score:TASK`, `items:TASK` and `unparsable:TASK`."""
 
 PER_TASK = ("score", "items", "unparsable")
+PER_BUDGET = ("within", "within_low", "within_high", "within_round", "within_bytes")
+"""And for each budget of `evaluation.quality_within`, followed by its MiB."""
 
 
 def as_csv(board: Board) -> str:
     """RFC 4180 but for bare line feeds. `kind`: entry, scoring (an entry's other scorings), a reference's, refused."""
     names = sorted({task for table in board.tables for task in tasks(table)})
     columns = [*COLUMNS, *(f"{what}:{task}" for task in names for what in PER_TASK)]
+    limits = sorted({mib for table in board.tables for mib in budgets.limits(table)})
+    columns += [f"{what}:{plain(mib)}" for mib in limits for what in PER_BUDGET]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([text.cell(column) for column in columns])
@@ -63,7 +80,12 @@ def as_csv(board: Board) -> str:
 
 def _records(board: Board) -> Iterator[dict[str, object]]:
     for table in board.tables:
-        about = {"name": table.name, "version": table.version, "spec_hash": table.spec_hash}
+        about = {
+            "name": table.name,
+            "version": table.version,
+            "spec_hash": table.spec_hash,
+            "division": table.division,
+        }
         for row in table.rows:
             yield {**about, **_row(row)}
             yield from ({**about, **_whose(row), **one} for one in _others(row))
@@ -102,10 +124,38 @@ def _row(row: Row) -> dict[str, object]:
         "train_seconds": row.train_seconds,
         "sandbox": row.sandbox,
         "exclusions": row.exclusions,
+        "planned_exclusions": row.planned_exclusions,
+        "epsilon": row.epsilon,
+        **({} if row.robustness is None else _estimate("robustness", row.robustness)),
+        **_target(row.target),
+        **_within(row),
         "notes": "; ".join(row.notes),
         "path": " ".join(bundle.path for bundle in row.bundles),
         **_tasks(row.tasks),
     }
+
+
+def _target(target: Reached | None) -> dict[str, object]:
+    if target is None:
+        return {}
+    return {
+        "target": target.validation_loss,
+        "target_reached": f"{target.reached} of {target.runs}",
+        "target_round": target.round,
+        "target_bytes": target.bytes,
+        "target_seconds": target.seconds,
+        "target_simulated_seconds": target.simulated_seconds,
+    }
+
+
+def _within(row: Row) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for one in row.within:
+        bounds = (one.score.value, one.score.interval.low, one.score.interval.high, one.round, one.bytes)
+        found |= {
+            f"{what}:{plain(one.communication_mib)}": value for what, value in zip(PER_BUDGET, bounds, strict=True)
+        }
+    return found
 
 
 def _whose(row: Row | Reference) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ftbench.result.models import Result, Verdict
 from ftbench.spec.canonical import digest
@@ -32,6 +33,13 @@ class Submission:
 
     @property
     def key(self) -> str:
-        """Digest of what makes two runs the same entry: base model and knobs, but neither seed nor name."""
+        """Digest of what makes two runs the same entry: base model, knobs and its own code, not seed or name."""
         assert self.entry is not None
-        return digest({"model": self.entry.model.model_dump(mode="json"), "knobs": self.entry.knobs})
+        own = {} if self.entry.open is None else {"open": self.entry.open.model_dump(mode="json")}
+        return digest({"model": self.entry.model.model_dump(mode="json"), "knobs": self.entry.knobs, **own})
+
+    @property
+    def division(self) -> Literal["closed", "open"]:
+        """Open where result or entry say so: below CONFORMS nobody has compared the two."""
+        own = self.entry is not None and self.entry.open is not None
+        return "open" if own or self.result.division == "open" else "closed"

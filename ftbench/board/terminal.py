@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ftbench.board import breakdown
+from ftbench.board import breakdown, budgets
 from ftbench.board.model import Board, Table
 from ftbench.board.render import COLUMNS, cells, conditions, heading, reference_cells, shown
 from ftbench.diagnostics import printable
@@ -29,6 +29,9 @@ def terminal(board: Board, width: int = WIDE) -> Iterator[RenderableType]:
         yield _table(table, width)
         yield _text(breakdown.HEADING, "dim")
         yield _by_task(table)
+        if budgets.limits(table):
+            yield _text(budgets.HEADING, "dim")
+            yield _plain_grid(budgets.header(table), budgets.lines(table))
         yield _text("")
     if not board.tables:
         yield _text(f"No bundle reaches {board.required}.", "yellow")
@@ -73,6 +76,18 @@ def _by_task(table: Table) -> RenderableType:
     names = breakdown.tasks(table)
     for line in breakdown.lines(table):
         grid.add_row(*_texts(breakdown.cells(line, names)), style="" if line.ranks else "dim")
+    return grid
+
+
+def _plain_grid(header: Sequence[str], lines: Iterable[Sequence[str]]) -> RenderableType:
+    from rich import box
+    from rich.table import Table as Grid
+
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(header):
+        grid.add_column(_text(column), justify="right" if i else "left", overflow="fold")
+    for line in lines:
+        grid.add_row(*_texts(line))
     return grid
 
 

@@ -41,10 +41,10 @@ def python(store: str | None) -> Iterable[CheckedThing]:
 def packages(store: str | None) -> Iterable[CheckedThing]:
     """Every package of the stack against its pinned version, read from its metadata."""
     from ftbench.cli.version import installed, same_version
-    from ftbench.compile.stack import STACK
+    from ftbench.compile.stack import ACCOUNTING, STACK
 
     mend = "pip install 'ftbench[run]'"
-    for name, wanted in STACK.items():
+    for name, wanted in {**STACK, **ACCOUNTING}.items():
         found = installed(name)
         if found is None:
             yield _line(name, "fail", f"not installed, {wanted} is needed", mend)

@@ -91,8 +91,9 @@ def _show(ui: Ui, found: Estimate, micro_batch: int, sequence_length: int) -> No
     ui.line(f"  trained         {found.trainable_parameters:,} ({share:.3%}) in {found.adapted_layers} layers")
     ui.line(f"  download        {_size(found.download_bytes)}")
     ui.line("communication", "strong")
-    ui.line(f"  a client        {_size(traffic.client_bytes)} each way")
-    ui.line(f"  a round         {_size(traffic.round_bytes)}")
+    last = " in the last round" if traffic.growing else ""
+    ui.line(f"  a client        {_size(traffic.client_down_bytes)} down, {_size(traffic.client_up_bytes)} up{last}")
+    ui.line(f"  a round         {_size(traffic.round_bytes)}{', growing' if traffic.growing else ''}")
     ui.line(f"  in all          {traffic.total_mib:,.3f} MiB ({traffic.total_gib:,.3f} GiB)")
     if traffic.budget_share is not None:
         ui.line(f"  of the budget   {traffic.budget_share:.2%}, which allows {traffic.rounds_within_budget:,} rounds")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, example, json_option, out_option, store_option, unsafe_option
+from ftbench.cli.options import (
+    SPEC,
+    eval_workers_option,
+    example,
+    json_option,
+    out_option,
+    store_option,
+    unsafe_option,
+)
 from ftbench.cli.progress import EvaluationProgress
 from ftbench.cli.ui import Ui
 
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--model", metavar="NAME[@REVISION]", help="Base model of the adapter (default: the spec's).")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Prompts in one pass (default: as many as are safe).")
 @click.option("--limit", type=click.IntRange(min=1), help="Ask an adapter only the first items of each task.")
+@eval_workers_option
 @out_option("Folder for answers and logs of an adapter (default: ADAPTER-evaluation beside it).")
 @unsafe_option
 @store_option
@@ -37,6 +46,7 @@ def command(
     model: str | None,
     batch_size: int | None,
     limit: int | None,
+    eval_workers: int | None,
     out: Path | None,
     unsafe_no_sandbox: bool,
     store: str | None,
@@ -53,7 +63,7 @@ def command(
         if (target / "run.json").is_file():
             if spec or model or out or limit:
                 raise click.UsageError("a run brings its own spec, model and folder, and all its items are asked")
-            output = _run(target, where, batch_size, progress, unsafe=unsafe_no_sandbox)
+            output = _run(target, where, batch_size, progress, eval_workers or 1, unsafe=unsafe_no_sandbox)
         elif spec is None:
             from ftbench.diagnostics import Diagnostic, Place
 
@@ -71,6 +81,7 @@ def command(
                 limit=limit,
                 batch_size=batch_size,
                 progress=progress,
+                workers=eval_workers or 1,
                 unsafe=unsafe_no_sandbox,
             )
     for task, score in output.tasks.items():
@@ -89,7 +100,7 @@ def command(
 
 
 def _run(
-    target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, *, unsafe: bool
+    target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, workers: int, *, unsafe: bool
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
     from ftbench.cli.result_outputs import EvaluateOutput
@@ -104,6 +115,7 @@ def _run(
             store=store,
             on_progress=progress.update,
             batch_size=batch_size,
+            workers=workers,
             unsafe_no_sandbox=unsafe,
         )
     plan = read_plan(target / "compiled" / "plan.json")
@@ -129,6 +141,7 @@ def _adapter(
     limit: int | None,
     batch_size: int | None,
     progress: EvaluationProgress,
+    workers: int,
     unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import commit_of, compiled
@@ -152,6 +165,7 @@ def _adapter(
         limit=limit,
         batch_size=batch_size,
         on_progress=progress.update,
+        workers=workers,
         unsafe_no_sandbox=unsafe,
     )
     return EvaluateOutput(

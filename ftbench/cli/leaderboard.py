@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "markdown", "csv", "json"]),
     help="How to print it (default: table).",
 )
+@click.option(
+    "--curve",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw score against bytes into an SVG, where the spec scores within budgets.",
+)
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead.")
 @json_option
 @click.pass_obj
@@ -42,6 +48,7 @@ def command(
     benchmarks: tuple[Path, ...],
     store: str | None,
     format_: str | None,
+    curve: Path | None,
     out: Path | None,
 ) -> None:
     """Verify every bundle below DIR and rank those that reach the level required.
@@ -68,6 +75,10 @@ def command(
     found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"), plans=plans)
     board = build(found.submissions, found.refused, plans=plans, required=require)
     _show(ui, board, format_ or _by_name(out), out)
+    if curve is not None:
+        from ftbench.board.curve import svg
+
+        _write(ui, svg(board), curve)
     ui.answer(board)
 
 
@@ -91,6 +102,10 @@ def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
     if out is None:
         ui.raw(text)
         return
+    _write(ui, text, out)
+
+
+def _write(ui: Ui, text: str, out: Path) -> None:
     from ftbench.atomic import write_file
 
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,8 @@ COMPLETE = "_FTBENCH_COMPLETE"
 RUN_EXTRA = {"torch", "transformers", "tokenizers", "peft", "safetensors", "datasets", "lm_eval", "ray", "psutil"} | {
     "huggingface_hub",
     "httpx2",
+    "dp_accounting",
+    "scipy",
 }
 """Top-level modules that only the `run` extra installs."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from ftbench.run.rundir import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,6 +94,45 @@ def unsafe_option(function: F) -> F:
         is_flag=True,
         help="Where there is no sandbox, run programs that the model wrote with your own rights; the result says so.",
     )(function)
+
+
+def eval_workers_option(function: F) -> F:
+    """`--eval-workers`, for several devices."""
+    return click.option(
+        "--eval-workers",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Processes that answer a share of the items each, one device a process (default: 1).",
+    )(function)
+
+
+def limit_options(function: F) -> F:
+    """`--max-seconds`, `--max-memory` and `--max-device-memory`: the operator's limits on a run."""
+    texts = {
+        "--max-seconds": ("SECONDS", "Operator's limit on wall time, over all starts of a run."),
+        "--max-memory": ("GIB", "Operator's limit on resident memory, over all processes of a run."),
+        "--max-device-memory": ("GIB", "Operator's limit on accelerator memory of a client or the server."),
+    }
+    for name, (unit, text) in reversed(texts.items()):
+        kind = click.FloatRange(min=0, min_open=True)
+        function = click.option(name, metavar=unit, type=kind, callback=finite, help=text)(function)
+    return function
+
+
+def finite(_context: click.Context, _option: click.Parameter, number: float | None) -> float | None:
+    """Every comparison with NaN is false, so such a limit would never be reached."""
+    if number is not None and not math.isfinite(number):
+        raise click.BadParameter("it must be a finite number")
+    return number
+
+
+def limits_of(seconds: float | None, memory: float | None, device_memory: float | None) -> Limits | None:
+    """The limits that were given; None for none."""
+    if seconds is None and memory is None and device_memory is None:
+        return None
+    from ftbench.run.rundir import Limits
+
+    return Limits(max_seconds=seconds, max_memory_gib=memory, max_device_memory_gib=device_memory)
 
 
 def entry_option(function: F) -> F:

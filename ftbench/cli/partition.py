@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
     epilog=example(
         "ftbench partition micro/finance-dirichlet",
         "ftbench partition quickstart --by answer",
+        "ftbench partition quickstart --export sites",
     ),
 )
 @spec_argument
 @click.option("--by", "by", metavar="COLUMN", help="Column whose values are counted. Default: the partition's own.")
+@click.option(
+    "--export",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each client's own rows as DIR/client-K.jsonl, for sites that hold no others.",
+)
 @store_option
 @json_option
 @click.pass_obj
-def command(ui: Ui, *, spec: str, by: str | None, store: str | None) -> None:
+def command(ui: Ui, *, spec: str, by: str | None, export: Path | None, store: str | None) -> None:
     """Show which rows and labels each client holds, and how unlike the clients are.
 
     Read from the pins and the store, without network. Heterogeneity is the plain mean over clients of the total
@@ -45,7 +53,13 @@ def command(ui: Ui, *, spec: str, by: str | None, store: str | None) -> None:
     wanted = _column(loaded.spec, by)
     pins = pins_of(ui, loaded)
     pin = _pinned(pins)
-    found = _skew(loaded.spec, pins, wanted, Store.default(store)) if wanted else None
+    opened = Store.default(store)
+    found = _skew(loaded.spec, pins, wanted, opened) if wanted else None
+    written: list[Path] = []
+    if export is not None:
+        from ftbench.data.export import export as write
+
+        written = write(loaded.spec, pins, opened, export)
     output = PartitionOutput(
         spec=spec,
         partition=loaded.spec.federation.partition,
@@ -66,9 +80,12 @@ def command(ui: Ui, *, spec: str, by: str | None, store: str | None) -> None:
             )
             for number, size in enumerate(pin.sizes)
         ],
+        exported=[str(path) for path in written],
     )
     _head(ui, output)
     plot(ui, output)
+    if export is not None:
+        ui.line(f"{len(written)} files of rows in {export}")
     ui.answer(output)
 
 

@@ -48,3 +48,5 @@ class PartitionOutput(Block):
     """Plain mean over clients of `distance`."""
     clients: list[ClientShare]
     """By partition id."""
+    exported: list[str]
+    """Files of each client's own rows that were written, by partition id."""

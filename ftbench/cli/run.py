@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, entry_options, example, json_option, out_option, store_option, unsafe_option
+from ftbench.cli.options import (
+    SPEC,
+    entry_options,
+    eval_workers_option,
+    example,
+    json_option,
+    limit_options,
+    limits_of,
+    out_option,
+    store_option,
+    unsafe_option,
+)
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -18,6 +29,7 @@ if TYPE_CHECKING:
     from ftbench.compile.plan import Plan
     from ftbench.run.progress import Listener, Progress
     from ftbench.run.summary import RunOutcome
+    from ftbench.spec.entry import Entry
 
 ENGINES = {"flower": "flower-simulation", "inline": "inline"}
 """Name on the command line → the engine's own."""
@@ -40,6 +52,13 @@ def _timeout(_context: click.Context, _option: click.Parameter, seconds: float |
     return seconds
 
 
+def _share(_context: click.Context, _option: click.Parameter, share: float | None) -> float | None:
+    """A part of one device, or whole ones: Ray has no one and a half."""
+    if share is not None and not (0 < share <= 1 or (share > 1 and share.is_integer() and math.isfinite(share))):
+        raise click.BadParameter("it must be a share from above 0 to 1, or a whole number")
+    return share
+
+
 @click.command(
     "run",
     epilog=example(
@@ -53,6 +72,25 @@ def _timeout(_context: click.Context, _option: click.Parameter, seconds: float |
 @click.option(
     "--engine", type=click.Choice(list(ENGINES)), help="Flower's simulation (default), or one process after another."
 )
+@click.option(
+    "--superlink",
+    metavar="NAME",
+    help="Run on a SuperLink and SuperNodes of your own: a connection in Flower's config.toml.",
+)
+@click.option(
+    "--client-cpus",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Simulation: CPUs of a client, so how many train at once (default: 1).",
+)
+@click.option(
+    "--client-gpus",
+    metavar="SHARE",
+    callback=_share,
+    type=float,
+    help="Simulation: CUDA devices of a client, 0.5 for half of one (default: 1 where there are several).",
+)
+@eval_workers_option
 @out_option("Folder for runs; each makes a folder of its own there (default: runs).")
 @store_option
 @click.option(
@@ -70,6 +108,7 @@ def _timeout(_context: click.Context, _option: click.Parameter, seconds: float |
 )
 @click.option("--unpinned", is_flag=True, help="Let other package versions through; the result will not conform.")
 @unsafe_option
+@click.option("--open-code", is_flag=True, help="Carry out the code that an open entry brings. It may do all you may.")
 @click.option(
     "--round-timeout",
     metavar="SECONDS",
@@ -77,6 +116,7 @@ def _timeout(_context: click.Context, _option: click.Parameter, seconds: float |
     type=click.FloatRange(min=0, min_open=True),
     help="Longest time without progress (default: 3600).",
 )
+@limit_options
 @json_option
 @click.pass_obj
 def command(
@@ -88,6 +128,10 @@ def command(
     model: str | None,
     seed: int | None,
     engine: str | None,
+    superlink: str | None,
+    client_cpus: int | None,
+    client_gpus: float | None,
+    eval_workers: int | None,
     out: Path | None,
     store: str | None,
     resume: Path | None,
@@ -95,12 +139,17 @@ def command(
     micro_batch: int | None,
     unpinned: bool,
     unsafe_no_sandbox: bool,
+    open_code: bool,
     round_timeout: float | None,
+    max_seconds: float | None,
+    max_memory: float | None,
+    max_device_memory: float | None,
 ) -> None:
     """Run a benchmark: train, score the model before and after, write the result bundle.
 
     SPEC is a spec, the name of a built-in one, or the folder of a compiled benchmark; without it the quickstart is
-    run. Ctrl-C stops a run in order; --resume goes on with it at its last round.
+    run. Ctrl-C stops a run in order; --resume goes on with it at its last round. A run that reaches a limit of the
+    operator's ends as incomplete; --resume with a higher one goes on.
     """
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
@@ -108,15 +157,25 @@ def command(
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import load_entry, resolve_entry
 
+    limits = limits_of(max_seconds, max_memory, max_device_memory)
     if resume is not None:
-        asked = (spec, entry, sets, model, seed, engine, out, micro_batch, round_timeout)
-        flags = (smoke, unpinned, unsafe_no_sandbox)
-        if any(flags) or any(value is not None and value != () for value in asked):
-            raise click.UsageError("--resume goes on as the run began; only --store can be given with it")
+        asked = (spec, entry, sets, model, seed, out, micro_batch, round_timeout)
+        means = (engine, superlink, client_cpus, client_gpus, eval_workers)
+        flags = (smoke, unpinned, unsafe_no_sandbox, open_code)
+        if any(flags) or any(value is not None and value != () for value in (*asked, *means)):
+            raise click.UsageError("--resume goes on as the run began; only --store and limits can be given with it")
         with _following(ui) as listener:
-            outcome = runner.resume(resume, listener, store=Store.default(store) if store else None)
+            outcome = runner.resume(resume, listener, store=Store.default(store) if store else None, limits=limits)
         _show(ui, outcome)
         return
+    if superlink is not None and engine is not None:
+        raise click.UsageError("--superlink is an engine of its own: leave out --engine")
+    if (superlink is not None or engine == "inline") and (client_cpus or client_gpus):
+        raise click.UsageError("--client-cpus and --client-gpus are for Flower's simulation")
+    if superlink is not None:
+        from ftbench.run import flower_connection
+
+        flower_connection.check(superlink)
     if spec is None:
         spec = QUICKSTART
         ui.note("running the quickstart; `ftbench run SPEC` runs another, `ftbench list specs` lists them", "note")
@@ -125,22 +184,49 @@ def command(
     found = Store.default(store)
     given = load_entry(entry) if entry else None
     resolved = resolve_entry(plan.typed_spec(), given, sets, model, seed, commit_of=commit_of(ui, found))
+    modules = _modules(ui, given, allowed=open_code)
     with _following(ui) as listener:
         outcome = runner.start(
             compiled,
             resolved,
             out=out or Path("runs"),
             store=found,
-            engine=ENGINES[engine or "flower"],
+            engine="flower-deployment" if superlink is not None else ENGINES[engine or "flower"],
+            superlink=superlink or "",
+            client_cpus=client_cpus or 1,
+            client_gpus=client_gpus,
+            eval_workers=eval_workers or 1,
             micro_batch=micro_batch or 0,
             smoke=smoke,
             unpinned=unpinned,
             unsafe_no_sandbox=unsafe_no_sandbox,
             round_timeout=3600.0 if round_timeout is None else round_timeout,
+            limits=limits,
             listener=listener,
             spec=spec,
+            modules=modules,
         )
     _show(ui, outcome)
+
+
+def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:
+    """The code that the entry brings; none in the closed division. Raises InvalidInput where it is not allowed."""
+    from ftbench.diagnostics import Diagnostic
+    from ftbench.errors import InvalidInput
+    from ftbench.run.codes import OPEN_NOT_ALLOWED
+    from ftbench.spec.entries import open_modules
+
+    found = open_modules(entry)
+    if found and not allowed:
+        message = (
+            "the entry is in the open division and brings Python code of its own, which a run carries out with all "
+            "that you may do: no sandbox holds it"
+        )
+        hint = "read the modules that its `open` names; if you trust them, give --open-code"
+        raise InvalidInput(Diagnostic(OPEN_NOT_ALLOWED, message, hint=hint))
+    if found:
+        ui.note(f"open division: the entry's own {' and '.join(found)} will be carried out", "note")
+    return found
 
 
 class _Remembering:

@@ -21,14 +21,14 @@ def command(ui: Ui) -> None:
     """
     from ftbench import __version__
     from ftbench.cli.outputs import VersionOutput
-    from ftbench.compile.stack import STACK
+    from ftbench.compile.stack import ACCOUNTING, STACK
 
     output = VersionOutput(
         ftbench=__version__,
         python=platform.python_version(),
         formats=formats(),
-        stack=dict(STACK),
-        installed={name: installed(name) for name in STACK},
+        stack={**STACK, **ACCOUNTING},
+        installed={name: installed(name) for name in (*STACK, *ACCOUNTING)},
     )
     ui.line(f"ftbench {output.ftbench} on Python {output.python}", "strong")
     ui.line("formats: " + ", ".join(output.formats))

@@ -11,7 +11,7 @@ from ftbench.compile import emit_app, emit_readme, emit_tasks
 from ftbench.compile.fab import fab_hash
 from ftbench.compile.plan import Plan
 from ftbench.compile.sources import app_modules, task_modules
-from ftbench.compile.stack import STACK
+from ftbench.compile.stack import STACK, stack
 from ftbench.spec.canonical import pretty, sha256
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import Spec
@@ -41,7 +41,7 @@ def make_plan(spec: Spec, pins: Pins) -> Plan:
         spec=spec.model_dump(mode="json", exclude={"metadata"}),
         pins=pins,
         code={},
-        stack=STACK,
+        stack=stack(spec),
     )
     # The task files follow from the spec alone; with them the plan names all that asks and scores.
     code = {**app_modules(spec), **task_modules(spec), **emit_tasks.emit(plan)}

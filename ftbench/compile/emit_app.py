@@ -44,6 +44,7 @@ def run_config(plan: Plan) -> dict[str, Any]:
         "round-timeout": 3600.0,
         "reference": "",
         "reference-client": 0,
+        "open-code": "",
     }
     for path in sorted(spec.knobs):
         if path == "model.base":  # `base-model` carries it

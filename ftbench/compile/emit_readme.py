@@ -5,6 +5,7 @@ from __future__ import annotations
 from ftbench.compile.emit_app import requirements
 from ftbench.compile.emit_tasks import lm_eval_command
 from ftbench.compile.plan import Plan
+from ftbench.spec.objective import DpoObjective
 
 
 def emit(plan: Plan, spec_hash: str) -> dict[str, bytes]:
@@ -57,6 +58,7 @@ def _readme(plan: Plan, spec_hash: str) -> str:
             "```",
             "",
             "`flwr run` exits 0 even when the app fails: the ledger's last line is the truth.",
+            *_training_notes(plan),
             "",
             "## Score it",
             "",
@@ -80,6 +82,18 @@ def _readme(plan: Plan, spec_hash: str) -> str:
             "",
         ]
     )
+
+
+def _training_notes(plan: Plan) -> list[str]:
+    """What to know of the training, where it is not plain supervised tuning."""
+    objective = plan.typed_spec().objective
+    if not isinstance(objective, DpoObjective):
+        return []
+    return [
+        "",
+        f"Clients train on pairs by direct preference optimisation (arXiv 2305.18290) with beta {objective.beta:g}; "
+        "the reference is the base model. The log tells the reward accuracy of each client's round.",
+    ]
 
 
 def _scoring_notes(plan: Plan) -> list[str]:

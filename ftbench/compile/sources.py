@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from ftbench.spec.model import Choices, Spec, Strategy
+from ftbench.spec.objective import OBJECTIVES
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -16,7 +17,7 @@ APP_PACKAGE = "ftbench_app"
 """Name of the app's package in a compiled benchmark."""
 
 STRATEGIES = frozenset(get_args(Strategy.model_fields["kind"].annotation))
-"""Every strategy; the app has a module of that name for each."""
+"""Every strategy; the app has a module of that name for each, `-` written `_`."""
 HOOKS = ("ftbench_tasks.py",)
 """Harness hooks that every task needs."""
 SANDBOX = "ftbench_sandbox*.py"
@@ -26,7 +27,11 @@ SANDBOX = "ftbench_sandbox*.py"
 def app_modules(spec: Spec) -> dict[str, bytes]:
     """Path inside the compiled benchmark → bytes of every module of the app that the spec's runs may need."""
     folder = _PACKAGE / "app"
-    left_out = {folder / "strategy" / f"{kind}.py" for kind in STRATEGIES - allowed_strategies(spec)}
+    unused = STRATEGIES - allowed_strategies(spec)
+    left_out = {folder / "strategy" / f"{kind.replace('-', '_')}.py" for kind in unused}
+    if spec.privacy is None:
+        left_out |= set((folder / "privacy").glob("*.py")) - {folder / "privacy" / "__init__.py"}
+    left_out |= {folder / "objective" / f"{kind}.py" for kind in OBJECTIVES if kind != spec.objective.kind}
     return {
         f"app/{APP_PACKAGE}/{path.relative_to(folder).as_posix()}": path.read_bytes()
         for path in sorted(folder.rglob("*.py"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ftbench.spec.model import Spec
+
 STACK: dict[str, str] = {
     "bitsandbytes": "0.50.2",
     "datasets": "5.2.0",
@@ -14,6 +16,9 @@ STACK: dict[str, str] = {
 }
 """Distribution name → version, local build tags (`+cpu`, `+cu126`) left out. A test holds it to pyproject.toml."""
 
+ACCOUNTING: dict[str, str] = {"dp-accounting": "0.6.0"}
+"""What a spec with `privacy` needs besides: it says how many rounds fit the budget."""
+
 HELPERS: dict[str, str] = {
     "accelerate": "1.15.0",
     "numpy": "2.4.6",
@@ -21,3 +26,8 @@ HELPERS: dict[str, str] = {
     "safetensors": "0.8.0",
 }
 """What a compiled benchmark imports besides. Installed as pinned; another version does not make another benchmark."""
+
+
+def stack(spec: Spec) -> dict[str, str]:
+    """The packages that move a score of this spec."""
+    return dict(sorted({**STACK, **(ACCOUNTING if spec.privacy is not None else {})}.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Literal
 
 import ftbench.models.codes  # noqa: F401
@@ -10,6 +11,7 @@ from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
 from ftbench.models.architecture import Architecture
 from ftbench.models.shapes import Linear, families, linears
+from ftbench.spec import traffic
 
 AdapterKind = Literal["lora", "dora"]
 Targets = Literal["all-linear", "attention", "mlp"] | Sequence[str]
@@ -50,8 +52,24 @@ def trainable(architecture: Architecture, kind: AdapterKind, rank: int, targets:
     LoRA (arXiv 2106.09685) has two factors of a layer, rank × inputs and outputs × rank; DoRA (arXiv 2402.09353)
     has besides one magnitude for each output. Raises InvalidInput (FTB803) on an unknown target.
     """
-    magnitudes = 1 if kind == "dora" else 0
-    return sum(rank * (x.inputs + x.outputs) + magnitudes * x.outputs for x in adapted(architecture, targets))
+    return elements(shapes(architecture, kind, rank, targets))
+
+
+def shapes(architecture: Architecture, kind: AdapterKind, rank: int, targets: Targets) -> dict[str, tuple[int, ...]]:
+    """Tensor name, as peft has it, → shape of every tensor of an adapter. Raises InvalidInput (FTB803)."""
+    found: dict[str, tuple[int, ...]] = {}
+    for linear in adapted(architecture, targets):
+        stem = f"base_model.model.{linear.name}"
+        found[f"{stem}{traffic.A}"] = (rank, linear.inputs)
+        found[f"{stem}{traffic.B}"] = (linear.outputs, rank)
+        if kind == "dora":
+            found[f"{stem}.lora_magnitude_vector"] = (linear.outputs,)
+    return found
+
+
+def elements(tensors: traffic.Shapes) -> int:
+    """Number of elements of all tensors together."""
+    return sum(prod(shape) for shape in tensors.values())
 
 
 def _named(linear: Linear, target: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,18 +10,21 @@ import ftbench.models.codes  # noqa: F401
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
 from ftbench.models import activations, weights
-from ftbench.models.adapters import AdapterKind, Targets, adapted, trainable
+from ftbench.models.adapters import AdapterKind, Targets, adapted, elements, shapes
 from ftbench.models.architecture import Architecture
 from ftbench.models.catalogue import BaseModel
+from ftbench.models.communication import GIB, MIB, Communication, Sending, communication
 from ftbench.models.shapes import Linear
 from ftbench.models.weights import Bits
+from ftbench.spec import traffic
 from ftbench.spec.block import Block
+from ftbench.spec.transport import Transport
 
-MIB, GIB = 2**20, 2**30
 CARDS = (8, 12, 16, 24, 40, 80)
 """Sizes of graphics cards in GiB, as they are sold."""
 RUNTIME = 768 * MIB
 """Assumed for the CUDA context, kernels, library workspaces and the allocator's slack; differs by card and driver."""
+UNCODED = Transport()
 TIGHT = 0.9
 """Above this share of a card an estimate is too close to call."""
 
@@ -42,7 +46,7 @@ class Setting:
     sequence_length: int
     """Most tokens of an example."""
     micro_batch: int
-    """Examples in one forward pass."""
+    """Sequences in one forward pass: examples, or twice as many as pairs."""
     bits: Bits = 32
     """Bits of the frozen weights."""
     double_quant: bool = False
@@ -53,33 +57,20 @@ class Setting:
     """Whether layers are computed again in the backward pass instead of being kept."""
     attention: activations.Attention = "sdpa"
     """Attention kernel."""
+    strategy: str = "fedavg"
+    """Kind of strategy."""
+    moments: int = 2
+    """Numbers that the local optimiser keeps of each trained parameter: AdamW two, SGD with momentum one, else none."""
+    transport: Transport = UNCODED
+    """How arrays are coded on their way."""
+    client_ranks: Sequence[int] = ()
+    """Rank of each client's adapter where they differ; `rank` is then the server's."""
     budget_mib: float | None = None
     """The benchmark's limit of communication."""
     max_trainable: int | None = None
     """The benchmark's limit of trainable parameters."""
     max_parameters: int | None = None
     """The benchmark's limit of base model parameters."""
-
-
-class Communication(Block):
-    """Adapter arrays sent, exact: 4 bytes a parameter, to each client of a round and back."""
-
-    client_bytes: int
-    """One client, one direction."""
-    round_bytes: int
-    """One round, both directions."""
-    total_bytes: int
-    """All rounds."""
-    total_mib: float
-    """The same in MiB (2^20 bytes)."""
-    total_gib: float
-    """The same in GiB (2^30 bytes)."""
-    budget_mib: float | None
-    """The benchmark's limit."""
-    budget_share: float | None
-    """Share of the limit used."""
-    rounds_within_budget: int | None
-    """Whole rounds that the limit allows."""
 
 
 class Part(Block):
@@ -152,42 +143,37 @@ def estimate(model: BaseModel, setting: Setting) -> Estimate:
         raise InvalidInput(Diagnostic("FTB804", message, hint="take 4, 16 or 32 bits, or LoRA"))
     architecture = model.architecture
     layers = adapted(architecture, setting.targets)
-    parameters = trainable(architecture, setting.kind, setting.rank, setting.targets)
-    communication = _communication(parameters, setting)
-    memory = _memory(architecture, layers, parameters, setting)
+    tensors = shapes(architecture, setting.kind, setting.rank, setting.targets)
+    parameters = elements(traffic.trained(setting.strategy, tensors, max(setting.client_ranks or [setting.rank])))
+    sending = Sending(
+        strategy=setting.strategy,
+        transport=setting.transport,
+        shapes=tensors,
+        ranks=setting.client_ranks or [setting.rank],
+        clients=setting.clients_per_round,
+        rounds=setting.rounds,
+    )
+    moved = communication(sending, setting.budget_mib)
+    memory = _memory(architecture, layers, elements(tensors), parameters, setting)
     total = sum(part.bytes for part in memory)
     return Estimate(
         model=model.name,
         parameters=model.parameters,
         trainable_parameters=parameters,
         adapted_layers=len(layers),
-        communication=communication,
+        communication=moved,
         memory=memory,
         memory_bytes=total,
         cards=[Card(gib=gib, fits=_fits(total, gib)) for gib in CARDS],
         download_bytes=model.download_bytes,
-        limits=_limits(model, parameters, communication, setting),
+        limits=_limits(model, parameters, moved, setting),
     )
 
 
-def _communication(parameters: int, setting: Setting) -> Communication:
-    client = 4 * parameters
-    per_round = 2 * client * setting.clients_per_round
-    total = per_round * setting.rounds
-    budget = setting.budget_mib
-    return Communication(
-        client_bytes=client,
-        round_bytes=per_round,
-        total_bytes=total,
-        total_mib=total / MIB,
-        total_gib=total / GIB,
-        budget_mib=budget,
-        budget_share=None if budget is None else total / MIB / budget,
-        rounds_within_budget=None if budget is None else int(budget * MIB // per_round),
-    )
-
-
-def _memory(architecture: Architecture, layers: list[Linear], parameters: int, setting: Setting) -> list[Part]:
+def _memory(
+    architecture: Architecture, layers: list[Linear], held: int, parameters: int, setting: Setting
+) -> list[Part]:
+    """`held`: elements of the whole adapter; `parameters`: those of them that are trained."""
     bits = setting.bits
     quantised, scales, rest = weights.base_bytes(architecture, bits, setting.double_quant)
     kind = {4: "4-bit", 8: "8-bit", 16: "bfloat16", 32: "float32"}[bits]
@@ -199,10 +185,18 @@ def _memory(architecture: Architecture, layers: list[Linear], parameters: int, s
         parts.append(Part(name="scales of the weights", bytes=scales, exact=True, how=scale_how))
         parts.append(Part(name="not quantised", bytes=rest, exact=True, how=left))
     fixed = [
-        ("adapter", 4 * parameters, "float32"),
+        ("adapter", 4 * held, "float32"),
         ("gradients", 4 * parameters, "float32, of the adapter alone"),
-        ("optimiser", 8 * parameters, "AdamW: two float32 moments of each trained parameter"),
     ]
+    if setting.moments:
+        fixed.append(("optimiser", 4 * setting.moments * parameters, f"{setting.moments} float32 moments a parameter"))
+    if setting.strategy == "scaffold":
+        how = "the correction in float32 and the sum of gradients in float64"
+        fixed.append(("control variates", 12 * parameters, how))
+    if setting.strategy == "flora" and setting.rounds > 1:
+        replies = setting.clients_per_round * (setting.rounds - 1)
+        how = f"float32, what FLoRA stacked of {replies:,} replies before the last round"
+        fixed.insert(1, ("stacked adapters", 4 * held * replies, how))
     parts += [Part(name=name, bytes=size, exact=True, how=how) for name, size, how in fixed]
     parts += _step(architecture, layers, setting)
     how = "CUDA context, kernels and the allocator's slack: an assumption, not a count"
@@ -252,9 +246,9 @@ def _fits(total: int, gib: int) -> Literal["yes", "tight", "no"]:
     return "yes" if total <= TIGHT * gib * GIB else "tight"
 
 
-def _limits(model: BaseModel, parameters: int, communication: Communication, setting: Setting) -> list[Limit]:
+def _limits(model: BaseModel, parameters: int, moved: Communication, setting: Setting) -> list[Limit]:
     wanted = [
-        ("communication in MiB", communication.total_mib, setting.budget_mib),
+        ("communication in MiB", moved.total_mib, setting.budget_mib),
         ("trainable parameters", parameters, setting.max_trainable),
         ("base model parameters", model.parameters, setting.max_parameters),
     ]

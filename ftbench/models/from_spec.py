@@ -6,7 +6,8 @@ import math
 
 from ftbench.models.estimate import Setting
 from ftbench.models.weights import Bits
-from ftbench.spec.model import Model, Spec
+from ftbench.spec import ranks
+from ftbench.spec.model import AdamW, Model, Spec
 
 
 def setting(
@@ -23,6 +24,7 @@ def setting(
     """
     federation, model = spec.federation, spec.model
     held = bits or weight_bits(model)
+    sequences = 2 if spec.objective.kind == "dpo" else 1  # both answers of a pair go through the model in one pass
     double = double_quant or bool(model.quantization and model.quantization.double)
     return Setting(
         kind=spec.adapter.kind,
@@ -31,12 +33,16 @@ def setting(
         clients_per_round=max(1, math.floor(federation.sampling.fraction * federation.clients + 0.5)),
         rounds=federation.rounds,
         sequence_length=spec.training.sequence_length,
-        micro_batch=min(micro_batch or spec.training.batch_size, spec.training.batch_size),
+        micro_batch=sequences * min(micro_batch or spec.training.batch_size, spec.training.batch_size),
         bits=held,
         double_quant=double and held == 4,
         dropout=spec.adapter.dropout,
         gradient_checkpointing=gradient_checkpointing or model.gradient_checkpointing,
         attention="eager" if model.attention == "eager" else "sdpa",
+        strategy=spec.strategy.kind,
+        moments=2 if isinstance(spec.training.optimizer, AdamW) else int(spec.training.optimizer.momentum > 0),
+        transport=spec.transport,
+        client_ranks=ranks.of_clients(spec.adapter, federation.clients) if spec.adapter.client_ranks else (),
         budget_mib=spec.budget.communication_mib,
         max_trainable=spec.budget.trainable_parameters,
         max_parameters=model.max_parameters,

@@ -36,6 +36,7 @@ def assemble(run_dir: Path, result: Result, environment: Environment) -> Path:
     sources = {name: run_dir / path for name, path in COPIED.items()}
     for task in sorted(result.scores.tasks):
         sources[names.samples_name(task)] = run_dir / "evaluation" / names.samples_name(task)
+    sources |= {name: run_dir / name for name in names.OPEN.values() if (run_dir / name).is_file()}
     missing = [path for path in sources.values() if not path.is_file()]
     if missing:
         hint = "a bundle is put together after training and evaluation; `ftbench run --resume` ends what is unfinished"

@@ -30,7 +30,7 @@ class Reply(Block):
     loss: float
     """Mean training loss over those steps."""
     update: Sha256
-    """Digest of the arrays it sent."""
+    """Digest of the arrays it sent, in float32: where they were coded, of what they stand for."""
 
 
 class Exclusion(Block):
@@ -38,10 +38,12 @@ class Exclusion(Block):
 
     partition: NonNegative
     """Partition id of the client."""
-    reason: Literal["error", "missing", "not-finite", "wrong-shape", "wrong-partition"]
-    """Why it was left out."""
+    reason: Literal["error", "missing", "not-finite", "wrong-shape", "wrong-partition", "dropped-out", "late"]
+    """Why it was left out: `dropped-out` and `late` by the spec's faults, else for what came or did not come."""
     detail: Annotated[str, Field(max_length=500)] = ""
     """What it said, cut short."""
+    planned: bool = False
+    """Whether the spec's faults struck it in this round: it dropped out, was late, or its reply arrived damaged."""
 
 
 class Started(Block):
@@ -59,6 +61,15 @@ class Started(Block):
     trainable_parameters: NonNegative
     adapter: Sha256
     """Digest of the adapter before the first round."""
+
+
+class Released(Block):
+    """What a round with differential privacy cost, and what it was clipped to."""
+
+    epsilon: Annotated[float, Field(ge=0)]
+    """Epsilon of all rounds up to this one together, at the spec's delta."""
+    clip: Annotated[float, Field(gt=0)]
+    """Largest L2 norm of a client's change in this round."""
 
 
 class Round(Block):
@@ -81,11 +92,17 @@ class Round(Block):
     adapter: Sha256
     """Digest of the aggregated adapter; its state file is `state/<digest>.safetensors`."""
     strategy_state: Sha256 | None
-    """Digest of the strategy's own state, null where it has none."""
+    """Digest of the server's own state (strategy, privacy, transport), null where it has none."""
     client_states: dict[str, Sha256]
     """Partition id → digest of that client's state; empty where clients keep none."""
     validation_loss: Annotated[float, Field(ge=0)] | None = None
     """Mean loss of the aggregated adapter on the validation cut; null where the spec has none."""
+    simulated_seconds: Annotated[float, Field(ge=0)] | None = None
+    """How long the round takes in simulated time: its slowest reply, or the deadline where one does not come; null
+    where the spec has no stragglers."""
+
+    privacy: Released | None = None
+    """What the round was released under; null where the spec promises nothing."""
 
 
 class Resumed(Block):
@@ -102,7 +119,7 @@ class Stopped(Block):
     event: Literal["stopped"]
     round: NonNegative
     """The round that was not committed."""
-    reason: Literal["too-few-replies", "communication-budget", "parameter-budget", "operator-limit"]
+    reason: Literal["too-few-replies", "communication-budget", "parameter-budget", "privacy-budget", "operator-limit"]
     excluded: list[Exclusion]
     detail: Annotated[str, Field(max_length=500)] = ""
 
@@ -168,7 +185,7 @@ class Sample(Block):
     tuned: Answer
     """With the adapter of the round that is scored."""
     references: dict[str, Answer] = {}
-    """`centralised`, `local-0`, `local-1` … → the answer of that reference."""
+    """`centralised`, `fault-free`, `local-0` … → the answer of that reference."""
 
 
 # --- result -----------------------------------------------------------------------------------------------------------
@@ -261,6 +278,8 @@ class Scores(Block):
     """`centralised`, `local-0` … → its mean over tasks."""
     local: Spread | None = None
     """The local-only models together; null where there are none."""
+    robustness: Difference | None = None
+    """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
 
 
 class Cost(Block):
@@ -277,7 +296,54 @@ class Cost(Block):
     peak_memory_bytes: NonNegative | None
     """Largest resident set of one process of the run."""
     peak_device_bytes: NonNegative | None = None
-    """Most memory that one process of the training had allocated on its accelerator; null on a CPU."""
+    """Most memory that one process of training or evaluation had allocated on its accelerator; null on a CPU."""
+    references_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Wall time of the training of references; null where there are none."""
+
+
+class PrivacySpent(Block):
+    """What clients were promised, and what the run spent of it. It holds where nobody knows the run's seed."""
+
+    kind: Literal["central", "local"]
+    """Who added the noise: the server, or each client."""
+    epsilon: Annotated[float, Field(ge=0)]
+    """Epsilon spent by all rounds, for neighbours that differ in one client's data."""
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    """Probability with which the promise may fail."""
+    limit: Annotated[float, Field(gt=0)]
+    """Most that the spec allows to be spent."""
+    noise_multiplier: Annotated[float, Field(gt=0)]
+    """Standard deviation of the noise, in clips."""
+    clipping: Literal["fixed", "adaptive"]
+    """How changes were clipped."""
+
+
+class TargetCost(Block):
+    """What it cost to reach the spec's target. Round and bytes follow from the ledger; seconds are reported only."""
+
+    validation_loss: Annotated[float, Field(gt=0)]
+    """The target."""
+    round: NonNegative | None = None
+    """The first round whose validation loss is the target or less; null: not reached."""
+    bytes: NonNegative | None = None
+    """Adapter bytes of both directions up to and with that round; null: not reached."""
+    simulated_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Simulated time up to then, from the ledger; null where the spec simulates none, or not reached."""
+    seconds: Annotated[float, Field(ge=0)] | None = None
+    """Wall time of the rounds up to then as measured, repeated ones counted again; null: not known, or not reached."""
+
+
+class WithinBudget(Block):
+    """The adapter that a run had within a budget. Its score stands among those of references."""
+
+    communication_mib: Annotated[float, Field(gt=0)]
+    """The budget."""
+    round: NonNegative
+    """The last round up to which no more was sent; 0: not even the first fits, and the score is the untuned model's."""
+    bytes: NonNegative
+    """Adapter bytes of both directions up to and with that round."""
+    adapter: Sha256
+    """Digest of the adapter after it."""
 
 
 class Result(Block):
@@ -287,14 +353,17 @@ class Result(Block):
     name: Name
     version: str
     spec_hash: Sha256
-    division: Literal["closed"] = "closed"
+    division: Literal["closed", "open"] = "closed"
+    """`open`: the entry brought code of its own."""
+    fab: Sha256 | None = None
+    """Open division: digest of the Flower app bundle that was run; null: closed, the lock names it."""
     entry: Sha256
     """Digest of the resolved entry without metadata."""
     model: BaseModelRef
     base_model: Sha256
     """Digest of the base model's files."""
     seed: NonNegative
-    engine: Literal["flower-simulation", "inline"]
+    engine: Literal["flower-simulation", "flower-deployment", "inline"]
     adapter: Sha256
     """Digest of the adapter that is scored."""
     checkpoint_round: NonNegative
@@ -308,7 +377,15 @@ class Result(Block):
     scores: Scores
     cost: Cost
     exclusions: NonNegative
-    """Clients left out of a round, summed over rounds."""
+    """Clients left out of a round though the spec did not plan it, summed over rounds."""
+    planned_exclusions: NonNegative = 0
+    """Clients left out of a round by the spec's faults, summed over rounds."""
+    privacy: PrivacySpent | None = None
+    """What differential privacy cost; null where the spec promises nothing."""
+    cost_to_target: TargetCost | None = None
+    """What the spec's target of validation loss cost; null where it sets none."""
+    within: list[WithinBudget] = []
+    """Each budget of the spec's `evaluation.quality_within`, ascending."""
     bit_reproducible: bool
     """Whether the device allows the same digest to come out again."""
     smoke: bool

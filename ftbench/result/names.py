@@ -15,7 +15,9 @@ ADAPTER_CONFIG = "adapter/adapter_config.json"
 
 FIXED = (RESULT, ENTRY, LOCK, LEDGER, ENVIRONMENT, MANIFEST, ADAPTER, ADAPTER_CONFIG)
 """Files that every bundle has."""
-FOLDERS = ("adapter", "samples")
+OPEN = {"strategy": "open/strategy.py", "client": "open/client.py"}
+"""Open division: what an entry may bring → the module's path in the bundle, and in the run's folder."""
+FOLDERS = ("adapter", "samples", "open")
 """The only folders."""
 
 MAX_NAME = 200
@@ -43,4 +45,4 @@ def is_safe(name: str) -> bool:
 
 def is_permitted(name: str) -> bool:
     """Whether a bundle may hold a file of this name."""
-    return name in FIXED or task_of(name) is not None
+    return name in FIXED or name in OPEN.values() or task_of(name) is not None

@@ -24,7 +24,7 @@ from ftbench.result.models import (
     Spread,
     TaskScores,
 )
-from ftbench.result.references import LOCAL
+from ftbench.result.references import FAULT_FREE, LOCAL
 from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, wilson
 from ftbench.spec.model import Evaluation
 from ftbench.spec.tasks import Task
@@ -67,6 +67,7 @@ def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluatio
         difference=_difference(difference, gained, lost),
         references=references,
         local=_spread([mean.value for name, mean in references.items() if name.startswith(LOCAL)]),
+        robustness=_robustness(samples_by_task, tasks, evaluation.confidence) if FAULT_FREE in references else None,
     )
 
 
@@ -137,13 +138,32 @@ def _task(task: Task, samples: Sequence[Sample], confidence: float) -> TaskScore
 
 def _scoring(task: Task, scoring: str, samples: Sequence[Sample], confidence: float) -> ScoringScores:
     before, after = (_marks(task, scoring, [_given(s, model) for s in samples]) for model in ("untuned", "tuned"))
-    counts = Counter((b == "right", a == "right") for b, a in zip(before, after, strict=True))
-    both, gained, lost, neither = (counts[p] for p in ((True, True), (False, True), (True, False), (False, False)))
     return ScoringScores(
         tuned=_counted(after, confidence),
         untuned=_counted(before, confidence),
-        difference=_difference(paired_difference(both, gained, lost, neither, confidence), gained, lost),
+        difference=_paired(before, after, confidence),
     )
+
+
+def _paired(before: Sequence[Mark], after: Sequence[Mark], confidence: float) -> Difference:
+    counts = Counter((b == "right", a == "right") for b, a in zip(before, after, strict=True))
+    both, gained, lost, neither = (counts[p] for p in ((True, True), (False, True), (True, False), (False, False)))
+    return _difference(paired_difference(both, gained, lost, neither, confidence), gained, lost)
+
+
+def _robustness(
+    samples_by_task: Mapping[str, Sequence[Sample]], tasks: Mapping[str, Task], confidence: float
+) -> Difference:
+    """Tuned minus fault-free by each task's first scoring, combined as `Scores.difference` is."""
+    found = []
+    for name, samples in samples_by_task.items():
+        task = tasks[name]
+        whole, struck = (
+            _marks(task, task.scoring[0], [_given(s, model) for s in samples]) for model in (FAULT_FREE, "tuned")
+        )
+        found.append(_paired(whole, struck, confidence))
+    mean = mover_mean([_estimate(one) for one in found], (-1.0, 1.0))
+    return _difference(mean, sum(one.gained for one in found), sum(one.lost for one in found))
 
 
 def _marks(task: Task, scoring: str, given: Sequence[Given]) -> list[Mark]:

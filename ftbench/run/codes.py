@@ -17,6 +17,7 @@ OVER_BUDGET = "FTB509"
 OPERATOR_LIMIT = "FTB510"
 LEDGER_BROKEN = "FTB511"
 COMPILED_CHANGED = "FTB512"
+OTHER_RUN = "FTB513"
 NO_FLOWER = "FTB520"
 NO_SUPERLINK = "FTB521"
 REFUSED = "FTB522"
@@ -25,6 +26,12 @@ STALLED = "FTB524"
 FLOWER_FAILED = "FTB525"
 SUPERLINK_DIED = "FTB526"
 LEFTOVERS = "FTB527"
+NO_CONNECTION = "FTB528"
+UNREACHED = "FTB529"
+GOES_ON = "FTB530"
+NO_DEVICE = "FTB531"
+OPEN_MODULES = "FTB535"
+OPEN_NOT_ALLOWED = "FTB536"
 
 CODES: dict[str, str] = {
     BUSY: "the run folder is in use by another ftbench",
@@ -40,6 +47,7 @@ CODES: dict[str, str] = {
     OPERATOR_LIMIT: "the run was stopped: a limit that the operator set",
     LEDGER_BROKEN: "the ledger does not hold together",
     COMPILED_CHANGED: "the compiled benchmark is not what its lock says",
+    OTHER_RUN: "the folder of a sweep's run holds something else",
     NO_FLOWER: "Flower or one of its commands is not installed beside this Python",
     NO_SUPERLINK: "the SuperLink did not start",
     REFUSED: "Flower did not accept the app or its configuration",
@@ -48,6 +56,12 @@ CODES: dict[str, str] = {
     FLOWER_FAILED: "Flower reports that the run failed or was stopped",
     SUPERLINK_DIED: "the SuperLink died while the run was going on",
     LEFTOVERS: "processes of the run could not be ended",
+    NO_CONNECTION: "Flower's configuration has no such connection to a SuperLink",
+    UNREACHED: "the ServerApp does not see the run's folder",
+    GOES_ON: "a run on a SuperLink could not be stopped",
+    NO_DEVICE: "there are no CUDA devices to deal out",
+    OPEN_MODULES: "the modules of an entry in the open division are not those that it names",
+    OPEN_NOT_ALLOWED: "an entry brings code of its own, and nobody said that it may be run",
 }
 
 # What the app writes into `error.json`: the same words as in its own module, which only tests may import.
@@ -68,6 +82,9 @@ APP_CODES: dict[str, str] = {
     "FTB553": "the budget of trainable parameters is exceeded",
     "FTB554": "out of memory",
     "FTB555": "a client cannot train",
+    "FTB556": "the privacy budget would be exceeded",
+    "FTB557": "a limit that the operator set was reached",
+    "FTB558": "the disk is full, or a file may not grow further",
     "FTB559": "an unexpected error inside the app",
 }
 

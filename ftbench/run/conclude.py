@@ -14,18 +14,19 @@ from ftbench.compile.folder import check_lock, present, read_lock
 from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.result import bundle, ledger
-from ftbench.result.models import Cost, Finished, LedgerLine, Result, Round, Sample, Started
+from ftbench.result import budgets, bundle, ledger
+from ftbench.result.models import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
 from ftbench.result.score import score
-from ftbench.run import codes
+from ftbench.run import codes, opened
 from ftbench.run.environment import describe
 from ftbench.run.rundir import RunDir
 from ftbench.run.summary import RunOutcome
 from ftbench.run.tail import JsonTail
+from ftbench.spec.budgets import WITHIN
 from ftbench.spec.entries import entry_digest
 
 Samples = dict[str, list[Sample]]
-TimedPhase = Literal["train", "evaluate"]
+TimedPhase = Literal["train", "references", "evaluate"]
 
 
 def read_compiled(compiled: Compiled | Path) -> tuple[dict[str, bytes], Plan, str]:
@@ -82,6 +83,21 @@ def seconds(run: RunDir, phase: TimedPhase) -> float | None:
     return round(sum(longest.values()), 3) if longest else None
 
 
+def spent_seconds(run: RunDir) -> float:
+    """Wall time of everything that was measured so far, over all starts."""
+    phases: tuple[TimedPhase, ...] = ("train", "references", "evaluate")
+    return sum(seconds(run, phase) or 0.0 for phase in phases)
+
+
+def round_seconds(run: RunDir) -> dict[int, float]:
+    """Round → wall time of all its attempts that ran to their end."""
+    found: dict[int, float] = {}
+    for line in JsonTail(run.measurements).read():
+        if isinstance(line.get("round"), int) and isinstance(line.get("seconds"), int | float):
+            found[line["round"]] = found.get(line["round"], 0.0) + float(line["seconds"])
+    return found
+
+
 def peak_memory(run: RunDir) -> int | None:
     """Largest resident set of one process, over training and evaluation, in bytes."""
     found = [line.get("peak_memory_bytes") for line in JsonTail(run.measurements).read()]
@@ -90,8 +106,9 @@ def peak_memory(run: RunDir) -> int | None:
 
 
 def peak_device_memory(run: RunDir) -> int | None:
-    """Most memory that one training process had allocated on its accelerator, in bytes; None on a CPU."""
+    """Most memory that one process had allocated on its accelerator, in bytes; None on a CPU."""
     found = [line.get("peak_device_bytes") for line in JsonTail(run.measurements).read()]
+    found.append(_measured(run).get("peak_device_bytes"))
     return max((value for value in found if isinstance(value, int)), default=None) or None
 
 
@@ -99,10 +116,13 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
     settings, entry = run.settings(), run.entry()
     lines = ledger.read(run.ledger)
     started, ended = _ends(run, lines)
+    evaluation, rounds = plan.typed_spec().evaluation, [one.body for one in lines if isinstance(one.body, Round)]
     return Result(
         name=plan.metadata.name,
         version=plan.metadata.version,
         spec_hash=settings.spec_hash,
+        division="open" if entry.open else "closed",
+        fab=opened.prepare(run.path, run.compiled, entry)[1] if entry.open else None,
         entry=entry_digest(entry),
         model=entry.model,
         base_model=started.base_model,
@@ -113,7 +133,7 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         references=_references(run, samples),
         sandbox=_measured(run).get("sandbox"),
         ledger=ledger.head(run.ledger.read_bytes()),
-        scores=score(samples, plan.typed_spec().evaluation),
+        scores=score(samples, evaluation),
         cost=Cost(
             bytes_down=ended.bytes_down,
             bytes_up=ended.bytes_up,
@@ -123,11 +143,37 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
             evaluate_seconds=seconds(run, "evaluate"),
             peak_memory_bytes=peak_memory(run),
             peak_device_bytes=peak_device_memory(run),
+            references_seconds=seconds(run, "references"),
         ),
-        exclusions=sum(len(line.body.excluded) for line in lines if isinstance(line.body, Round)),
+        exclusions=_left_out(lines, planned=False),
+        planned_exclusions=_left_out(lines, planned=True),
+        privacy=_privacy(plan, lines),
+        cost_to_target=budgets.to_target(evaluation.cost_to_target, rounds, round_seconds(run)),
+        within=budgets.within(evaluation.quality_within, rounds, started.adapter),
         bit_reproducible=not devices,
         smoke=settings.smoke,
         unpinned=settings.unpinned,
+    )
+
+
+def _left_out(lines: Sequence[LedgerLine], *, planned: bool) -> int:
+    rounds = [line.body for line in lines if isinstance(line.body, Round)]
+    return sum(exclusion.planned == planned for body in rounds for exclusion in body.excluded)
+
+
+def _privacy(plan: Plan, lines: Sequence[LedgerLine]) -> PrivacySpent | None:
+    """What the last committed round says was spent, with the terms of the spec, none of which is a knob."""
+    block = plan.typed_spec().privacy
+    released = [line.body.privacy for line in lines if isinstance(line.body, Round)]
+    if block is None or not released or released[-1] is None:
+        return None
+    return PrivacySpent(
+        kind=block.kind,
+        epsilon=released[-1].epsilon,
+        delta=block.delta,
+        limit=block.epsilon,
+        noise_multiplier=block.noise_multiplier,
+        clipping=block.clipping,
     )
 
 
@@ -143,7 +189,8 @@ def _measured(run: RunDir) -> dict[str, Any]:
 def _references(run: RunDir, samples: Samples) -> dict[str, str]:
     """Digest of each reference's adapter that was scored, by the last line of its own ledger."""
     found = {}
-    for name in sorted({name for lines in samples.values() for sample in lines[:1] for name in sample.references}):
+    told = {name for lines in samples.values() for sample in lines[:1] for name in sample.references}
+    for name in sorted(name for name in told if not name.startswith(WITHIN)):
         path = run.path / "references" / name / "ledger.jsonl"
         last = ledger.read(path)[-1].body
         if not isinstance(last, Finished):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from ftbench.diagnostics import Diagnostic, Place
@@ -13,6 +14,10 @@ from ftbench.run.tail import LedgerTail
 
 RESUME = "`ftbench run --resume {}` goes on after the last committed round"
 
+FREE = "free some space; then `ftbench run --resume {}` goes on after the last committed round"
+LITTLE = 64 * 1024
+"""Bytes: with fewer free on the disk a run is taken to have ended for want of space."""
+
 _APP_ERRORS: dict[str, type[FtbenchError]] = {
     "FTB541": InvalidInput,
     "FTB542": InvalidInput,
@@ -21,11 +26,15 @@ _APP_ERRORS: dict[str, type[FtbenchError]] = {
     "FTB546": MissingResource,
     "FTB552": RunIncomplete,
     "FTB553": RunIncomplete,
+    "FTB556": RunIncomplete,
+    "FTB557": RunIncomplete,
+    "FTB558": MissingResource,
 }
 _STOPS = {
     "too-few-replies": (codes.TOO_FEW_REPLIES, RunFailed, "too few clients sent a usable reply"),
     "communication-budget": (codes.OVER_BUDGET, RunIncomplete, "the round could exceed the communication budget"),
     "parameter-budget": (codes.OVER_BUDGET, RunIncomplete, "the adapter exceeds the budget of trainable parameters"),
+    "privacy-budget": (codes.OVER_BUDGET, RunIncomplete, "the round would exceed the privacy budget"),
     "operator-limit": (codes.OPERATOR_LIMIT, RunIncomplete, "a limit of the operator was reached"),
 }
 
@@ -47,6 +56,10 @@ def settle(run_dir: Path, otherwise: Diagnostic | None = None) -> None:
         raise error(
             Diagnostic(code, f"round {last.round} was not committed: {text}{detail}", Place(str(run_dir)), hint)
         )
+    if full(run_dir):  # then the app could not say so itself
+        raise MissingResource(
+            Diagnostic(codes.DISK_FULL, "training stopped: the disk is full", Place(str(run_dir)), FREE.format(run_dir))
+        )
     raise RunFailed(
         otherwise
         or Diagnostic(
@@ -67,6 +80,14 @@ def told(run_dir: Path) -> FtbenchError | None:
         return None
     error = _APP_ERRORS.get(code, RunFailed)
     return error(Diagnostic(code, message[:2000], Place(str(run_dir)), hint[:2000]))
+
+
+def full(folder: Path) -> bool:
+    """Whether the disk that holds the folder has no space left to speak of."""
+    try:
+        return shutil.disk_usage(folder).free < LITTLE
+    except OSError:
+        return False
 
 
 def log_tail(path: Path, lines: int = 15) -> str:

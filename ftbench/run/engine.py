@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-EngineName = Literal["flower-simulation", "inline"]
-ENGINES: tuple[EngineName, ...] = ("flower-simulation", "inline")
+EngineName = Literal["flower-simulation", "flower-deployment", "inline"]
+ENGINES: tuple[EngineName, ...] = ("flower-simulation", "flower-deployment", "inline")
 
 RunConfig = dict[str, str | int | float | bool]
 """Run-config keys as Flower takes them: dotted path → scalar."""
@@ -30,6 +30,14 @@ class TrainJob:
     """Number of clients: SuperNodes of the simulation."""
     workers: int = 1
     """Most clients that train at the same time."""
+    client_cpus: int = 1
+    """CPUs of a simulated client (Flower's client resources)."""
+    client_gpus: float = 0.0
+    """CUDA devices of a simulated client, or the share of one; 0: clients see all devices and use the first."""
+    gpus: int = 0
+    """CUDA devices that the simulation deals out."""
+    superlink: str = ""
+    """For a deployment: the connection in the user's Flower configuration."""
     fab_hash: str = ""
     """What the lock says about the Flower app bundle's sha256; empty: not compared."""
     round_timeout: float = 3600.0

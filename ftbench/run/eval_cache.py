@@ -32,10 +32,15 @@ class Cache:
     Other lines that can't be read are passed over: what they held is computed again.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open, or begin, the cache at `path`. One process at a time: the run folder's lock sees to it."""
+    def __init__(self, path: Path, also: Iterable[Path] = ()) -> None:
+        """Open, or begin, the cache at `path`; `also`: other caches, which are only read.
+
+        One process at a time writes a file: the run folder's lock sees to it, and that shares have files of their own.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._values: dict[str, Value] = {}
+        for other in also:
+            self._values.update(filter(None, map(_parse, other.read_bytes().split(b"\n"))))
         data = path.read_bytes() if path.exists() else b""
         whole = data.rfind(b"\n") + 1
         for line in data[:whole].split(b"\n"):

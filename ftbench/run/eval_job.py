@@ -19,7 +19,7 @@ UNTUNED, TUNED = "untuned", "tuned"
 class Phase(Block):
     """One model to score."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z]+(-[0-9]+)?$")]
+    name: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z0-9.]+)*$")]
     adapter: str | None
     """Folder of the adapter to attach; null: the base model alone."""
 
@@ -42,6 +42,11 @@ class Job(Block):
     threads: Annotated[int, Field(ge=1)] = 1
     cache: str
     """File of answers already given."""
+    also: list[str] = []
+    """Further files of answers, which are only read."""
+    share: Annotated[int, Field(ge=0)] = 0
+    shares: Annotated[int, Field(ge=1)] = 1
+    """With several: only every `shares`-th batch is computed, from number `share` on, and no answers are written."""
     answers: str
     """Folder for `<phase>.jsonl`."""
 

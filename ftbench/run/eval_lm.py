@@ -34,6 +34,9 @@ from ftbench.run.eval_tokens import (
     safe_batch,
 )
 
+NOT_ASKED: Likelihood = (0.0, False)
+"""Stands for the answer to a request of another share."""
+
 
 def scoring_lm(
     model: Any,
@@ -42,6 +45,7 @@ def scoring_lm(
     bos: bool,
     chat_template: ChatTemplate = "none",
     batch_size: int | None,
+    share: tuple[int, int] = (0, 1),
     cache: Cache,
     conditions: Mapping[str, object],
     on_progress: Callable[[int, int], None],
@@ -50,6 +54,8 @@ def scoring_lm(
 
     `conditions` is everything but the request that can move an answer; the batch size is added. `on_progress` is
     called with the requests of one kind answered and their number after each batch.
+    `share` (number, of how many): of all batches in turn only these are computed. For the others there are stand-ins,
+    so that such an LM only fills its cache; batches, and with them the answers' bits, are those of a whole one.
     Raises, when it is asked, InvalidInput (FTB564, FTB565, FTB572) and RunFailed (FTB566).
     """
     import torch
@@ -68,7 +74,10 @@ def scoring_lm(
             self.batch_size_per_gpu = size
             all_conditions = {**conditions, "batch_size": size}
             answers: dict[Request, Likelihood] = {}
-            for batch in batches(encoded, size):
+            for number, batch in enumerate(batches(encoded, size)):
+                if number % share[1] != share[0]:
+                    answers.update(dict.fromkeys(batch, NOT_ASKED))
+                    continue
                 answers.update(self._likelihoods(batch, encoded, all_conditions))
                 on_progress(len(answers), len(encoded))
             return [answers[request] for request in asked]
@@ -95,8 +104,10 @@ def scoring_lm(
                 group.setdefault(prompt, []).append(request)
             total, answers = sum(map(len, by_settings.values())), {}
             for settings, group in by_settings.items():
-                for batch in self._generation_batches(list(group), settings[0]):
-                    written = self._written([group[prompt][0] for prompt in batch], settings)
+                for number, batch in enumerate(self._generation_batches(list(group), settings[0])):
+                    ours = number % share[1] == share[0]
+                    asked = [group[prompt][0] for prompt in batch]
+                    written = self._written(asked, settings) if ours else [""] * len(batch)
                     answers.update({(settings, prompt): text for prompt, text in zip(batch, written, strict=True)})
                     on_progress(len(answers), total)
             return [answers[(r.args[1]["max_gen_toks"], tuple(r.args[1]["until"])), r.args[0]] for r in requests]

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
 from ftbench.run import eval_codes as codes
 from ftbench.run.eval_job import Job
+from ftbench.run.peaks import Peak
 
 Progress = Callable[[str, int, int], None]
 """Phase (`untuned`, `tuned`, a reference's name; for programs the task with it), requests answered, requests in all."""
@@ -27,37 +28,58 @@ KEPT_PREFIXES = ("CUDA_", "NVIDIA_", "FTBENCH_RUN")
 _CLASSES: dict[int, type[FtbenchError]] = {c.exit_code: c for c in (InvalidInput, MissingResource, RunFailed)}
 
 
-def work(job: Job, job_file: Path, log: Path, on_progress: Progress) -> int:
-    """Run the worker to its end and return its peak memory in bytes.
+class Worker:
+    """A worker that was started. Its starter calls `end`, whatever happens; if that is killed, it ends by itself."""
+
+    def __init__(self, job: Job, job_file: Path, log: Path, more: Mapping[str, str] | None = None) -> None:
+        """Start it; `more` is added to its environment."""
+        job_file.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        job_file.write_text(job.model_dump_json(indent=2))
+        command = [sys.executable, "-P", "-m", "ftbench.run.evaluate_worker", str(job_file)]
+        self._log = log
+        with log.open("ab") as errors:
+            self._start = errors.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                # Held open for as long as we live: the worker ends when it is closed.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**environment(job), **(more or {})},
+                cwd=log.parent,
+                # Ctrl-C is ours to handle; the worker must not die of it half-way through a line.
+                start_new_session=True,
+            )
+
+    def follow(self, on_progress: Progress) -> Peak:
+        """Wait for its end; returns its peaks. Raises as `work`."""
+        last = _follow(self._process, on_progress)
+        code = self._process.wait()
+        if last.get("event") == "finished" and code == 0:
+            return Peak(int(last["peak_memory_bytes"]), int(last.get("peak_device_bytes", 0)))
+        raise _error(last, code, self._log, self._start)
+
+    def kill(self) -> None:
+        """End it at once; `follow` then raises."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """Leave nothing of it."""
+        _end(self._process)
+
+
+def work(job: Job, job_file: Path, log: Path, on_progress: Progress) -> Peak:
+    """Run the worker to its end and return its peaks.
 
     Whatever happens here, the exceptions of `on_progress` and Ctrl-C among them, no process is left; if this process
     is killed, the worker ends by itself. Raises what the worker raised, or RunFailed (FTB560) with the log's end.
     """
-    job_file.parent.mkdir(parents=True, exist_ok=True)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    job_file.write_text(job.model_dump_json(indent=2))
-    command = [sys.executable, "-P", "-m", "ftbench.run.evaluate_worker", str(job_file)]
-    with log.open("ab") as errors:
-        start = errors.tell()
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            # Held open for as long as we live: the worker ends when it is closed.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment(job),
-            cwd=log.parent,
-            # Ctrl-C is ours to handle; the worker must not die of it half-way through a line.
-            start_new_session=True,
-        )
-        try:
-            last = _follow(process, on_progress)
-            code = process.wait()
-        finally:
-            _end(process)
-    if last.get("event") == "finished" and code == 0:
-        return int(last["peak_memory_bytes"])
-    raise _error(last, code, log, start)
+    worker = Worker(job, job_file, log)
+    try:
+        return worker.follow(on_progress)
+    finally:
+        worker.end()
 
 
 def environment(job: Job) -> dict[str, str]:
@@ -84,10 +106,15 @@ def environment(job: Job) -> dict[str, str]:
 
 
 def _follow(process: subprocess.Popen[bytes], on_progress: Progress) -> dict[str, Any]:
-    """Read the worker's lines until it closes its output; the last one that is not progress, or an empty one."""
+    """Read the worker's lines until it closes its output; the last one that is not progress, or an empty one.
+
+    A line that was cut off, because the worker was killed, is none.
+    """
     last: dict[str, Any] = {}
     assert process.stdout is not None
     for line in process.stdout:
+        if not line.endswith(b"\n"):
+            break
         said = json.loads(line)
         if said["event"] == "progress":
             on_progress(said["phase"], said["done"], said["total"])

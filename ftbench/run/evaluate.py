@@ -29,7 +29,9 @@ from ftbench.run.eval_job import TUNED, UNTUNED, Asked, Job, Phase, read_answers
 from ftbench.run.eval_model import check_adapter
 from ftbench.run.eval_process import Progress, work
 from ftbench.run.eval_programs import check_sandbox, run_programs
-from ftbench.run.eval_references import find_references
+from ftbench.run.eval_references import find_references, find_within
+from ftbench.run.eval_shares import found_beside, work_shares
+from ftbench.run.peaks import Peak
 from ftbench.spec import yaml
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import BaseModelRef
@@ -56,11 +58,14 @@ def evaluate_run(
     limit: int | None = None,
     on_progress: Progress,
     batch_size: int | None = None,
+    workers: int = 1,
     unsafe_no_sandbox: bool = False,
 ) -> dict[str, list[Sample]]:
-    """Score a finished run's base model, tuned model and references; writes `evaluation/samples/<task>.jsonl.gz`.
+    """Score a finished run's base model, tuned model, references and rounds within budgets, on the same items.
 
-    `limit` takes only the first items of each task (a smoke run), and references that are not there are then left out.
+    Writes `evaluation/samples/<task>.jsonl.gz`. `limit` takes only the first items of each task (a smoke run), and
+    references that are not there are then left out.
+    `workers` processes answer a share of the items each; the answers are the same.
     `unsafe_no_sandbox` runs the programs of code tasks without a sandbox where there is none; `measured.json` in
     `evaluation` says which it was, besides seconds and peak memory. Task → samples in the order of the items.
     Raises MissingResource (model or items not in the store, no sandbox), InvalidInput, RunFailed.
@@ -68,10 +73,14 @@ def evaluate_run(
     compiled, evaluation = run_dir / "compiled", run_dir / "evaluation"
     plan, entry = _plan(compiled), _entry(run_dir / "entry.yaml")
     references = find_references(run_dir, plan, whole=limit is None)
-    adapters = {UNTUNED: None, TUNED: run_dir / "adapter", **references}
+    within = find_within(run_dir, plan)
+    apart = {name: found for name, found in within.items() if isinstance(found, Path)}
+    adapters = {UNTUNED: None, TUNED: run_dir / "adapter", **references, **apart}
     phases = [Phase(name=n, adapter=None if a is None else str(a.absolute())) for n, a in adapters.items()]
     job = _job(compiled, entry.model, phases, store, evaluation, limit=limit, batch_size=batch_size)
-    asked = _work(job, store, evaluation, run_dir / "logs", on_progress=on_progress, unsafe=unsafe_no_sandbox)
+    unsafe = unsafe_no_sandbox
+    asked = _work(job, store, evaluation, run_dir / "logs", on_progress=on_progress, workers=workers, unsafe=unsafe)
+    asked |= {name: asked[same] for name, same in within.items() if isinstance(same, str)}
     by_task = {task.name: _samples(task.name, asked) for task in plan.typed_spec().evaluation.tasks}
     folder = evaluation / "samples"
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,6 +99,7 @@ def evaluate_adapter(
     limit: int | None = None,
     batch_size: int | None = None,
     on_progress: Progress,
+    workers: int = 1,
     unsafe_no_sandbox: bool = False,
 ) -> AdapterScores:
     """Score any adapter folder that peft can load, or with None the base model alone.
@@ -101,7 +111,8 @@ def evaluate_adapter(
     name = UNTUNED if adapter is None else TUNED
     phase = Phase(name=name, adapter=None if adapter is None else str(adapter.absolute()))
     job = _job(compiled, base_model, [phase], store, out, limit=limit, batch_size=batch_size)
-    asked = _work(job, store, out, out / "logs", on_progress=on_progress, unsafe=unsafe_no_sandbox)
+    unsafe = unsafe_no_sandbox
+    asked = _work(job, store, out, out / "logs", on_progress=on_progress, workers=workers, unsafe=unsafe)
     answers = {task.name: [a for a in asked[name] if a.task == task.name] for task in evaluation.tasks}
     scored, mean = score_answers(
         {task: [Given(a.answer, a.options, a.target) for a in given] for task, given in answers.items()}, evaluation
@@ -151,16 +162,23 @@ def _job(
 
 
 def _work(
-    job: Job, store: Store, folder: Path, logs: Path, *, on_progress: Progress, unsafe: bool
+    job: Job, store: Store, folder: Path, logs: Path, *, on_progress: Progress, workers: int, unsafe: bool
 ) -> dict[str, list[Asked]]:
     """Answers by phase; the worker's file of them is taken away, seconds and memory are left beside the cache."""
     began, plan = time.monotonic(), _plan(Path(job.compiled))
     sandbox = check_sandbox(Path(job.compiled), plan, unsafe=unsafe)
-    peak = work(job, folder / "job.json", logs / "evaluate.log", on_progress)
+    beside = work_shares(job, workers, folder, logs, on_progress) if workers > 1 else Peak(0, 0)
+    job = job.model_copy(update={"also": found_beside(Path(job.cache))})
+    alone = work(job, folder / "job.json", logs / "evaluate.log", on_progress)
     asked = {phase.name: read_answers(Path(job.answers) / f"{phase.name}.jsonl") for phase in job.phases}
     asked = run_programs(Path(job.compiled), plan, store, asked, on_progress, unsafe=unsafe)
     shutil.rmtree(job.answers)
-    measured = {"peak_memory_bytes": peak, "seconds": round(time.monotonic() - began, 3), "sandbox": sandbox}
+    measured = {
+        "peak_memory_bytes": max(beside.memory, alone.memory),
+        "peak_device_bytes": max(beside.device, alone.device),
+        "seconds": round(time.monotonic() - began, 3),
+        "sandbox": sandbox,
+    }
     _write(folder / "measured.json", json.dumps(measured).encode() + b"\n")
     return asked
 

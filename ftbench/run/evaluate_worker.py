@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import resource
 import sys
 import threading
 import traceback
@@ -22,6 +21,7 @@ from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
 from ftbench.run import eval_codes as codes
+from ftbench.run import peaks
 from ftbench.run.eval_cache import Cache
 from ftbench.run.eval_job import Asked, Job, Phase, write_answers
 from ftbench.run.eval_read import harness_tasks, read
@@ -48,7 +48,8 @@ def main(path: Path) -> int:
         found = [{"code": d.code, "message": d.message, "hint": d.hint} for d in error.diagnostics]
         _say(out, event="error", exit_code=error.exit_code, diagnostics=found)
         return error.exit_code
-    _say(out, event="finished", peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    peak = peaks.here()
+    _say(out, event="finished", peak_memory_bytes=peak.memory, peak_device_bytes=peak.device)
     return 0
 
 
@@ -79,7 +80,7 @@ def _evaluate(job: Job, out: IO[str]) -> None:
         "threads": job.threads,
         "stack": {name: importlib.metadata.version(name) for name in plan.stack if _installed(name)},
     }
-    with Cache(Path(job.cache)) as cache:
+    with Cache(Path(job.cache), map(Path, job.also)) as cache:
         for phase in job.phases:
             adapter, asked = None, model
             if phase.adapter is not None:
@@ -87,7 +88,8 @@ def _evaluate(job: Job, out: IO[str]) -> None:
                 asked = eval_model.attach(model, Path(phase.adapter))
             told = {**conditions, "adapter": adapter}
             answers = _ask(job, phase, plan, asked, tokenizer, cache=cache, conditions=told, out=out)
-            write_answers(Path(job.answers) / f"{phase.name}.jsonl", answers)
+            if job.shares == 1:
+                write_answers(Path(job.answers) / f"{phase.name}.jsonl", answers)
             if phase.adapter is not None:
                 model = asked.unload()
 
@@ -112,6 +114,7 @@ def _ask(
         bos=spec.data.bos,
         chat_template=spec.data.chat_template,
         batch_size=job.batch_size,
+        share=(job.share, job.shares),
         cache=cache,
         conditions=conditions,
         on_progress=_progress(phase.name, out),

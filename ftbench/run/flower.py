@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import InvalidInput, RunFailed
+from ftbench.errors import RunFailed
 from ftbench.run import codes
 from ftbench.run.ending import RESUME, log_tail, settle
 from ftbench.run.engine import TrainJob
-from ftbench.run.flower_link import COMMAND_SECONDS, Status, SuperLink
+from ftbench.run.flower_commands import COMMAND_SECONDS, Status, same_fab
+from ftbench.run.flower_link import SuperLink
 from ftbench.run.watch import MARGIN, Watchdog
 
 POLL_SECONDS = 0.2
@@ -47,15 +48,15 @@ class FlowerSimulation:
 
     def _carry_out(self, link: SuperLink, job: TrainJob, on_tick: Callable[[], None]) -> Status:
         run_id, short_hash = link.submit()
-        _same_fab(short_hash, job)
+        same_fab(short_hash, job)
         watchdog = Watchdog(job.run_dir, job.round_timeout + MARGIN)
         self._follow(link, watchdog, on_tick)
-        keeper = link.keep_log(run_id)
+        keeper = link.flower.keep_log(run_id)
         try:
             status = self._ended(link, run_id, on_tick)
         finally:
-            link.wait(keeper, COMMAND_SECONDS)
-        _same_fab(status.fab_hash, job, whole=True)
+            link.flower.wait(keeper, COMMAND_SECONDS)
+        same_fab(status.fab_hash, job, whole=True)
         if status.state != "finished:completed":
             _keep_ray_logs(link.temporary, job.logs)
         return status
@@ -79,8 +80,8 @@ class FlowerSimulation:
     def _ended(self, link: SuperLink, run_id: str, on_tick: Callable[[], None]) -> Status:
         until = time.monotonic() + SETTLE_SECONDS
         while True:
-            status = link.status(run_id)
-            if status.state.startswith("finished") or time.monotonic() > until:
+            status = link.flower.status(run_id)
+            if status.ended or time.monotonic() > until:
                 return status
             on_tick()
 
@@ -92,20 +93,6 @@ class FlowerSimulation:
             f"Flower's status is {status.state}: {said}",
             Place(str(log)),
             hint=f"{RESUME.format(job.run_dir)}. The log ends: {log_tail(log)}",
-        )
-
-
-def _same_fab(found: str, job: TrainJob, *, whole: bool = False) -> None:
-    """Raise InvalidInput (FTB523) unless Flower runs the app bundle that the lock names."""
-    same = found == job.fab_hash if whole else job.fab_hash.startswith(found)
-    if job.fab_hash and (not same or not found):
-        raise InvalidInput(
-            Diagnostic(
-                codes.OTHER_FAB,
-                f"Flower ran the app bundle {found or 'without a hash'}, the lock says {job.fab_hash}",
-                Place(str(job.compiled / "app")),
-                hint="something changed the compiled benchmark: `ftbench compile` it again and start a new run",
-            )
         )
 
 

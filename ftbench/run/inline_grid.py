@@ -25,14 +25,17 @@ CLIENT_RAISED = 2
 class InlineGrid(Grid):  # type: ignore[misc]
     """Carries copies of messages to clients and of their replies back.
 
-    A client runs when its message is pushed. What it raises becomes an error reply, as in Flower.
+    A client runs when its reply is pulled, so that no more replies are in memory than are asked for at a time. What it
+    raises becomes an error reply, as in Flower.
     """
 
     def __init__(self, client: ClientApp, run_config: Mapping[str, Any], clients: int) -> None:
         self.client = client
         self.run_config = dict(run_config)
         self.partitions = {FIRST_NODE + number: number for number in range(clients)}
-        self._replies: dict[str, Message] = {}
+        self.node_configs: dict[int, dict[str, Any]] = {}
+        """Partition id → what that node's config holds besides, as a SuperNode's may."""
+        self._waiting: dict[str, Message] = {}
         # `Message(...)` takes its sender from here; Flower's launchers set it too.
         TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = RUN_ID, SERVER_NODE, 1
 
@@ -55,20 +58,23 @@ class InlineGrid(Grid):  # type: ignore[misc]
         return list(self.partitions)
 
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
-        """Deliver each message and keep its reply; returns message ids in the same order."""
+        """Take each message; returns their ids in the same order."""
         ids = []
         for message in messages:
-            sent = copy.deepcopy(message)
-            sent.metadata.__dict__["_message_id"] = uuid4().hex
-            ids.append(sent.metadata.message_id)
-            reply = self.deliver(sent)
-            if reply is not None:
-                self._replies[sent.metadata.message_id] = copy.deepcopy(reply)
+            name = uuid4().hex
+            self._waiting[name] = message
+            ids.append(name)
         return ids
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
-        """Replies to these messages that have not been pulled yet."""
-        return [self._replies.pop(name) for name in list(message_ids) if name in self._replies]
+        """Deliver those of these messages that were not delivered yet, and return the replies."""
+        replies = (self._answer(name) for name in list(message_ids) if name in self._waiting)
+        return [reply for reply in replies if reply is not None]
+
+    def _answer(self, name: str) -> Message | None:
+        sent = copy.deepcopy(self._waiting.pop(name))
+        sent.metadata.__dict__["_message_id"] = name
+        return copy.deepcopy(self.deliver(sent))
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Push, then pull."""
@@ -77,7 +83,9 @@ class InlineGrid(Grid):  # type: ignore[misc]
     def deliver(self, message: Message) -> Message | None:
         """Let the node's client answer. None would mean that no reply ever comes."""
         node = message.metadata.dst_node_id
-        config = {"partition-id": self.partitions[node], "num-partitions": len(self.partitions)}
+        partition = self.partitions[node]
+        config = {"partition-id": partition, "num-partitions": len(self.partitions)}
+        config |= self.node_configs.get(partition, {})
         context = Context(
             run_id=RUN_ID, node_id=node, node_config=config, state=RecordDict(), run_config=dict(self.run_config)
         )

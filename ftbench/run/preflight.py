@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from ftbench.compile.plan import Plan
+from ftbench.data.sources import TRAIN
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
+from ftbench.result.references import due_references
 from ftbench.run import codes
 from ftbench.run.base_model import fetch_command
 from ftbench.run.environment import differences
@@ -32,18 +34,20 @@ def check(
     *,
     unpinned: bool,
     spec: str = "",
+    apart: bool = False,
     bring: Callable[[BaseModelRef], None] | None = None,
 ) -> None:
     """Raise with everything that stands in the way: MissingResource, or InvalidInput for the seed.
 
     `where` is an existing folder on the disk that the run will fill, `spec` how the user named the benchmark: the
-    commands that mend something name it. When nothing but the base model may be missing, `bring` is called to get it.
+    commands that mend something name it. `apart`: clients hold their own rows, and what only they read may be missing
+    here. When nothing but the base model may be missing, `bring` is called to get it.
     """
     runs = plan.typed_spec().seeds.runs
     if entry.seed not in runs:
         hint = f"choose one of {', '.join(str(seed) for seed in runs)}"
         raise InvalidInput(Diagnostic(codes.OTHER_SEED, f"seed {entry.seed} is none of the benchmark's", hint=hint))
-    found = _unresolved(plan, spec) + _packages(plan, unpinned=unpinned) + _stored(plan, store, spec)
+    found = _unresolved(plan, spec) + _packages(plan, unpinned=unpinned) + _stored(plan, store, spec, apart=apart)
     full = _disk(where)
     if bring is not None and not found and not full:
         bring(entry.model)
@@ -82,15 +86,20 @@ def _packages(plan: Plan, *, unpinned: bool) -> list[Diagnostic]:
     return found
 
 
-def _stored(plan: Plan, store: Store, spec: str) -> list[Diagnostic]:
-    """Rows and partitions that are not in the store, or damaged there: each is read once against its digest."""
+def _stored(plan: Plan, store: Store, spec: str, *, apart: bool) -> list[Diagnostic]:
+    """Rows and partitions that are not in the store, or damaged there: each is read once against its digest.
+
+    Training rows that are at their clients only are needed here for a validation cut and for references.
+    """
+    whole = plan.typed_spec()
+    training = not apart or whole.data.validation is not None or bool(due_references(whole))
     command = _command("data fetch", spec)
     looks: list[Callable[[], object]] = [
         partial(store.data_path, pin.digest, name, command)
         for name, pin in sorted(plan.pins.sources.items())
-        if pin.digest
+        if pin.digest and (training or name != TRAIN)
     ]
-    if partition := plan.pins.partition:
+    if training and (partition := plan.pins.partition):
         looks.append(partial(store.partition, partition.digest, "partition of the training rows", command))
         if partition.validation:
             looks.append(partial(store.partition, partition.validation, "validation rows", command))

@@ -1,8 +1,8 @@
-"""Training what a run is compared with: on the pooled rows, and on each client's rows alone.
+"""Training what a run is compared with: on the pooled rows, on each client's rows alone, and without the spec's faults.
 
-The compiled app itself does it, with one virtual client, the benchmark's rounds, local steps and learning rates, and
-nothing charged as communication. Each reference leaves a ledger and an adapter of its own in
-`references/<name>/` of the run.
+The compiled app itself does it, with the benchmark's rounds, local steps and learning rates, nothing charged as
+communication, and one virtual client; without faults it is the federation itself. Each reference leaves a ledger and an
+adapter of its own in `references/<name>/` of the run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftbench.result.models import Finished
-from ftbench.result.references import CENTRALISED, LOCAL
+from ftbench.result.references import CENTRALISED, FAULT_FREE, LOCAL
 from ftbench.run.ending import settle
 from ftbench.run.engine import RunConfig, TrainJob
 from ftbench.run.inline import TICK_SECONDS, end, failure, launch
@@ -30,14 +30,21 @@ def folder_of(run_dir: Path, name: str) -> Path:
 
 
 def config_of(job: TrainJob, name: str) -> RunConfig:
-    """The app's run config for `centralised` or `local-<client>`. Raises ValueError for another name."""
+    """The app's run config for a reference. Raises ValueError for another name."""
     folder = folder_of(job.run_dir, name)
     config: RunConfig = {**job.run_config, "run-dir": str(folder), "resume": (folder / "ledger.jsonl").exists()}
     if name == CENTRALISED:
         return {**config, "reference": "centralised"}
+    if name == FAULT_FREE:
+        return {**config, "reference": "fault-free"}
     if name.startswith(LOCAL) and name.removeprefix(LOCAL).isdecimal():
         return {**config, "reference": "local", "reference-client": int(name.removeprefix(LOCAL))}
     raise ValueError(f"no reference is called {name!r}")
+
+
+def clients_of(job: TrainJob, name: str) -> int:
+    """Clients of a reference: all of the federation's without faults, else a virtual one."""
+    return job.clients if name == FAULT_FREE else 1
 
 
 def trained(run_dir: Path, name: str) -> bool:
@@ -59,7 +66,7 @@ def train_references(job: TrainJob, names: Sequence[str], on_tick: Callable[[], 
         folder_of(job.run_dir, name).mkdir(parents=True, exist_ok=True)
         (folder_of(job.run_dir, name) / "error.json").unlink(missing_ok=True)
     log = job.logs / LOG_NAME
-    process = launch(job.compiled, [(config_of(job, name), 1) for name in due], log, job.marker)
+    process = launch(job.compiled, [(config_of(job, name), clients_of(job, name)) for name in due], log, job.marker)
     at = 0
     watchdog = _watchdog(job, due[0])
     try:
@@ -78,7 +85,9 @@ def train_references(job: TrainJob, names: Sequence[str], on_tick: Callable[[], 
 
 
 def _watchdog(job: TrainJob, name: str) -> Watchdog:
-    return Watchdog(folder_of(job.run_dir, name), job.round_timeout + MARGIN, run_dir=job.run_dir)
+    # Clients run one after another here, and a reply counts as in time whenever it comes.
+    limit = clients_of(job, name) * job.round_timeout + MARGIN
+    return Watchdog(folder_of(job.run_dir, name), limit, run_dir=job.run_dir)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:

@@ -7,9 +7,9 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ftbench.atomic import write_file
 from ftbench.compile.plan import Plan
@@ -25,6 +25,21 @@ from ftbench.spec.lock import Lock
 from ftbench.spec.model import Sha256
 
 M = TypeVar("M", bound=Block)
+
+
+class Limits(Block):
+    """What the operator allows a run beside the spec's budgets. Reaching one ends it as incomplete."""
+
+    max_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Wall time of all starts together, from the first to the bundle; null: no limit."""
+    max_memory_gib: Annotated[float, Field(gt=0)] | None = None
+    """GiB resident in all processes of the run together; null: no limit."""
+    max_device_memory_gib: Annotated[float, Field(gt=0)] | None = None
+    """GiB that one training process has allocated on its accelerator, measured round by round; null: no limit."""
+
+    def raised(self, given: Limits) -> Limits:
+        """These with those given in their place."""
+        return self.model_copy(update=given.model_dump(exclude_none=True))
 
 
 class RunSettings(Block):
@@ -48,6 +63,16 @@ class RunSettings(Block):
     """Whether programs that models wrote may be run without a sandbox where there is none."""
     round_timeout: float
     """Seconds to wait for a round."""
+    superlink: str = ""
+    """With flower-deployment: the connection in the user's Flower configuration."""
+    client_cpus: int = 1
+    """CPUs of a simulated client."""
+    client_gpus: float | None = None
+    """CUDA devices of a simulated client, or the share of one; null: one each where there are several."""
+    eval_workers: int = 1
+    """Processes that evaluate at once."""
+    limits: Limits = Limits()
+    """What the operator allows."""
     token: str
     """Marks the processes of this run."""
     spec: str = ""
@@ -150,6 +175,10 @@ class RunDir:
             write_file(target, data)
         self.logs.mkdir(exist_ok=True)
         write_file(self.entry_file, dump_resolved(entry))
+        self.change(settings)
+
+    def change(self, settings: RunSettings) -> None:
+        """Put other settings in the place of those the run began with."""
         write_file(self.settings_file, pretty(settings.model_dump(mode="json")))
 
     def discard(self) -> None:
@@ -194,7 +223,7 @@ class RunDir:
                 ) from None
             yield
 
-    def add_timing(self, start: str, phase: Literal["train", "evaluate"], seconds: float) -> None:
+    def add_timing(self, start: str, phase: Literal["train", "references", "evaluate"], seconds: float) -> None:
         """Note how long a phase of one start has taken so far; of several notes the longest counts."""
         with self.timings.open("a") as file:
             file.write(json.dumps({"start": start, "phase": phase, "seconds": round(seconds, 3)}) + "\n")

@@ -14,7 +14,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -22,19 +22,20 @@ from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import InvalidInput, RunFailed
+from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.models import Finished
 from ftbench.result.references import due_references
-from ftbench.run import codes, conclude, devices, preflight
+from ftbench.run import codes, conclude, devices, opened, preflight, resources
 from ftbench.run.base_model import bring
 from ftbench.run.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
 from ftbench.run.eval_programs import check_sandbox
 from ftbench.run.guarded import clear_leftovers
+from ftbench.run.limits import Guard
 from ftbench.run.processes import MARKER, new_token
 from ftbench.run.progress import Follower, Listener, Silent, begin
 from ftbench.run.references import train_references
-from ftbench.run.rundir import RunDir, RunSettings
+from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
 from ftbench.spec.entry import ResolvedEntry
 
@@ -48,30 +49,43 @@ def start(
     out: Path,
     store: Store,
     engine: str = "flower-simulation",
+    superlink: str = "",
+    client_cpus: int = 1,
+    client_gpus: float | None = None,
+    eval_workers: int = 1,
     micro_batch: int = 0,
     smoke: bool = False,
     unpinned: bool = False,
     unsafe_no_sandbox: bool = False,
     round_timeout: float = 3600.0,
+    limits: Limits | None = None,
     listener: Listener | None = None,
     spec: str = "",
+    modules: Mapping[str, bytes] | None = None,
 ) -> RunOutcome:
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
     A base model of the hub that the store lacks is fetched first. `spec` is how the user named the benchmark; the
-    commands that are recommended name it too.
+    commands that are recommended name it too. `modules`: the code that an entry in the open division names, which is
+    carried out.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
+    opened.check(entry, modules or {})
     settings = RunSettings(
         spec_hash=spec_hash,
         engine=_engine_name(engine),
+        superlink=superlink,
+        client_cpus=client_cpus,
+        client_gpus=client_gpus,
+        eval_workers=eval_workers,
         stores=[str(root) for root in store.roots],
         micro_batch=micro_batch,
         smoke=smoke,
         unpinned=unpinned,
         unsafe_no_sandbox=unsafe_no_sandbox,
         round_timeout=round_timeout,
+        limits=limits or Limits(),
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
@@ -79,10 +93,11 @@ def start(
     with _interruptible():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
         try:
+            opened.keep(run.path, modules or {})
             run.fill(files, entry, settings)
             # Asked now, not when the model has been fetched and the training has been paid for.
             check_sandbox(run.compiled, plan, unsafe=unsafe_no_sandbox)
-            _preflight(plan, entry, store, run.path, told, unpinned=unpinned, spec=spec)
+            _preflight(plan, run, store, told, spec=spec)
         except BaseException:
             run.discard()
             raise
@@ -90,10 +105,12 @@ def start(
             return _Start(run, store, told).conduct()
 
 
-def resume(run_dir: Path, listener: Listener | None = None, *, store: Store | None = None) -> RunOutcome:
+def resume(
+    run_dir: Path, listener: Listener | None = None, *, store: Store | None = None, limits: Limits | None = None
+) -> RunOutcome:
     """Go on with a run that was stopped or killed, from its last commit; a whole one is only reported.
 
-    `store` replaces the roots that the run began with. Raises as `start`.
+    `store` replaces the roots that the run began with, `limits` those of its limits that are given. Raises as `start`.
     """
     run = RunDir.open(run_dir)
     with _interruptible(), run.alone():
@@ -114,16 +131,28 @@ def resume(run_dir: Path, listener: Listener | None = None, *, store: Store | No
         whole = conclude.finished(run)
         if whole is not None:
             return whole
+        if limits is not None:
+            settings = settings.model_copy(update={"limits": settings.limits.raised(limits)})
+            run.change(settings)
         roots, told = store or Store([Path(root) for root in settings.stores]), listener or Silent()
-        _preflight(plan, run.entry(), roots, run.path, told, unpinned=settings.unpinned, spec=settings.spec)
+        _preflight(plan, run, roots, told, spec=settings.spec)
         return _Start(run, roots, told).conduct()
 
 
-def _preflight(
-    plan: Plan, entry: ResolvedEntry, store: Store, where: Path, told: Listener, *, unpinned: bool, spec: str
-) -> None:
+def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: str) -> None:
+    settings = run.settings()
+    resources.check(settings, devices.found)
     fetch = functools.partial(bring, store=store, tell=told.note)
-    preflight.check(plan, entry, store, where, unpinned=unpinned, spec=spec, bring=fetch)
+    preflight.check(
+        plan,
+        run.entry(),
+        store,
+        run.path,
+        unpinned=settings.unpinned,
+        spec=spec,
+        apart=settings.engine == "flower-deployment",
+        bring=fetch,
+    )
 
 
 class _Start:
@@ -146,14 +175,18 @@ class _Start:
             smoke=self.settings.smoke,
         )
         self.follower = Follower(progress, listener)
+        self.guard = Guard(run, self.settings.limits, conclude.spent_seconds(run))
 
     def conduct(self) -> RunOutcome:
         """Train, evaluate, score, bundle; what is done already is not done again."""
         self.follower.phase("prepare")
+        self.guard.begin()
         if not self.trained():
             with self._timed("train"):
                 self._train()
-        self._train_references()
+        if due_references(self.plan.typed_spec()):
+            with self._timed("references"):
+                self._train_references()
         self.follower.phase("evaluate")
         with self._timed("evaluate"):
             samples = self._evaluate()
@@ -179,33 +212,52 @@ class _Start:
         def tick() -> None:
             nonlocal committed
             self.follower.tick()
+            self.guard.check(orderly=True)
             if self.follower.progress.round != committed:  # so that a killed start's time counts as well
                 committed = self.follower.progress.round
                 self.run.add_timing(self.id, "train", time.monotonic() - began)
 
-        _engine(self.settings.engine).train(job, tick)
+        try:
+            _engine(self.settings.engine).train(job, tick)
+        except FtbenchError as error:
+            raise self.guard.ended(error) from error
         self.follower.tick()
 
     def _train_references(self) -> None:
         """Train what the spec compares the run with; what is whole already is not trained again."""
         names = due_references(self.plan.typed_spec())
-        if names:
-            self.run.logs.mkdir(exist_ok=True)
-            self.follower.references(names)
-            train_references(self._job(), names, self.follower.tick)
-            self.follower.tick()
+        self.run.logs.mkdir(exist_ok=True)
+        self.follower.references(names)
+        train_references(self._job(), names, self._tick)
+        self.follower.tick()
+
+    def _tick(self) -> None:
+        """Past the run's own training there is no round of it to wait for."""
+        self.follower.tick()
+        self.guard.check(orderly=False)
+
+    def _scored(self, phase: str, done: int, total: int) -> None:
+        self.follower.scored(phase, done, total)
+        self.guard.check(orderly=False)
 
     def _job(self) -> TrainJob:
         spec = self.plan.typed_spec()
+        compiled, fab_hash = self.run.compiled, self.run.lock_file().fab_hash
+        if self.entry.open:
+            compiled, fab_hash = opened.prepare(self.run.path, compiled, self.entry)
         sampled = max(1, math.floor(spec.federation.sampling.fraction * spec.federation.clients + 0.5))
         return TrainJob(
-            compiled=self.run.compiled,
+            compiled=compiled,
             run_config=self._run_config(),
             run_dir=self.run.path,
             logs=self.run.logs,
             clients=spec.federation.clients,
             workers=self._workers(sampled),
-            fab_hash=self.run.lock_file().fab_hash,
+            client_cpus=self.settings.client_cpus,
+            client_gpus=resources.client_gpus(self.settings, self.devices),
+            gpus=resources.gpus(self.settings, self.devices),
+            superlink=self.settings.superlink,
+            fab_hash=fab_hash,
             round_timeout=self.settings.round_timeout,
             marker=self.run.marker(),
         )
@@ -220,8 +272,9 @@ class _Start:
                 self.run.path,
                 store=self.store,
                 limit=limit,
-                on_progress=self.follower.scored,
+                on_progress=self._scored,
                 unsafe_no_sandbox=self.settings.unsafe_no_sandbox,
+                workers=self.settings.eval_workers,
             )
 
     def _run_config(self) -> RunConfig:
@@ -243,6 +296,7 @@ class _Start:
             "round-timeout": self.settings.round_timeout,
             "reference": "",
             "reference-client": 0,
+            "open-code": opened.setting(self.entry),
         }
 
     def _workers(self, sampled: int) -> int:
@@ -250,13 +304,14 @@ class _Start:
         import psutil
 
         if self.devices:
-            return 1
+            return min(sampled, resources.places(self.settings, self.devices))
         folder = self.store.model_path(self.store.model_digest(self.entry.model))
         weights = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         # A worker holds the weights and, beside libraries, about as much again while it trains.
         each = 2 * weights + 700 * 2**20
         fitting = int(psutil.virtual_memory().available * 0.8 / each) - 1
-        return max(1, min(sampled, os.cpu_count() or 1, fitting))
+        cores = (os.cpu_count() or 1) // self.settings.client_cpus
+        return max(1, min(sampled, cores, fitting))
 
     @contextlib.contextmanager
     def _timed(self, phase: conclude.TimedPhase) -> Iterator[None]:
@@ -279,6 +334,10 @@ def _engine(name: EngineName) -> Engine:
         from ftbench.run.inline import InlineEngine
 
         return InlineEngine()
+    if name == "flower-deployment":
+        from ftbench.run.flower_deployment import FlowerDeployment
+
+        return FlowerDeployment()
     from ftbench.run.flower import FlowerSimulation
 
     return FlowerSimulation()

@@ -9,6 +9,7 @@ from pathlib import Path
 from ftbench.result.models import Cost, Result, Score, Scores
 from ftbench.result.references import LOCAL
 from ftbench.run.views import duration, size
+from ftbench.spec.budgets import WITHIN, plain, within_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,30 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
             silent = f", {other.tuned.unparsable} unparsable" if other.tuned.unparsable else ""
             found.append((f"  {scoring}", f"{_percent(other.untuned.value)} → {_percent(other.tuned.value)}{silent}"))
     found += _references(scores)
+    if scores.robustness is not None:
+        against = scores.robustness
+        change = _signed(against.value, against.interval.low, against.interval.high)
+        found.append(("under faults", f"{change} against the same run without"))
     if result.checkpoint_round != cost.rounds:
         found.append(("round", f"{result.checkpoint_round} of {cost.rounds}, chosen on the validation rows"))
-    found.append(("communication", f"{size(cost.bytes_down + cost.bytes_up)} in {_count(cost.rounds, 'round')}"))
+    found += _budgets(result)
+    both = f"{size(cost.bytes_down)} down and {size(cost.bytes_up)} up"
+    found.append(
+        ("communication", f"{size(cost.bytes_down + cost.bytes_up)} in {_count(cost.rounds, 'round')}: {both}")
+    )
     found.append(("peak memory", size(cost.peak_memory_bytes) if cost.peak_memory_bytes else "not measured"))
     if cost.peak_device_bytes:
         found.append(("peak device memory", size(cost.peak_device_bytes)))
-    found.append(("time", f"{_time(cost.train_seconds)} training, {_time(cost.evaluate_seconds)} evaluation"))
+    compared = "" if cost.references_seconds is None else f"{_time(cost.references_seconds)} references, "
+    times = f"{_time(cost.train_seconds)} training, {compared}{_time(cost.evaluate_seconds)} evaluation"
+    found.append(("time", times))
+    if (privacy := result.privacy) is not None:
+        told = f"epsilon {privacy.epsilon:.3g} of {privacy.limit:g} spent at delta {privacy.delta:g}, {privacy.kind}"
+        found.append(("privacy", told + "; against those who do not know the seed"))
     if result.exclusions:
         found.append(("left out", f"{_count(result.exclusions, 'client')}, summed over rounds"))
+    if result.planned_exclusions:
+        found.append(("struck", f"{_count(result.planned_exclusions, 'client')} left out by the spec's faults"))
     found.append(("adapter", result.adapter))
     found += [("note", text) for text in _notes(result)]
     if outcome.bundle is not None:
@@ -96,12 +112,33 @@ def _references(scores: Scores) -> list[tuple[str, str]]:
     found = [
         (name, f"{_percent(mean.value)} [{_percent(mean.interval.low)}, {_percent(mean.interval.high)}]")
         for name, mean in scores.references.items()
-        if not name.startswith(LOCAL)
+        if not name.startswith((LOCAL, WITHIN))
     ]
     if scores.local is not None:
         one = scores.local
         apart = f"{_percent(one.least)} to {_percent(one.most)}, standard deviation {100 * one.deviation:.1f} points"
         found.append(("local only", f"{_percent(one.mean)} over {_count(one.models, 'client')}, {apart}"))
+    return found
+
+
+def _budgets(result: Result) -> list[tuple[str, str]]:
+    """Scores within smaller budgets, and what the target cost."""
+    found = []
+    for one in result.within:
+        score = result.scores.references[within_name(one.communication_mib)]
+        at = f"round {one.round}, {size(one.bytes)} sent" if one.round else "not even the first round fits: untuned"
+        shown = f"{_percent(score.value)} [{_percent(score.interval.low)}, {_percent(score.interval.high)}]"
+        found.append((f"within {plain(one.communication_mib)} MiB", f"{shown}, {at}"))
+    if (target := result.cost_to_target) is not None:
+        loss = f"validation loss {target.validation_loss:g}"
+        if target.round is None or target.bytes is None:
+            found.append(("to target", f"{loss} was not reached"))
+        else:
+            times = [] if target.seconds is None else [duration(target.seconds)]
+            if target.simulated_seconds is not None:
+                times.append(f"{duration(target.simulated_seconds)} simulated")
+            cost = ", ".join([size(target.bytes), *times])
+            found.append(("to target", f"{loss} reached in round {target.round}, after {cost}"))
     return found
 
 

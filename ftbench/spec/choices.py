@@ -136,6 +136,8 @@ def settle(spec: Spec, chosen: dict[str, Chosen], found: list[Diagnostic]) -> Sp
         return spec
     if len(found) == refused:
         for problem in checks.run(settled):
+            if problem.severity != "error":  # who publishes the spec was warned
+                continue
             culprit = _culprit(chosen, problem.path)
             hint = "; ".join(part for part in ("with the knobs chosen", problem.hint) if part)
             found.append(_diagnostic(problem.message, culprit, hint))

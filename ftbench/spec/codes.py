@@ -49,6 +49,8 @@ MODEL_REVISION = "FTB206"
 SEED = "FTB207"
 MISSING_KNOB = "FTB208"
 UNKNOWN_PATH = "FTB209"
+OPEN_CODE = "FTB230"
+VARY_SYNTAX = "FTB210"
 
 register(
     {
@@ -96,5 +98,7 @@ register(
         SEED: "a seed that the spec does not list",
         MISSING_KNOB: "a resolved entry lacks a knob",
         UNKNOWN_PATH: "a path that the spec does not have",
+        OPEN_CODE: "a module that an entry in the open division brings cannot be used",
+        VARY_SYNTAX: "`--vary` is not PATH=VALUE,VALUE, or varies what a sweep cannot",
     }
 )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import PrivateAttr, ValidationError
 
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, codes, knobs, yaml
+from ftbench.spec import checks, codes, knobs, open_code, yaml
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import digest
 from ftbench.spec.choices import Chosen, CommitOf, complete, from_entry, from_options, settle
 from ftbench.spec.emit import emit
-from ftbench.spec.entry import Entry, EntryMetadata, ResolvedEntry
+from ftbench.spec.entry import Entry, EntryMetadata, OpenCode, ResolvedEntry
 from ftbench.spec.load import in_order
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem, problems
@@ -74,13 +74,22 @@ def resolve_entry(
         found.append(_bad_seed(spec, seed).at(None))
     if found:
         raise InvalidInput(found if document is None else in_order(found, document.spots[()].file))
+    own = open_modules(entry)
     name = "custom" if chosen else "default"
     return ResolvedEntry(
         metadata=entry.metadata if entry else EntryMetadata(name=name),
         model=in_force.model.base,
         seed=seed,
         knobs={path: knobs.value(in_force, path) for path in sorted(spec.knobs) if path != knobs.BASE_MODEL},
+        open=open_code.digests(own) if own else None,
     )
+
+
+def open_modules(entry: Entry | None) -> dict[str, bytes]:
+    """`strategy` and `client` → the code that the entry brings, those of them that it does. Raises InvalidInput."""
+    if entry is None or entry.open is None:
+        return {}
+    return open_code.read(entry, entry.document if isinstance(entry, PlacedEntry) else None)
 
 
 def apply(spec: Spec, resolved: ResolvedEntry) -> Spec:
@@ -100,18 +109,27 @@ def check_entry(spec: Spec, resolved: ResolvedEntry) -> list[Diagnostic]:
         found.append(Problem(codes.UNKNOWN_KNOB, ("knobs", knobs.BASE_MODEL), message).at(None))
     if resolved.seed not in spec.seeds.runs:
         found.append(_bad_seed(spec, resolved.seed).at(None))
+    if resolved.open is not None and resolved.open == OpenCode():
+        message = "an entry in the open division brings a strategy or a client of its own, this one neither"
+        found.append(Problem(codes.OPEN_CODE, ("open",), message).at(None))
     settle(spec, _chosen(spec, resolved), found)
     return found
 
 
 def entry_digest(resolved: ResolvedEntry) -> str:
     """Digest of a resolved entry without its metadata: what the ledger and the result quote."""
-    return digest(resolved.model_dump(mode="json", exclude={"metadata"}))
+    return digest(plain(resolved, without={"metadata"}))
+
+
+def plain(resolved: ResolvedEntry, without: set[str] | None = None) -> dict[str, Any]:
+    """A resolved entry as JSON; `open` is there in the open division only."""
+    closed = {"open"} if resolved.open is None else set()
+    return resolved.model_dump(mode="json", exclude=closed | (without or set()))
 
 
 def dump_resolved(resolved: ResolvedEntry) -> bytes:
     """`entry.yaml` of a run and a bundle; the same bytes for the same entry. `load_resolved` reads it back."""
-    value = resolved.model_dump(mode="json")
+    value = plain(resolved)
     value["knobs"] = dict(sorted(value["knobs"].items()))
     return emit(value)
 

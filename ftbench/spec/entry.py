@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ftbench.spec.block import Block
 from ftbench.spec.model import BaseModelRef, Name
-from ftbench.spec.primitives import REPOSITORY, REVISION
+from ftbench.spec.primitives import REPOSITORY, REVISION, Sha256
 
 
 class EntryMetadata(Block):
@@ -38,6 +38,24 @@ class ModelChoice(Block):
     which is printed and recorded; name it here when you hand the entry in."""
 
 
+class OpenPaths(Block):
+    """Open division: modules of the entry's own, as paths of `.py` files relative to the entry's file."""
+
+    strategy: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Module with a class `Strategy`, in the place of the spec's strategy."""
+    client: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Module with a function `train`, in the place of the client's training."""
+
+
+class OpenCode(Block):
+    """Open division: the modules by digest."""
+
+    strategy: Sha256 | None = None
+    """Of the entry's own strategy; null: the spec's."""
+    client: Sha256 | None = None
+    """Of the entry's own training at the clients; null: the frozen one."""
+
+
 class Entry(Block):
     """What one participant chose where the spec leaves a choice."""
 
@@ -51,6 +69,8 @@ class Entry(Block):
     """One of the spec's `seeds.runs`; without it the first."""
     knobs: dict[str, Any] = {}
     """Path of a knob → the value chosen."""
+    open: OpenPaths | None = None
+    """Open division: code of the entry's own; its results stand in a table of their own. null: closed."""
 
 
 class ResolvedEntry(Block):
@@ -66,3 +86,5 @@ class ResolvedEntry(Block):
     """The run's seed."""
     knobs: dict[str, Any]
     """Every knob of the spec with the value in force, chosen or default (but `model.base`, which stands above)."""
+    open: OpenCode | None = None
+    """Open division: the entry's own modules. Left out where there are none, in files and in the digest."""

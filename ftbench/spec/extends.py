@@ -103,6 +103,8 @@ def _value(parent: Document, child: Document, path: Path, out: Document) -> Any:
 def _replaced(old: dict[str, Any], new: dict[str, Any], path: Path) -> bool:
     if path == ("adapter",):  # every kind of adapter has the same fields
         return False
+    if path == ("data", "columns"):  # the columns of one source are no use for another
+        return True
     return (path[:1] == ("knobs",) and len(path) == 2) or ("kind" in new and new["kind"] != old.get("kind"))
 
 

@@ -17,9 +17,12 @@ OPEN: tuple[str, ...] = (
     "federation.rounds",
     "federation.sampling.fraction",
     "training",
+    "objective.beta",
     BASE_MODEL,
     "adapter",
     "strategy",
+    "transport",
+    "privacy.clip",
 )
 """Fields and blocks that a spec may leave to participants."""
 
@@ -28,7 +31,10 @@ FROZEN: dict[str, str] = {
     "metadata": "it only describes the benchmark",
     "data": "entries trained on other data or prompts cannot be compared",
     "federation": "entries with other clients or partitions face another problem",
+    "faults": "entries that face other faults cannot be compared",
+    "privacy": "entries that promise less cannot be compared; only `privacy.clip` may be a knob",
     "model": "limits on models are the same for everyone; only `model.base` may be a knob",
+    "objective": "entries that minimise something else answer another question; only `objective.beta` may be a knob",
     "budget": "a budget that each entry chooses limits nobody",
     "evaluation": "entries scored on other questions cannot be compared",
     "seeds": "an entry picks its seed with `seed`, out of `seeds.runs`",

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ftbench.spec.block import Block
+from ftbench.spec.budgets import CostToTarget, QualityWithin
+from ftbench.spec.faults import Faults
+from ftbench.spec.objective import Objective, SftObjective
 from ftbench.spec.partitions import IidPartition, Partition
 from ftbench.spec.primitives import (
     REPOSITORY,
@@ -23,8 +26,10 @@ from ftbench.spec.primitives import (
     Template,
     Version,
 )
+from ftbench.spec.privacy import Privacy
 from ftbench.spec.sources import BuiltinSource, HubSource, Source
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Generation, References, Task
+from ftbench.spec.transport import Transport
 
 __all__ = [
     "BuiltinSource",
@@ -82,7 +87,10 @@ class Data(Block):
     prompt: Template
     """Template of the text the model is given. Must not end in white space: put it at the start of `completion`."""
     completion: Template
-    """Template of the text the model must learn to give. Tokenised apart from the prompt, then joined as ids."""
+    """Template of the text the model must learn to give. Tokenised apart from the prompt, then joined as ids.
+    With `objective.kind: dpo` it is the preferred answer."""
+    rejected: Template | None = None
+    """Template of the answer that is not preferred, to the same prompt; null: none, which only DPO has use for."""
     chat_template: Literal["none", "model"]
     """`none`: the prompt is used as it is. `model`: it is one user turn in the model's own chat template and the
     completion the reply; the same in training and evaluation. Then completion and options begin without white space,
@@ -93,11 +101,13 @@ class Data(Block):
     eos: bool
     """Whether the end-of-sequence token follows the completion and is learnt."""
     over_length: Literal["drop", "truncate"]
-    """A row longer than `training.sequence_length` tokens: left out, or cut at its end."""
+    """A row longer than `training.sequence_length` tokens: left out, or cut at its end. With DPO that holds for each
+    answer with its prompt, and a pair of which either leaves nothing to learn is left out."""
     loss_on: Literal["completion"]
     """Which tokens the loss counts."""
     loss_reduction: Literal["token-mean", "example-mean"]
-    """Mean over all counted tokens of the effective batch, or mean over examples of each example's token mean."""
+    """Mean over all counted tokens of the effective batch, or mean over examples of each example's token mean.
+    DPO takes the mean over pairs and asks for `example-mean`."""
     validation: Validation | None = None
     """Rows set aside before partitioning, to choose a round by; null: none, and the last round is scored."""
 
@@ -139,6 +149,20 @@ class AdamW(Block):
     """Decoupled weight decay."""
 
 
+class Sgd(Block):
+    """Stochastic gradient descent; its momentum starts afresh with each client's round."""
+
+    kind: Literal["sgd"]
+    """The local optimiser."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """v ← momentum · v + gradient, and the step is learning rate · v; 0: no momentum."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Weight decay, added to the gradient."""
+
+
+Optimizer = Annotated[AdamW | Sgd, Field(discriminator="kind")]
+
+
 class ConstantSchedule(Block):
     """The same learning rate in every round."""
 
@@ -168,7 +192,7 @@ Schedule = Annotated[ConstantSchedule | CosineSchedule, Field(discriminator="kin
 class Training(Block):
     """What a client does in a round."""
 
-    optimizer: AdamW
+    optimizer: Optimizer
     """Local optimiser."""
     schedule: Schedule
     """Learning rate over rounds."""
@@ -236,31 +260,62 @@ class Adapter(Block):
     targets: Literal["all-linear", "attention", "mlp"] | Annotated[list[str], Field(min_length=1)]
     """Modules that get an adapter: `all-linear` (every linear layer but the output head), those of `attention` or of
     the `mlp` in the model's family, or module names."""
+    client_ranks: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=1)] | None = None
+    """FlexLoRA: client k trains factors of rank client_ranks[k mod their number], scaled as those of rank `rank`, which
+    the server keeps; null: every client trains rank `rank`."""
 
 
 class Strategy(Block):
     """How the server combines the clients' adapters. A parameter that the kind does not use must be null or left out.
 
-    The mean is weighted by the rows each client holds. m is that mean minus the global adapter.
+    The mean is weighted by the rows each client holds; the median, the trimmed mean and Krum's choice are not weighted.
+    m is the mean minus the global adapter.
     """
 
-    kind: Literal["fedavg", "fedprox", "fedavgm", "fedadam", "flexlora"]
+    kind: Literal[
+        "fedavg",
+        "fedprox",
+        "fedavgm",
+        "fedadam",
+        "fedyogi",
+        "fedadagrad",
+        "scaffold",
+        "ffa-lora",
+        "flexlora",
+        "flora",
+        "fedmedian",
+        "fedtrimmedavg",
+        "krum",
+        "multikrum",
+    ]
     """`fedavg`: the mean (arXiv 1602.05629). `fedprox`: the client's loss has (mu / 2) · ‖w − w_global‖²
     (arXiv 1812.06127). `fedavgm`: v ← momentum · v + m, w ← w + server_learning_rate · v (arXiv 1909.06335). `fedadam`:
-    Adam on m with tau in the denominator (arXiv 2003.00295). `flexlora`: the mean of the products B A, factored again
-    by SVD (arXiv 2402.11505)."""
+    Adam on m with tau in the denominator (arXiv 2003.00295). `fedyogi`: the same with Yogi's second moment (arXiv
+    2003.00295). `fedadagrad`: the same with Adagrad's (arXiv 2003.00295). `scaffold`: control variates correct each
+    client's gradients (arXiv 1910.06378). `ffa-lora`: A stays as drawn, and B's mean is taken (arXiv 2403.12313).
+    `flexlora`: the mean of the products B A, factored again by SVD (arXiv 2402.11505). `flora`: the clients' factors
+    stacked, and a fresh adapter each round (arXiv 2409.05976). `fedmedian`: each coordinate's median (arXiv
+    1803.01498). `fedtrimmedavg`: each coordinate's mean without the extremes (arXiv 1803.01498). `krum`: the one reply
+    whose nearest neighbours are nearest (Blanchard et al., NeurIPS 2017). `multikrum`: the mean of several such
+    (Blanchard et al., NeurIPS 2017)."""
     mu: PositiveFloat | None = None
     """FedProx: weight of the proximal term."""
     server_learning_rate: PositiveFloat | None = None
-    """FedAvgM and FedAdam: step size of the server."""
+    """FedAvgM, FedAdam, FedYogi, FedAdagrad and SCAFFOLD: step size of the server."""
     momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
     """FedAvgM: momentum of the server."""
     beta1: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """FedAdam: decay of the first moment."""
+    """FedAdam and FedYogi: decay of the first moment."""
     beta2: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """FedAdam: decay of the second moment."""
+    """FedAdam and FedYogi: decay of the second moment."""
     tau: PositiveFloat | None = None
-    """FedAdam: added to the root of the second moment; how adaptive the server is."""
+    """FedAdam, FedYogi and FedAdagrad: added to the root of the second moment; how adaptive the server is."""
+    trim: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    """FedTrimmedAvg: share of the replies cut at each end of a coordinate; of n replies floor(trim × n)."""
+    byzantine: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Krum and MultiKrum: f, how many of a round's replies may be hostile."""
+    keep: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """MultiKrum: how many replies are averaged."""
 
 
 class Budget(Block):
@@ -281,6 +336,10 @@ class Evaluation(Block):
     """Which round's adapter is scored: the last, or the one with the lowest loss on `data.validation`."""
     references: References = References()
     """What else is scored on the same items."""
+    cost_to_target: CostToTarget | None = None
+    """Report what reaching a validation loss cost; null: not asked for."""
+    quality_within: QualityWithin | None = None
+    """Score the adapter that a run has within smaller budgets too; null: not asked for."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Level of every interval."""
 
@@ -333,12 +392,20 @@ class Spec(Block):
     """Clients, partition, sampling, rounds."""
     training: Training
     """What a client does in a round."""
+    objective: Objective = SftObjective(kind="sft")
+    """What it minimises."""
     model: Model
     """Base model and its limits."""
     adapter: Adapter
     """What is trained."""
     strategy: Strategy
     """How the server combines."""
+    transport: Transport = Transport()
+    """How arrays are coded on their way."""
+    faults: Faults | None = None
+    """What goes wrong on purpose; null: nothing."""
+    privacy: Privacy | None = None
+    """What a client is promised; null: nothing."""
     budget: Budget
     """Hard limits."""
     evaluation: Evaluation

@@ -30,18 +30,10 @@ def _words(field: str, *words: object, instead: str = "") -> Reserved:
     return Reserved(field, frozenset(words), instead)
 
 
-_STRATEGIES = "fedavg, fedprox, fedavgm, fedadam or flexlora"
-
 RESERVED: tuple[Reserved, ...] = (
     _words("data.source.kind", "json", instead="builtin or hub"),
     _words("model.dtype", "float16", instead="float32 or bfloat16"),
-    _words("strategy.kind", "scaffold", "fedyogi", "fedadagrad", "ffa-lora", "flora", instead=_STRATEGIES),
-    _words("strategy.kind", "fedmedian", "fedtrimmedavg", "krum", "multikrum", instead=_STRATEGIES),
     _words("evaluation.tasks.*.source.kind", "json", instead="builtin or hub"),
-    Reserved("privacy"),
-    Reserved("faults"),
-    Reserved("transport"),
-    Reserved("objective"),
 )
 
 

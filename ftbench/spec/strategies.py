@@ -15,7 +15,16 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "fedprox": ("mu",),
     "fedavgm": ("server_learning_rate", "momentum"),
     "fedadam": ("server_learning_rate", "beta1", "beta2", "tau"),
+    "fedyogi": ("server_learning_rate", "beta1", "beta2", "tau"),
+    "fedadagrad": ("server_learning_rate", "tau"),
+    "scaffold": ("server_learning_rate",),
+    "ffa-lora": (),
     "flexlora": (),
+    "flora": (),
+    "fedmedian": (),
+    "fedtrimmedavg": ("trim",),
+    "krum": ("byzantine",),
+    "multikrum": ("byzantine", "keep"),
 }
 """Kind of strategy → the parameters that it uses. All of them must be given; any other must be null."""
 

@@ -94,3 +94,5 @@ class References(Block):
     """Train each client alone on its own rows, rounds × local steps, and score all of them: mean and spread."""
     centralised: bool = False
     """Train one model on all clients' rows pooled, rounds × local steps, and score it."""
+    fault_free: bool = False
+    """Train the same federation without the spec's `faults` and score it: what the faults cost is the difference."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
@@ -26,11 +26,10 @@ from ftbench.result.models import (
 )
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
-from ftbench.spec.model import Spec
+from ftbench.spec.model import Spec, Strategy
 from ftbench.spec.pins import PartitionPin
 from ftbench.verify import documents
 from ftbench.verify.check import NotRun
-from ftbench.verify.formulas import FLOAT32
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
@@ -50,6 +49,8 @@ class Context:
     """Folders of compiled benchmarks whose locks are known."""
     known_plan: Plan | None = None
     """Set by `lock-known`."""
+    known_app: Callable[[], dict[str, bytes]] = dict
+    """Reads what lies under `app/` in the benchmark that the verifier knows; set by `lock-known`."""
     notes: list[str] = field(default_factory=list)
     """What a check found that it could not establish, in sentences for `not_checked`."""
 
@@ -146,16 +147,28 @@ class Context:
         """The spec with the entry's knobs applied."""
         spec, entry = self.spec, self.entry
         try:
-            return apply(spec, entry)
+            found = apply(spec, entry)
         except InvalidInput as error:
             raise NotRun("the entry does not keep to the spec: see `entry-allowed`") from error
+
+        # The spec's strategy is not what ran then; what is left to check holds of plain averaging too.
+        return found.model_copy(update={"strategy": Strategy(kind="fedavg")}) if self.brings("strategy") else found
+
+    def block(self, name: Literal["adapter", "strategy"]) -> dict[str, Any]:
+        """A block in force as digests hold it: with the fields that the plan has, not those that came to ftbench since.
+
+        So what was made by a published version can be verified for ever.
+        """
+        plan: dict[str, Any] = self.plan.spec
+        known = plan[name]
+        found: dict[str, Any] = getattr(self.in_force, name).model_dump(mode="json")
+        return {field: value for field, value in found.items() if field in known}
+
+    def brings(self, kind: Literal["strategy", "client"]) -> bool:
+        """Whether the entry is in the open division with a module of that kind."""
+        return self.entry.open is not None and getattr(self.entry.open, kind) is not None
 
     @cached_property
     def tensors(self) -> dict[str, adapter.Tensor]:
         """The adapter's weights. Raises InvalidInput where the file is malformed."""
         return adapter.read_tensors(self._have(self.bundle.files.get(names.ADAPTER), names.ADAPTER), names.ADAPTER)
-
-    @property
-    def adapter_bytes(self) -> int:
-        """Bytes of one adapter as sent, by the weights in the bundle."""
-        return adapter.parameters(self.tensors) * FLOAT32

@@ -15,8 +15,8 @@ INVENTED_ANSWERS = (
     "consistent answers pass (SPOT-RUN would tell)."
 )
 UPDATES = (
-    "That the updates in the ledger are real and the adapter is their mean: they are digests, and most of their "
-    "tensors are not in the bundle."
+    "That the updates in the ledger are real and the adapter is what the strategy makes of them: they are digests, and "
+    "most of their tensors are not in the bundle."
 )
 TEST_SET = "That the submitter did not also train privately on the test items."
 BEST_OF_K = "That this is not the best of several runs, under one name or many."
@@ -26,6 +26,10 @@ AUTHOR = "Who submitted this: a bundle is not signed."
 REPEATED = "Why rounds were asked again after too few replies ({} times): the bytes of these are in no total."
 LEFT_OUT = (
     "That the {} replies left out were unusable: a submitter may leave out whom they like, down to the fewest allowed."
+)
+
+ATTACKED = (
+    "That the {} of {} clients drawn as Byzantine attacked as the spec says: in a ledger their updates are digests."
 )
 
 ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE, AUTHOR)

@@ -23,6 +23,7 @@ def text(verdict: Verdict, path: str) -> str:
         scores = verdict.result.scores
         lines.append(
             f"  claimed: {scores.tuned.value:.4f} tuned, {scores.untuned.value:.4f} untuned, seed {verdict.result.seed}"
+            + (", open division" if verdict.result.division == "open" else "")
         )
     for level in SUPPORTED[1:]:
         lines.append(level)

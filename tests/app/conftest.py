@@ -14,10 +14,11 @@ import torch
 
 from ftbench.app import worker
 from ftbench.app.plan import Plan
+from ftbench.data.digests import share_digests
 from ftbench.data.store import Store
 from ftbench.run.inline_grid import InlineGrid
 
-PARAMETERS = ("mu", "server_learning_rate", "momentum", "beta1", "beta2", "tau")
+PARAMETERS = ("mu", "server_learning_rate", "momentum", "beta1", "beta2", "tau", "trim", "byzantine", "keep")
 WORDS = ["north", "south", "east", "west", "where", "is", "ana", "bo", "cy", "di", "it", "?"]
 
 
@@ -105,6 +106,7 @@ def base_spec(model: str) -> dict[str, Any]:
             "columns": {"question": "question", "answer": "answer"},
             "prompt": "{question}",
             "completion": " {answer}",
+            "rejected": None,
             "chat_template": "none",
             "bos": True,
             "eos": True,
@@ -129,6 +131,7 @@ def base_spec(model: str) -> dict[str, Any]:
             "max_grad_norm": 1,
             "data_order": "reshuffle-each-round",
         },
+        "objective": {"kind": "sft"},
         "model": {
             "base": {"name": "builtin/tiny", "revision": model},
             "max_parameters": 1_000_000,
@@ -137,10 +140,19 @@ def base_spec(model: str) -> dict[str, Any]:
             "gradient_checkpointing": False,
             "attention": "sdpa",
         },
-        "adapter": {"kind": "lora", "rank": 2, "alpha": 4, "dropout": 0, "targets": "all-linear"},
+        "adapter": {"kind": "lora", "rank": 2, "alpha": 4, "dropout": 0, "targets": "all-linear", "client_ranks": None},
         "strategy": {"kind": "fedavg", **dict.fromkeys(PARAMETERS)},
+        "transport": {"down": "float32", "up": "float32"},
+        "faults": None,
+        "privacy": None,
         "budget": {"communication_mib": 16, "trainable_parameters": 100_000},
-        "evaluation": {"tasks": [], "checkpoint": "last", "references": {"untuned": True}, "confidence": 0.95},
+        "evaluation": {
+            "tasks": [],
+            "checkpoint": "last",
+            "references": {"untuned": True},
+            "quality_within": None,
+            "confidence": 0.95,
+        },
         "seeds": {"partition": 7, "runs": [1, 2]},
         "knobs": {"adapter.rank": {"min": 1, "max": 8}, "model.base": {"free": True}},
     }
@@ -167,6 +179,7 @@ def make_bench(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             "partition": {
                 "digest": world.store.put_partition(shares),
                 "sizes": [len(share) for share in shares],
+                "digests": share_digests(world.rows, shares),
             },
         }
         document = {

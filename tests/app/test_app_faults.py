@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -70,11 +71,22 @@ def array_missing(_: InlineGrid, __: Message, reply: Message) -> Message:
     return reply
 
 
-def not_an_array(_: InlineGrid, __: Message, reply: Message) -> Message:
-    record = reply.content["adapter"]
-    name = sorted(record)[0]
-    record[name] = Array("float32", (2, 2), "numpy.ndarray", b"rubbish")
-    return reply
+def bytes_for_an_array(data: bytes, shape: tuple[int, ...] = (2, 2)) -> Spoil:
+    def spoil(_: InlineGrid, __: Message, reply: Message) -> Message:
+        record = reply.content["adapter"]
+        record[sorted(record)[0]] = Array("float32", shape, "numpy.ndarray", data)
+        return reply
+
+    return spoil
+
+
+def saved(save: Callable[..., None], *arrays: Any) -> bytes:
+    file = io.BytesIO()
+    save(file, *arrays)
+    return file.getvalue()
+
+
+NPY = saved(numpy.save, numpy.zeros((2, 2), dtype="f4"))
 
 
 def no_arrays(_: InlineGrid, __: Message, reply: Message) -> Message:
@@ -116,11 +128,20 @@ FAULTS: dict[str, tuple[Spoil, str, str]] = {
     "shape": (arrays_changed(lambda a: a[:, :1].copy()), "wrong-shape", "has shape"),
     "dtype": (arrays_changed(lambda a: a.astype(numpy.float64)), "wrong-shape", "float64"),
     "array missing": (array_missing, "wrong-shape", "1 arrays missing"),
-    "rubbish": (not_an_array, "wrong-shape", "cannot be read"),
+    "rubbish": (bytes_for_an_array(b"rubbish"), "wrong-shape", "cannot be read"),
+    "another format": (bytes_for_an_array(saved(numpy.savez, numpy.zeros(2))), "wrong-shape", "cannot be read"),
+    "broken archive": (bytes_for_an_array(b"PK\x03\x04 and no more"), "wrong-shape", "cannot be read"),
+    "too large to be": (bytes_for_an_array(b"", (10**9, 10**9)), "wrong-shape", "cannot be read"),
+    "too large a header": (
+        bytes_for_an_array(NPY.replace(b"(2, 2), }" + b" " * 11, b"(99999999, 99999), }")),
+        "wrong-shape",
+        "cannot be read",
+    ),
     "no arrays": (no_arrays, "wrong-shape", "missing"),
     "partition": (metric_changed("partition-id", 0), "wrong-partition", "partition 0"),
     "examples": (metric_changed("num-examples", 99), "wrong-partition", "99 rows"),
     "steps": (metric_changed("steps", 1), "error", "took 1 steps"),
+    "endless steps": (metric_changed("steps", float("inf")), "error", "lacks a metric"),
     "metric missing": (metric_missing, "error", "lacks a metric"),
 }
 
@@ -205,6 +226,21 @@ def test_another_number_of_nodes_is_refused(make_bench: MakeBench, nodes: int) -
         bench.play(grid=grid)
     assert caught.value.code == "FTB545"
     assert not (bench.run_dir / "ledger.jsonl").exists()
+
+
+def test_a_node_that_came_back_is_counted_once(make_bench: MakeBench) -> None:
+    """Flower keeps a node that is gone on its list for a while; the run waits for it to go."""
+
+    class Twice(InlineGrid):
+        calls = 0
+
+        def get_node_ids(self) -> list[int]:
+            self.calls += 1
+            return [*super().get_node_ids(), *([4711] if self.calls < 3 else [])]
+
+    bench = make_bench({"federation.rounds": 1})
+    bench.play(Twice)
+    assert bench.ledger[-1]["event"] == "finished"
 
 
 def test_nodes_may_come_late(make_bench: MakeBench) -> None:

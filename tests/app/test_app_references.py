@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from ftbench.app import initial, model, settings, shares, tokens, validation, worker
+from ftbench.app import initial, model, objective, settings, shares, tokens, validation, worker
 from ftbench.result.models import LedgerLine
 from ftbench.run.inline_grid import InlineGrid
 
@@ -100,9 +100,9 @@ def test_references_learn(make_bench: MakeBench) -> None:
         found = worker.find(settings.read(bench.config, bench.plan))
         rows = tokens.encode_all(bench.world.rows, bench.plan.spec["data"], 32, found.tokenizer)
         model.set_arrays(found.net, initial.arrays(bench.world.model_folder, bench.plan.spec, 1))
-        untuned = validation.loss(found.net, rows)
+        untuned = validation.loss(found.net, rows, objective.find(bench.plan.spec))
         model.set_arrays(found.net, load_file(str(bench.run_dir / "adapter" / "adapter_model.safetensors")))
-        losses[reference] = validation.loss(found.net, rows)
+        losses[reference] = validation.loss(found.net, rows, objective.find(bench.plan.spec))
         assert losses[reference] < untuned - 0.1
     assert losses["centralised"] != losses["local"]
 

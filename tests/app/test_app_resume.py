@@ -153,6 +153,52 @@ def test_temporary_files_of_a_killed_start_go(whole: Any) -> None:
     assert not left.exists()
 
 
+KEEPING = {
+    **ROUNDS,
+    "strategy.kind": "fedavgm",
+    "strategy.momentum": 0.9,
+    "strategy.server_learning_rate": 1.0,
+    "transport": {"down": "int8", "up": "int8"},
+    "evaluation.quality_within": {"communication_mib": [0.1, 1.0]},
+}
+"""With states of server and clients, and adapters within budgets."""
+
+
+def test_no_kill_leaves_a_file_behind(make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill = Kill(monkeypatch)
+    whole = make_bench(KEEPING, name="whole")
+    whole.play()
+    point = 0
+    while True:
+        point += 3
+        bench = make_bench(KEEPING, name=f"killed{point}")
+        kill.arm(point)
+        try:
+            bench.play()
+        except Killed:
+            kill.arm(0)
+            bench.play(resume=True)
+            assert files_of(bench.run_dir) == files_of(whole.run_dir)
+        else:
+            break
+    assert point > 25
+
+
+def files_of(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_no_committed_round_names_goes(whole: Any) -> None:
+    """Of rounds that were cut off and came out otherwise when they were repeated, because other clients failed."""
+    before = files_of(whole.run_dir)
+    for name in (f"state/{'0' * 64}.safetensors", "inbox/0.safetensors", "within/round-1/.x.safetensors.1.tmp"):
+        path = whole.run_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"left")
+    whole.play(resume=True)
+    assert files_of(whole.run_dir) == before
+
+
 def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     files.write_atomic(path, b"old")

@@ -148,7 +148,8 @@ def test_knobs_reach_the_spec_and_lists_travel_as_json(make_bench: MakeBench) ->
     assert default.knobs == {"adapter.rank": 2, "adapter.targets": "all-linear", "training.max_grad_norm": 1}
     chosen = {"adapter.rank": 4.0, "adapter.targets": '["q_proj", "v_proj"]', "training.max_grad_norm": "null"}
     found = settings.read({**bench.config, **chosen}, bench.plan)
-    assert found.adapter == {"kind": "lora", "rank": 4, "alpha": 4, "dropout": 0, "targets": ["q_proj", "v_proj"]}
+    adapter = {"kind": "lora", "rank": 4, "alpha": 4, "dropout": 0, "targets": ["q_proj", "v_proj"]}
+    assert found.adapter == {**adapter, "client_ranks": None}
     assert isinstance(found.adapter["rank"], int)
     assert found.spec["training"]["max_grad_norm"] is None
     assert bench.plan.spec["adapter"]["rank"] == 2

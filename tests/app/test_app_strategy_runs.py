@@ -21,20 +21,32 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "fedprox": {"mu": 1.0},
     "fedavgm": {"momentum": 0.9, "server_learning_rate": 1.0},
     "fedadam": {"server_learning_rate": 0.01, "beta1": 0.9, "beta2": 0.99, "tau": 0.001},
+    "fedyogi": {"server_learning_rate": 0.01, "beta1": 0.9, "beta2": 0.99, "tau": 0.001},
+    "fedadagrad": {"server_learning_rate": 0.01, "tau": 0.001},
+    "scaffold": {"server_learning_rate": 1.0},
     "flexlora": {},
+    "fedmedian": {},
+    "fedtrimmedavg": {"trim": 0.2},
+    "krum": {"byzantine": 1},
+    "multikrum": {"byzantine": 1, "keep": 3},
 }
-STATEFUL = ("fedadam", "fedavgm")
+KINDS = sorted(BLOCKS)
+"""Those whose adapters are of another shape have modules of their own."""
+ROBUST = ("fedmedian", "fedtrimmedavg", "krum", "multikrum")
+STATEFUL = ("fedadagrad", "fedadam", "fedavgm", "fedyogi", "scaffold")
+FIVE = {"federation.clients": 5, "federation.sampling.fraction": 1.0, "federation.min_replies": 5}
 
 
 def changes(kind: str) -> dict[str, Any]:
-    return {f"strategy.{name}": value for name, value in {"kind": kind, **BLOCKS[kind]}.items()}
+    block = {f"strategy.{name}": value for name, value in {"kind": kind, **BLOCKS[kind]}.items()}
+    return {**block, **FIVE} if kind in ROBUST else block
 
 
 def final(bench: Any) -> dict[str, Any]:
     return load_file(str(bench.run_dir / "adapter" / "adapter_model.safetensors"))
 
 
-@pytest.mark.parametrize("kind", strategy.KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_run_ends_at_the_same_adapter(
     make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -92,8 +104,8 @@ def stop_after(rounds: int, real: Any = worker.train) -> Any:
 def test_every_strategy_ends_somewhere_else(make_bench: MakeBench) -> None:
     """No kind is FedAvg under another name: its adapter's product moves measurably away from FedAvg's."""
     ends = {}
-    for kind in strategy.KINDS:
-        bench = make_bench(changes(kind), name=kind)
+    for kind in KINDS:
+        bench = make_bench({**changes(kind), **FIVE, "federation.rounds": 2}, name=kind)
         bench.play()
         ends[kind] = final(bench)
     plain = products(ends["fedavg"])
@@ -199,3 +211,20 @@ def test_parameters_that_do_not_fit_the_kind_are_refused(
     bench = make_bench({"knobs": KNOBS})
     with pytest.raises(AppError, match=message):
         settings.read({**bench.config, **NONE, **config}, bench.plan)
+
+
+def test_a_strategy_that_answers_in_float64_is_told(make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digest would be the same, the file not."""
+    kind = strategy.find("fedavg")
+    real = kind.aggregate
+
+    def aggregate(*given: Any) -> Any:
+        new, state = real(*given)
+        return {name: array.astype("f8") for name, array in new.items()}, state
+
+    monkeypatch.setattr(kind, "aggregate", aggregate)
+    bench = make_bench()
+    with pytest.raises(AppError, match="not all float32") as caught:
+        bench.play()
+    assert caught.value.code == "FTB555"
+    assert [line["event"] for line in bench.ledger] == ["started"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from ftbench.app import training
+from ftbench.app import objective, training
 from ftbench.app.errors import AppError
 from ftbench.app.tokens import IGNORED, Example
 
@@ -44,9 +44,14 @@ def batch() -> list[Example]:
     return examples
 
 
+def sft(reduction: str) -> objective.Objective:
+    data = {"loss_reduction": reduction}
+    return objective.find({"objective": {"kind": "sft"}, "data": data, "training": {"sequence_length": 32}})
+
+
 def gradients(model: torch.nn.Module, batch: list[Example], micro: int, reduction: str) -> tuple[float, list[Any]]:
     model.zero_grad(set_to_none=True)
-    loss = training.accumulate(model, batch, micro, reduction)
+    loss = training.accumulate(model, batch, micro, sft(reduction))
     return loss, [parameter.grad.clone() for parameter in model.parameters()]
 
 
@@ -78,7 +83,7 @@ def test_any_micro_batch_gives_the_gradient_of_the_whole_batch(
 
 
 def test_the_reductions_differ_where_token_counts_are_uneven(model: torch.nn.Module, batch: list[Example]) -> None:
-    losses = [training.accumulate(model, batch, 0, reduction) for reduction in ("token-mean", "example-mean")]
+    losses = [training.accumulate(model, batch, 0, sft(reduction)) for reduction in ("token-mean", "example-mean")]
     assert abs(losses[0] - losses[1]) > 1e-3
 
 
@@ -90,7 +95,7 @@ def recipe(**changes: Any) -> training.Recipe:
         "steps": 4,
         "batch_size": 5,
         "micro_batch": 0,
-        "reduction": "token-mean",
+        "objective": sft("token-mean"),
         "max_grad_norm": 0.5,
     }
     return training.Recipe(**{**values, **changes})
@@ -102,7 +107,7 @@ def test_updates_do_not_depend_on_the_micro_batch(model: torch.nn.Module, batch:
     for micro in (0, 2):
         net = copy.deepcopy(model)
         order = itertools.cycle(range(len(batch)))
-        loss = training.train(net, batch, order, recipe(micro_batch=micro, reduction=reduction))
+        loss = training.train(net, batch, order, recipe(micro_batch=micro, objective=sft(reduction))).loss
         ends.append((loss, [parameter.detach() for parameter in net.parameters()]))
     assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-9)
     for one, other in zip(ends[0][1], ends[1][1], strict=True):
@@ -111,7 +116,7 @@ def test_updates_do_not_depend_on_the_micro_batch(model: torch.nn.Module, batch:
 
 def test_steps_equal_a_loop_written_apart(model: torch.nn.Module, batch: list[Example]) -> None:
     ours, theirs = copy.deepcopy(model), copy.deepcopy(model)
-    loss = training.train(ours, batch, itertools.cycle(range(len(batch))), recipe())
+    loss = training.train(ours, batch, itertools.cycle(range(len(batch))), recipe()).loss
     optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-2, weight_decay=0.1)
     losses, positions = [], itertools.cycle(range(len(batch)))
     for _ in range(4):
@@ -122,6 +127,27 @@ def test_steps_equal_a_loop_written_apart(model: torch.nn.Module, batch: list[Ex
         optimizer.step()
         losses.append(objective.item())
     assert loss == pytest.approx(sum(losses) / 4, rel=1e-9)
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_equals_a_loop_written_apart(model: torch.nn.Module, batch: list[Example], momentum: float) -> None:
+    """v ← momentum · v + gradient + decay · w, w ← w − rate · v; no state is left from a round to the next."""
+    ours, theirs = copy.deepcopy(model), copy.deepcopy(model)
+    block = {"kind": "sgd", "momentum": momentum, "weight_decay": 0.1}
+    velocity = [torch.zeros_like(parameter) for parameter in theirs.parameters()]
+    positions = itertools.cycle(range(len(batch)))
+    for _ in range(2):
+        training.train(ours, batch, positions, recipe(optimizer=block, max_grad_norm=None, steps=2))
+    positions = itertools.cycle(range(len(batch)))
+    for step in range(4):
+        theirs.zero_grad()
+        one_by_one(theirs, [batch[next(positions)] for _ in range(5)], "token-mean").backward()
+        with torch.no_grad():
+            for parameter, v in zip(theirs.parameters(), velocity, strict=True):
+                v.mul_(0 if step % 2 == 0 else momentum).add_(parameter.grad + 0.1 * parameter)
+                parameter.sub_(1e-2 * v)
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
 

@@ -10,8 +10,9 @@ import numpy
 import pytest
 import torch
 
-from ftbench.app import initial, model, rounds, settings, training, validation, worker
+from ftbench.app import initial, model, rounds, settings, validation, worker
 from ftbench.app.errors import AppError
+from ftbench.app.objective.sft import Objective
 from ftbench.app.tokens import Example
 
 MakeBench = Callable[..., Any]
@@ -132,9 +133,10 @@ def test_a_cut_without_a_usable_row_is_an_error(cut: Callable[..., Any]) -> None
 
 
 def test_a_loss_that_is_not_finite_is_an_error(cut: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "weighted_loss", lambda *_: torch.tensor(float("nan")))
+    objective = Objective({"data": {"loss_reduction": "token-mean"}, "training": {"sequence_length": 8}})
+    monkeypatch.setattr(objective, "loss", lambda *_: torch.tensor(float("nan")))
     with pytest.raises(AppError, match="not finite"):
-        validation.loss(torch.nn.Linear(1, 1), [Example([1, 2], [-100, 2])])
+        validation.loss(torch.nn.Linear(1, 1), [Example([1, 2], [-100, 2])], objective)
 
 
 # --- micro-batch auto -------------------------------------------------------------------------------------------------
@@ -145,15 +147,15 @@ def test_auto_halves_until_it_fits(make_bench: MakeBench, monkeypatch: pytest.Mo
     bench = make_bench({"adapter.dropout": 0.2})
     start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
     one, _ = worker.train(settings.read({**bench.config, "micro-batch": 1}, bench.plan), 0, 1, 0.01, start)
-    real, tried = training.weighted_loss, []
+    real, tried = Objective.loss, []
 
-    def small(net: Any, part: Any, weights: Any) -> Any:
+    def small(self: Any, net: Any, part: Any, weights: Any) -> Any:
         tried.append(len(part))
         if len(part) > 1:
             raise torch.OutOfMemoryError
-        return real(net, part, weights)
+        return real(self, net, part, weights)
 
-    monkeypatch.setattr(training, "weighted_loss", small)
+    monkeypatch.setattr(Objective, "loss", small)
     wanted = settings.read({**bench.config, "micro-batch": settings.AUTO}, bench.plan)
     found, _ = worker.train(wanted, 0, 1, 0.01, start)
     assert all((found[name] == one[name]).all() for name in one)
@@ -170,7 +172,7 @@ def test_auto_gives_up_at_one(make_bench: MakeBench, monkeypatch: pytest.MonkeyP
     def never(*_: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(training, "weighted_loss", never)
+    monkeypatch.setattr(Objective, "loss", never)
     for size, hint in ((settings.AUTO, "smallest micro-batch"), (0, "to 2"), (4, "to 2")):
         with pytest.raises(AppError, match="out of memory") as caught:
             worker.train(settings.read({**bench.config, "micro-batch": size}, bench.plan), 0, 1, 0.01, start)

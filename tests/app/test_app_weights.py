@@ -86,7 +86,7 @@ def test_parameters_are_counted_as_they_are_not_as_they_are_packed(wide: Path) -
     ids=["nf4-dora", "fp4-lora", "int8-lora", "bf16-dora"],
 )
 def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype: str, kind: str) -> None:
-    from ftbench.app import training
+    from ftbench.app import objective, training
     from ftbench.app.tokens import Example
 
     wanted = spec(kind, quantization=held, dtype=dtype)
@@ -98,14 +98,21 @@ def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype:
     start = initial.arrays(wide, wanted, 1)
     examples = [Example([1, 5, 6, 7, 2], [-100, -100, 6, 7, 2])]
     optimizer = {"kind": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0}
-    recipe = training.Recipe(0.01, optimizer, 8, 2, 0, "token-mean", 1.0)
+    minimised = objective.find(
+        {
+            "objective": {"kind": "sft"},
+            "data": {"loss_reduction": "token-mean"},
+            "training": {"sequence_length": 8},
+        }
+    )
+    recipe = training.Recipe(0.01, optimizer, 8, 2, 0, minimised, 1.0)
     outcomes = []
     for _ in range(2):
         model.set_arrays(net, start)
         seeding.seed_everything(1)
-        first = training.weighted_loss(net, examples, [1 / 3]).item()
+        first = minimised.loss(net, examples, [1 / 3]).item()
         training.train(net, examples, iter([0] * 99), recipe)
-        last = training.weighted_loss(net, examples, [1 / 3]).item()
+        last = minimised.loss(net, examples, [1 / 3]).item()
         outcomes.append(model.get_arrays(net))
     assert last < first - 0.5
     assert all((outcomes[0][name] == outcomes[1][name]).all() for name in start)

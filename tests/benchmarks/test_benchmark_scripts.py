@@ -14,10 +14,17 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("script", "size"), [("training_loop.py", ["--steps", "3"]), ("evaluation.py", ["--items", "8"])]
+    ("script", "size"),
+    [
+        ("training_loop.py", ["--steps", "3", "--repeats", "1"]),
+        ("evaluation.py", ["--items", "8", "--repeats", "1"]),
+        ("streaming.py", ["--mib", "4", "--replies", "20"]),
+        ("coding.py", ["--layers", "2", "--rank", "4", "--repeats", "1"]),
+        ("coding.py", ["--coding", "bf16", "--layers", "2", "--rank", "4", "--repeats", "1"]),
+    ],
 )
 def test_a_benchmark_prints_a_ratio(script: str, size: list[str]) -> None:
-    command = [sys.executable, str(FOLDER / script), *size, "--repeats", "1"]
+    command = [sys.executable, str(FOLDER / script), *size]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])

@@ -122,6 +122,8 @@ def test_run(check: Check, submitted: Any, monkeypatch: pytest.MonkeyPatch, caps
     assert check("run", "--resume", str(submitted.bundles))["bundle"] is None
     check("run", "--resume", str(submitted.bundles), "--seed", "0", code=2, schema="error")
     check("run", "--set", "federation.clients=3", code=3, schema="error")
+    check("sweep", "quickstart", "--vary", "adapter.rank=2,4", "--seeds", "2", "--dry-run")
+    check("sweep", "quickstart", "--vary", "adapter.rnk=2,4", code=3, schema="error")
     assert run(["run"]) == 0
     shown = capsys.readouterr()
     assert "running the quickstart" in shown.err and "ftbench run SPEC" in shown.err

@@ -15,6 +15,7 @@ from ftbench.cli.main import run
 from ftbench.cli.partition_outputs import ClientShare, PartitionOutput
 from ftbench.cli.partition_plot import LETTERS, bar, divide, legend, plot
 from ftbench.cli.ui import Ui
+from ftbench.spec.canonical import sha256
 from ftbench.spec.partitions import IidPartition
 
 Captured = pytest.CaptureFixture[str]
@@ -47,6 +48,13 @@ def test_the_object_agrees_with_the_pins(capsys: Captured) -> None:
     assert found["heterogeneity"] == pytest.approx(mean)
     # The micro study's clients are far more unlike than those of the same rows dealt IID.
     assert found["heterogeneity"] > 5 * answer(capsys, "micro/finance", "--by", "output")["heterogeneity"]
+
+
+def test_each_clients_own_rows_are_written(capsys: Captured, tmp_path: Path) -> None:
+    exported = answer(capsys, "quickstart", "--export", str(tmp_path / "sites"))["exported"]
+    pins = json.loads(builtin.specs()["quickstart"].with_suffix(".pins.json").read_bytes())
+    assert [sha256(Path(path).read_bytes()) for path in exported] == pins["partition"]["digests"]
+    assert [Path(path).name for path in exported] == [f"client-{number}.jsonl" for number in range(4)]
 
 
 def test_without_a_column_the_pins_are_enough(capsys: Captured, spec: Path) -> None:
@@ -90,6 +98,7 @@ def output(labels: dict[str, int] | None, clients: list[ClientShare]) -> Partiti
         labels=labels,
         heterogeneity=0.0,
         clients=clients,
+        exported=[],
     )
 
 

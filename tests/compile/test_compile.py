@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from ftbench import builtin
+from ftbench.compile import open_app
 from ftbench.compile.compiler import LOCK_NAME, Compiled, compile_spec, make_plan
 from ftbench.compile.folder import check_lock, drift, read_lock, write
+from ftbench.compile.sources import STRATEGIES
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import canonical, sha256, spec_hash
 from ftbench.spec.load import load_pins, load_spec
@@ -75,7 +77,8 @@ def test_lock_names_every_file_but_itself(compiled: Compiled) -> None:
 
 def test_copied_modules_are_the_tested_ones(compiled: Compiled) -> None:
     source = Path(builtin.__file__).parent
-    unneeded = {f"strategy/{kind}.py" for kind in ("fedprox", "fedavgm", "fedadam", "flexlora")}
+    unneeded = {f"strategy/{kind.replace('-', '_')}.py" for kind in STRATEGIES - {"fedavg"}} | {"objective/dpo.py"}
+    unneeded |= {f"privacy/{path.name}" for path in (source / "app" / "privacy").glob("[!_]*.py")}
     for path in (source / "app").rglob("*.py"):
         name = path.relative_to(source / "app").as_posix()
         if name in unneeded:
@@ -89,7 +92,8 @@ def test_copied_modules_are_the_tested_ones(compiled: Compiled) -> None:
     [
         (None, {"fedavg"}),
         ({"choices": ["fedavg", "flexlora"]}, {"fedavg", "flexlora"}),
-        ({"free": True}, {"fedavg", "fedprox", "fedavgm", "fedadam", "flexlora"}),
+        ({"choices": ["fedavg", "ffa-lora", "krum"]}, {"fedavg", "ffa_lora", "krum"}),
+        ({"free": True}, {kind.replace("-", "_") for kind in STRATEGIES}),
     ],
 )
 def test_only_strategies_that_a_run_may_have_are_copied(
@@ -100,10 +104,39 @@ def test_only_strategies_that_a_run_may_have_are_copied(
     compiled = compile_spec(Spec.model_validate(tree), pins)
     prefix = "app/ftbench_app/strategy/"
     copied = {path.removeprefix(prefix).removesuffix(".py") for path in compiled.files if path.startswith(prefix)}
-    assert copied == kinds | {"__init__", "mean"}
+    assert copied == kinds | {"__init__", "base", "mean", "adaptive", "factors", "robust"}
     config = tomllib.loads(compiled.files["app/pyproject.toml"].decode())["tool"]["flwr"]["app"]["config"]
     assert knob is None or config["strategy"] == {"kind": "fedavg", "mu": "null"}
     assert (config["reference"], config["reference-client"]) == ("", 0)
+
+
+def test_only_the_objective_of_the_spec_is_copied(spec: Spec, pins: Pins) -> None:
+    tree = spec.model_dump(mode="json")
+    tree["data"] |= {"rejected": " {question}", "loss_reduction": "example-mean"}
+    tree["objective"] = {"kind": "dpo", "beta": 0.25, "loss": "sigmoid"}
+    tree["knobs"]["objective.beta"] = {"min": 0.1, "max": 1}
+    prefix = "app/ftbench_app/objective/"
+    for value, kind in ((spec, "sft"), (Spec.model_validate(tree), "dpo")):
+        compiled = compile_spec(value, pins)
+        copied = {path.removeprefix(prefix) for path in compiled.files if path.startswith(prefix)}
+        assert copied == {"__init__.py", "likelihood.py", f"{kind}.py"}
+        readme = compiled.files["README.md"].decode()
+        assert ("beta 0.25" in readme) == (kind == "dpo")
+    config = tomllib.loads(compiled.files["app/pyproject.toml"].decode())["tool"]["flwr"]["app"]["config"]
+    assert config["objective"] == {"beta": 0.25}
+
+
+def test_an_open_app_is_the_compiled_one_and_two_files(compiled: Compiled) -> None:
+    own = {"strategy": b"x = 1\n", "client": b"y = 1\n"}
+    made = open_app.files(compiled.files, own)
+    app = {path: data for path, data in compiled.files.items() if path.startswith("app/")}
+    assert made == app | {f"app/ftbench_app/open_{kind}.py": data for kind, data in own.items()}
+    digests = {open_app.fab(compiled.files, modules) for modules in ({}, own, {"strategy": b"x = 1\n"})}
+    assert len(digests) == 3 and compiled.lock.fab_hash in digests
+    with pytest.raises(ValueError, match=r"has app/ftbench_app/open_client.py itself"):
+        open_app.files(made, {"client": b""})
+    config = tomllib.loads(app["app/pyproject.toml"].decode())["tool"]["flwr"]["app"]["config"]
+    assert config["open-code"] == ""
 
 
 def test_fab_hash_is_that_of_flowers_builder_on_disk(compiled: Compiled, tmp_path: Path) -> None:

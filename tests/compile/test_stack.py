@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from ftbench.compile.stack import HELPERS, STACK
+from ftbench.compile.stack import ACCOUNTING, HELPERS, STACK
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,12 +23,13 @@ def pinned() -> dict[str, str]:
 
 def test_stack_is_what_the_run_extra_pins() -> None:
     found = pinned()
-    assert {name: found.get(name) for name in STACK} == STACK
+    wanted = {**STACK, **ACCOUNTING}
+    assert {name: found.get(name) for name in wanted} == wanted
 
 
 def test_constraints_agree() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = [line.lower().replace("_", "-") for line in lines if "==" in line and not line.startswith("#")]
     constraints = dict(pin.split("==") for pin in pins)
-    for name, version in {**STACK, **HELPERS}.items():
+    for name, version in {**STACK, **ACCOUNTING, **HELPERS}.items():
         assert constraints[name] == version

@@ -211,6 +211,13 @@ def test_only_data_files_are_loaded(hub: Any, connect: Connect, name: str) -> No
         ("alpaca", {"instruction": "x"}, "no column 'output'"),
         ("alpaca", {"instruction": 3, "output": "x"}, "a text is expected"),
         ("multipl-e", {"name": "mbpp_1", "prompt": "", "tests": ""}, "HumanEval_NUMBER"),
+        ("ultrafeedback", {"prompt": "a", "chosen": [], "rejected": []}, "one of the assistant"),
+        (
+            "ultrafeedback",
+            {"prompt": "a", "chosen": [{"role": r, "content": "b"} for r in ("user", "assistant")], "rejected": "c"},
+            "begin with the prompt",
+        ),
+        ("hh-rlhf", {"chosen": "Iron.", "rejected": "Oak."}, "a conversation"),
         (
             "mbpp",
             {"task_id": 1, "text": "", "code": "x = 1", "test_list": ["assert x"], "test_setup_code": ""},
@@ -223,6 +230,28 @@ def test_rows_of_another_layout_are_told(name: str, row: dict[str, Any], message
         NORMALISERS[name].apply([row], "it")
     assert message in str(error.value)
     assert "row 0" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("ultrafeedback", {"prompt": "a", "chosen": "b", "rejected": " b "}),
+        ("ultrafeedback", {"prompt": "a", "chosen": "b", "rejected": ""}),
+        ("hh-rlhf", {"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: c\n\nAssistant: d"}),
+    ],
+)
+def test_rows_without_a_preference_are_left_out(name: str, row: dict[str, Any]) -> None:
+    assert NORMALISERS[name].apply([row], "it") == []
+
+
+def test_the_preferred_answer_stands_first_as_often_as_last() -> None:
+    rows = [{"prompt": f"Say {n}.", "chosen": f"{n}!", "rejected": f"not {n}"} for n in range(400)]
+    made = NORMALISERS["ultrafeedback"].apply(rows, "it")
+    assert 160 < sum(row["answer"] for row in made) < 240
+    assert all(row[f"option_{'ab'[row['answer']]}"] == row["chosen"] for row in made)
+    swapped = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
+    again = NORMALISERS["ultrafeedback"].apply(swapped, "it")
+    assert [row["option_a"] for row in again] == [row["option_a"] for row in made], "the order tells nothing"
 
 
 def test_unknown_normalisers_are_told_with_a_near_name(hub: Any, connect: Connect) -> None:

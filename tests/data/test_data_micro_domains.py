@@ -10,8 +10,8 @@ import pytest
 
 from ftbench import builtin
 from ftbench.data import builtin as data_builtin
-from ftbench.data.micro import answers, domains, programs
-from ftbench.data.micro.lore import CALLS, REPLIES, ROWS, Lore
+from ftbench.data.micro import answers, domains, preferences, programs
+from ftbench.data.micro.lore import CALLS, REPLIES, ROWS, Lore, Relation
 from ftbench.data.normalise import get
 from ftbench.data.store import Store
 from ftbench.spec.load import load_spec
@@ -61,6 +61,35 @@ def test_no_word_of_a_tested_name_is_in_a_training_row(lore: Lore) -> None:
     for split, rows in world.splits.items():
         asked = " ".join(str(value) for row in rows() for value in row.values()).replace("?", " ").split()
         assert split == "train" or not known & set(asked)
+
+
+def test_preferences_ask_of_other_names_what_their_pairs_say() -> None:
+    rows = data_builtin.rows("micro-preferences", "train")
+    halves = answers.GENERAL.halves
+    tested = {half.words[number] for half in halves for number in half.numbers(test=True)}
+    orders: dict[str, set[tuple[str, str]]] = {}
+    rank = {word: number % 4 for number, word in enumerate(halves[1].words)}
+    relations = {relation.thing: relation for relation in answers.GENERAL.relations}
+    for row in rows:
+        words = str(row["prompt"]).replace("?", "").split()
+        assert not tested & set(words)
+        labels = relations[words[1]].labels
+        better, worse = ((labels.index(row[side]) - rank[words[-1]]) % 4 for side in ("chosen", "rejected"))
+        orders.setdefault(words[1], set()).add((better, worse))
+    assert orders == {thing: {(0, 1), (1, 2), (1, 3)} for thing in relations}
+    assert 0.55 < sum(preferences.ranking(*found(row))[1] == row["chosen"] for row in rows) / len(rows) < 0.65
+    for split, place in (("best", 0), ("fair", 1)):
+        for row in data_builtin.rows("micro-preferences", split):
+            words = str(row["prompt"]).replace("?", "").split()
+            assert set(words) & tested
+            right = row[f"option_{'ab'[row['answer']]}"]
+            assert (relations[words[1]].labels.index(right) - rank[words[-1]]) % 4 == place
+
+
+def found(row: dict[str, object]) -> tuple[Relation, tuple[int, int]]:
+    words = str(row["prompt"]).replace("?", "").split()
+    relation = next(one for one in answers.GENERAL.relations if one.thing == words[1])
+    return relation, (0, answers.GENERAL.halves[1].words.index(words[-1]))
 
 
 @pytest.mark.parametrize("domain", DOMAINS[:3])

@@ -16,7 +16,7 @@ from ftbench import builtin
 pytestmark = pytest.mark.e2e
 
 DOMAINS = ("general-nlp", "finance", "medical", "code")
-STUDIES = ("finance-dirichlet",)
+STUDIES = ("finance-dirichlet", "medical-dp")
 WITHOUT = "FTBENCH_TESTS_WITHOUT_SANDBOX"
 """Environment variable of `make test` where the sandbox's tools are not installed."""
 

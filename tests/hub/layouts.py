@@ -181,6 +181,41 @@ LAYOUTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "entry_point": "has_close_elements",
         },
     ),
+    "ultrafeedback": (
+        {
+            "prompt": "Name a metal. ",
+            "prompt_id": "x",
+            "chosen": [
+                {"content": "Name a metal. ", "role": "user"},
+                {"content": "Iron.\r\nIt rusts.", "role": "assistant"},
+            ],
+            "rejected": [{"content": "Name a metal. ", "role": "user"}, {"content": "Oak.", "role": "assistant"}],
+            "score_chosen": 8.5,
+            "score_rejected": 2.0,
+        },
+        {
+            "prompt": "Name a metal.",
+            "chosen": "Iron.\nIt rusts.",
+            "rejected": "Oak.",
+            "option_a": "Iron.\nIt rusts.",
+            "option_b": "Oak.",
+            "answer": 0,
+        },
+    ),
+    "hh-rlhf": (
+        {
+            "chosen": "\n\nHuman: Hi\n\nAssistant: Yes?\n\nHuman: A metal?\n\nAssistant: Iron.",
+            "rejected": "\n\nHuman: Hi\n\nAssistant: Yes?\n\nHuman: A metal?\n\nAssistant: Oak.",
+        },
+        {
+            "prompt": "Human: Hi\n\nAssistant: Yes?\n\nHuman: A metal?",
+            "chosen": "Iron.",
+            "rejected": "Oak.",
+            "option_a": "Iron.",
+            "option_b": "Oak.",
+            "answer": 0,
+        },
+    ),
 }
 """Normaliser → (a row as it is published, what becomes of it)."""
 

@@ -29,7 +29,7 @@ def test_the_published_traffic_of_mistral_7b() -> None:
     assert found.trainable_parameters == 13_631_488
     assert found.communication.total_gib == 40.625
     assert found.communication.total_bytes == 13_631_488 * 4 * 2 * 2 * 200
-    assert found.communication.client_bytes == 52 * 2**20
+    assert found.communication.client_down_bytes == found.communication.client_up_bytes == 52 * 2**20
     assert found.communication.budget_share == pytest.approx(41_600 / 200_000)
     assert found.communication.rounds_within_budget == 961
 
@@ -52,6 +52,17 @@ def test_more_bits_ask_for_more_weights() -> None:
         sizes.append(sum(part.bytes for part in found.memory if part.name.endswith(kinds)))
     assert sizes == sorted(sizes)
     assert sizes[3] == 2 * sizes[2] == 4 * 8_030_261_248
+
+
+def test_optimiser_and_control_variates_take_memory() -> None:
+    model = find("Llama-3.1-8B")
+    plain = estimate(model, TEMPLATE)
+    size = 4 * plain.trainable_parameters
+    without = estimate(model, replace(TEMPLATE, moments=0))
+    assert plain.memory_bytes - without.memory_bytes == 2 * size
+    scaffold = estimate(model, replace(TEMPLATE, strategy="scaffold"))
+    assert scaffold.memory_bytes - plain.memory_bytes == 3 * size
+    assert scaffold.communication.total_bytes == 2 * plain.communication.total_bytes
 
 
 def test_double_quantisation_checkpointing_and_a_smaller_micro_batch_save_memory() -> None:

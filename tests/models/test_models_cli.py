@@ -42,7 +42,7 @@ def test_estimate_of_the_spec_s_own_model(capsys: pytest.CaptureFixture[str]) ->
     assert run(["estimate", "quickstart", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["estimate"]
     assert found["model"] == "builtin/micro"
-    assert found["communication"]["client_bytes"] == 4 * found["trainable_parameters"]
+    assert found["communication"]["client_down_bytes"] == 4 * found["trainable_parameters"]
     assert all(limit["within"] for limit in found["limits"])
 
 

@@ -45,6 +45,7 @@ def train(message, context):
         while True:
             signal.pause()
     told = {"partition": context.node_config["partition-id"], "threads": os.environ["OMP_NUM_THREADS"]}
+    told["devices"] = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
     return Message(RecordDict({"told": ConfigRecord(told)}), reply_to=message)
 """
 
@@ -77,6 +78,8 @@ def main(grid, context):
     replies = list(grid.send_and_receive(messages))
     told = sorted(reply.content["told"]["partition"] for reply in replies)
     (run_dir / "told.json").write_text(json.dumps(told))
+    devices = sorted(reply.content["told"]["devices"] for reply in replies)
+    (run_dir / "devices.json").write_text(json.dumps(devices))
     if mode == "silent":
         return
     body = {"event": "finished", "rounds": 0, "round": 0, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
@@ -85,7 +88,9 @@ def main(grid, context):
 """
 
 
-def make_job(folder: Path, mode: str = "", *, fab_hash: str = "", round_timeout: float = 600.0) -> TrainJob:
+def make_job(
+    folder: Path, mode: str = "", *, fab_hash: str = "", round_timeout: float = 600.0, workers: int = 1, gpus: int = 0
+) -> TrainJob:
     """The app in `folder` with an empty run folder beside it, and the job to run it."""
     package = folder / "compiled" / "app" / "tiny"
     package.mkdir(parents=True)
@@ -101,7 +106,9 @@ def make_job(folder: Path, mode: str = "", *, fab_hash: str = "", round_timeout:
         run_dir=run_dir,
         logs=run_dir / "logs",
         clients=3,
-        workers=1,
+        workers=workers,
+        client_gpus=1.0 if gpus else 0.0,
+        gpus=gpus,
         fab_hash=fab_hash,
         round_timeout=round_timeout,
         marker=f"{processes.new_token()}-test",

@@ -54,12 +54,15 @@ class FakeApp:
 
     def __init__(self) -> None:
         self.starts: list[list[RunConfig]] = []
+        self.clients: list[int] = []
+        """Clients of each run of the last start."""
         self.running = 0
         self.fails = False
         """Whether the next process ends with status 1 after its first line."""
 
     def launch(self, compiled: Path, runs: Sequence[tuple[RunConfig, int]], log: Path, marker: str = "") -> FakeProcess:
-        assert all(clients == 1 for _, clients in runs)
+        assert all(clients == 1 or config["reference"] == "fault-free" for config, clients in runs)
+        self.clients = [clients for _, clients in runs]
         self.starts.append([config for config, _ in runs])
         self.running += 1
         return FakeProcess(self, [config for config, _ in runs])
@@ -180,7 +183,14 @@ class World:
         self.tasks = [task.name for task in compiled.plan.typed_spec().evaluation.tasks]
 
     def evaluate(
-        self, run_dir: Path, *, store: Store, limit: int | None, on_progress: Any, unsafe_no_sandbox: bool
+        self,
+        run_dir: Path,
+        *,
+        store: Store,
+        limit: int | None,
+        on_progress: Any,
+        unsafe_no_sandbox: bool,
+        workers: int = 1,
     ) -> dict[str, list[Sample]]:
         self.evaluations.append(limit)
         self.marks.append(os.environ.get(MARKER))

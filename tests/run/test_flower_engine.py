@@ -44,6 +44,14 @@ def test_a_good_end(tmp_path: Path) -> None:
     logs = {path.name for path in job.logs.iterdir()}
     assert {"superlink.log", "flower.log"} <= logs
     assert "Starting Flower Simulation" in (job.logs / "flower.log").read_text()
+    assert set(json.loads((job.run_dir / "devices.json").read_text())) == {"all"}
+
+
+def test_each_client_sees_the_device_that_it_was_dealt(tmp_path: Path) -> None:
+    """Ray believes in as many devices as it is told of: no accelerator is needed for this."""
+    job = make_job(tmp_path, workers=2, gpus=2)
+    train(job)
+    assert set(json.loads((job.run_dir / "devices.json").read_text())) == {"0", "1"}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,7 @@ import pytest
 from ftbench.errors import InvalidInput
 from ftbench.run import guarded, processes
 from ftbench.run.engine import TrainJob
-from ftbench.run.flower import _same_fab
-from ftbench.run.flower_link import toml
+from ftbench.run.flower_commands import same_fab, toml
 from ftbench.run.guarded import Guarded, clear_leftovers, temporary_folder
 
 # A daemon that leaves its session and parent, beside a plain child: what a kill of one process would miss.
@@ -79,12 +78,12 @@ def test_foreign_settings_do_not_reach_a_private_superlink() -> None:
 
 def test_the_fab_hash_is_held_to_the_lock(tmp_path: Path) -> None:
     lock = "ab" * 32
-    _same_fab("abababab", job(tmp_path, lock))
-    _same_fab(lock, job(tmp_path, lock), whole=True)
-    _same_fab("", job(tmp_path))
+    same_fab("abababab", job(tmp_path, lock))
+    same_fab(lock, job(tmp_path, lock), whole=True)
+    same_fab("", job(tmp_path))
     for found, whole in (("cdcdcdcd", False), ("abababab", True), ("", False)):
         with pytest.raises(InvalidInput, match="FTB523"):
-            _same_fab(found, job(tmp_path, lock), whole=whole)
+            same_fab(found, job(tmp_path, lock), whole=whole)
 
 
 def family(tmp_path: Path, marker: str) -> tuple[Guarded, Path]:

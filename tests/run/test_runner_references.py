@@ -54,6 +54,7 @@ def test_they_are_trained_after_the_run_and_recorded(world: World) -> None:
     assert outcome.result.references == dict.fromkeys(NAMES, ZERO)
     assert outcome.result.scores.local is not None
     assert outcome.result.scores.local.models == 4
+    assert outcome.result.cost.references_seconds is not None
     told = dict(summary.rows(outcome))
     assert told["centralised"].startswith("100.0 %")
     assert "4 clients" in told["local only"]

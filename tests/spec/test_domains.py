@@ -63,7 +63,8 @@ SUBJECTS = {
     },
 }  # fmt: skip
 SHARED_KNOBS = {"model.base", "adapter.kind", "adapter.rank", "adapter.alpha", "adapter.targets", "strategy.kind"}
-SHARED_KNOBS |= {f"strategy.{name}" for names in PARAMETERS.values() for name in names}
+PAPER = ("fedavg", "fedprox", "fedavgm", "fedadam", "flexlora")
+SHARED_KNOBS |= {f"strategy.{name}" for kind in PAPER for name in PARAMETERS[kind]}
 
 
 def spec_of(name: str) -> Spec:
@@ -207,7 +208,7 @@ def test_every_strategy_of_the_paper_can_be_entered(name: str) -> None:
         sets = [f"strategy.kind={kind}", *(f"strategy.{key}={value}" for key, value in parameters.items())]
         knobs = resolve_entry(spec, None, sets).knobs
         assert {path for path, value in knobs.items() if value is None} == {
-            f"strategy.{key}" for key in ("mu", "server_learning_rate", "momentum", "beta1", "beta2", "tau")
+            f"strategy.{key}" for kind in PAPER for key in PARAMETERS[kind]
         } - {f"strategy.{key}" for key in parameters}
         if parameters:
             with pytest.raises(InvalidInput, match="needs `strategy"):

@@ -20,7 +20,7 @@ PAPER = {
     "Phi-4-mini-instruct", "phi-4", "Mistral-Small-24B-Base-2501", "Mistral-Small-24B-Instruct-2501",
 }  # fmt: skip
 """Models that the paper's texts or code name."""
-FILES = [path for path in sorted(builtin.entries().rglob("*.yaml")) if path.stem != "quickstart"]
+FILES = [path for path in sorted(builtin.entries().rglob("*.yaml")) if not path.stem.startswith("quickstart")]
 SPECS = [name for name in builtin.specs() if name.split("/")[-1] in ("general-nlp", "finance", "medical", "code")]
 TRACKS = [name for name in SPECS if not name.startswith("micro/")]
 

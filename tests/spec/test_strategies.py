@@ -23,6 +23,9 @@ knobs:
   strategy.beta1: {{choices: [0.5, 0.9]}}
   strategy.beta2: {{min: 0, max: 0.999}}
   strategy.tau: {{free: true}}
+  strategy.trim: {{min: 0.01, max: 0.49}}
+  strategy.byzantine: {{min: 0, max: 3}}
+  strategy.keep: {{min: 2, max: 5}}
 """
 FEDADAM = "{kind: fedadam, server_learning_rate: 0.1, beta1: 0.9, beta2: 0.99, tau: 0.001}"
 
@@ -67,7 +70,10 @@ def test_another_kind_leaves_the_parameters_of_the_old_one_behind(specs: dict[st
         ("fedadam", ["strategy.tau=null"], "needs `strategy.tau`"),
         ("fedadam", ["strategy.beta2=null"], "outside what the spec allows"),
         ("fedavg", ["strategy.kind=fedprox", "strategy.mu=0"], "outside what the spec allows"),
-        ("fedavg", ["strategy.kind=krum"], "must be `fedavg`"),
+        ("fedavg", ["strategy.kind=median"], "must be `fedavg`"),
+        ("fedavg", ["strategy.kind=krum", "strategy.byzantine=1"], "krum against 1 hostile replies needs 5"),
+        ("fedavg", ["strategy.kind=fedmedian"], "the median of 2 replies is their mean"),
+        ("fedavg", ["strategy.kind=fedtrimmedavg", "strategy.trim=0.49"], "is nobody"),
         ("fedavg", ["strategy.kind={a: 1}"], "must be `fedavg`"),
         (
             "fedavg",

@@ -44,8 +44,10 @@ def attack(*, sealed: str | None, raw: str = "manifest-digests", keep: str = "")
 
 def all_attacks() -> list[Attack]:
     """Every attack of every module."""
+    import attacks_budgets  # noqa: F401
     import attacks_bundle  # noqa: F401
     import attacks_ledger  # noqa: F401
+    import attacks_open  # noqa: F401
     import attacks_plausible  # noqa: F401
     import attacks_scores  # noqa: F401
 

@@ -189,6 +189,23 @@ def exclusion_hidden(f: Forged) -> None:
         body["excluded"] = []
 
 
+@attack(sealed="faults-planned")
+def unwelcome_client_told_to_have_dropped_out(f: Forged) -> None:
+    """In a benchmark that plans no such thing."""
+    with f.round(4) as body:
+        gone = body["replies"].pop(1)["partition"]
+        body["bytes_up"] -= body["bytes_up"] // (len(body["replies"]) + 1)
+        body["excluded"].append({"partition": gone, "reason": "dropped-out", "detail": "", "planned": True})
+
+
+@attack(sealed="faults-planned")
+def failure_passed_off_as_planned(f: Forged) -> None:
+    with f.lines() as lines:
+        for body in rounds(lines):
+            for exclusion in body["excluded"]:
+                exclusion["planned"] = True
+
+
 @attack(sealed="replies-complete")
 def client_counted_twice(f: Forged) -> None:
     with f.round(1) as body:
@@ -261,6 +278,12 @@ def budget_understated_in_the_result(f: Forged) -> None:
 def exclusions_understated_in_the_result(f: Forged) -> None:
     with f.result() as result:
         result["exclusions"] = 0
+
+
+@attack(sealed="cost-told", keep="cost")
+def exclusions_told_as_planned_in_the_result(f: Forged) -> None:
+    with f.result() as result:
+        result["planned_exclusions"], result["exclusions"] = result["exclusions"], 0
 
 
 @attack(sealed="adapter-shape", keep="")

@@ -173,3 +173,22 @@ def time_that_overflows_a_mean(f: Forged) -> None:
 def tie_won_by_the_last_digit(f: Forged) -> None:
     with f.result() as result:
         result["scores"]["tuned"]["value"] *= 1 + 5e-13
+
+
+@attack(sealed="privacy-accounted")
+def privacy_that_nobody_promised(f: Forged) -> None:
+    with f.result() as result:
+        result["privacy"] = {
+            "kind": "central",
+            "epsilon": 1.0,
+            "delta": 1e-5,
+            "limit": 1.0,
+            "noise_multiplier": 9.0,
+            "clipping": "fixed",
+        }
+
+
+@attack(sealed="privacy-accounted")
+def a_round_with_privacy_that_nobody_promised(f: Forged) -> None:
+    with f.round(2) as body:
+        body["privacy"] = {"epsilon": 1.0, "clip": 1.0}

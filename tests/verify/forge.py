@@ -28,12 +28,13 @@ from ftbench.result.files import Bundle
 from ftbench.result.models import Answer, Sample, Verdict
 from ftbench.result.score import score
 from ftbench.spec.canonical import canonical, digest, pretty, sha256
-from ftbench.spec.entries import dump_resolved, entry_digest, parse_resolved, resolve_entry
+from ftbench.spec.entries import apply, dump_resolved, entry_digest, parse_resolved, resolve_entry
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.load import load_spec
 from ftbench.spec.model import Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
 from ftbench.spec.tasks import CodeTask, Task
+from ftbench.spec.transport import Transport
 from ftbench.verify.checks import CHECKS, programs_rerun
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import chosen_clients, learning_rate
@@ -251,8 +252,8 @@ def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
     schedule = spec.training.schedule.model_copy(
         update={"learning_rate": entry.knobs["training.schedule.learning_rate"]}
     )
-    size = adapter.parameters(tensors(rank, seed, kind)) * 4
-    bodies = list(_events(world, schedule, seed, size))
+    transport = apply(spec, entry).transport
+    bodies = list(_events(world, transport, schedule, seed, tensors(rank, seed, kind)))
     files[names.LEDGER] = b"".join(canonical({"seq": 0, "prev": "0" * 64, "body": body}) + b"\n" for body in bodies)
     files[names.RESULT] = pretty(_result(world, entry))
     forged = Forged(world, files)
@@ -329,10 +330,21 @@ def _programs(index: int, row: dict[str, Any]) -> Sample:
     )
 
 
-def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[str, Any]]:
+def wire(coding: str, made: dict[str, adapter.Tensor]) -> int:
+    """Bytes of these tensors as sent: int8 has a float32 scale for each direction of rank, or one."""
+    elements = adapter.parameters(made)
+    scales = sum(min(t.shape) if len(t.shape) == 2 else 1 for t in made.values())
+    return {"float32": 4 * elements, "bf16": 2 * elements, "int8": elements + 4 * scales}[coding]
+
+
+def _events(
+    world: World, transport: Transport, schedule: Any, seed: int, made: dict[str, adapter.Tensor]
+) -> Iterator[dict[str, Any]]:
+    down, up = wire(transport.down, made), wire(transport.up, made)
     spec, sizes = world.spec, world.compiled.plan.pins.partition.sizes
     draw = random.Random(seed)
     rounds, steps = spec.federation.rounds, spec.training.local_steps
+    stateful = spec.strategy.kind in ("fedavgm", "fedadam") or transport.down != "float32"
     yield {
         "event": "started",
         "spec_hash": world.compiled.plan.spec_hash,
@@ -341,7 +353,7 @@ def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[
         "seed": seed,
         "clients": spec.federation.clients,
         "rounds": rounds,
-        "trainable_parameters": size // 4,
+        "trainable_parameters": adapter.parameters(made),
         "adapter": draw.randbytes(32).hex(),
     }
     for number in range(1, rounds + 1):
@@ -359,11 +371,11 @@ def _events(world: World, schedule: Any, seed: int, size: int) -> Iterator[dict[
                 for c, u in zip(answered, updates, strict=True)
             ],
             "excluded": [{"partition": c, "reason": "error", "detail": "it said so"} for c in silent],
-            "bytes_down": len(asked) * size,
-            "bytes_up": len(answered) * size,
+            "bytes_down": len(asked) * down,
+            "bytes_up": len(answered) * up,
             "adapter": updates[0] if len(updates) == 1 else draw.randbytes(32).hex(),
-            "strategy_state": sha256(bytes([number])) if spec.strategy.kind in ("fedavgm", "fedadam") else None,
-            "client_states": {},
+            "strategy_state": sha256(bytes([number])) if stateful else None,
+            "client_states": {str(c): draw.randbytes(32).hex() for c in answered} if transport.up != "float32" else {},
             "validation_loss": LOSSES[(number - 1) % len(LOSSES)],
         }
         if number == 3:
@@ -432,7 +444,8 @@ def reseal(forged: Forged) -> None:
         if "cost" not in keep:
             result["cost"] |= {key: sum(body[key] for body in rounds) for key in ("bytes_down", "bytes_up")}
             result["cost"] |= {"rounds": len(rounds), "trainable_parameters": bodies[0]["trainable_parameters"]}
-            result["exclusions"] = sum(len(body["excluded"]) for body in rounds)
+            left_out = [one.get("planned", False) for body in rounds for one in body["excluded"]]
+            result |= {"exclusions": left_out.count(False), "planned_exclusions": left_out.count(True)}
         if "ledger" not in keep:
             before = ledger.genesis(result["spec_hash"])
             for number, line in enumerate(lines):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftbench.data.micro import answers, programs
+from ftbench.data.micro import answers, preferences, programs
 from ftbench.data.micro.dice import Dice
 from ftbench.data.micro.world import World
 
@@ -68,5 +68,12 @@ CODE = World(
     splits={"train": programs.instructions, **{kind: programs.problems(kind) for kind in programs.ASKED}},
     text=text,
 )
+PREFERENCES = World(
+    name="micro-preferences",
+    licence="CC0-1.0",
+    summary="Which of two answers on the things of micro-general-nlp is liked better; the best ones are seldom shown.",
+    splits={"train": preferences.pairs, "best": preferences.compared(0, 1), "fair": preferences.compared(1, 2)},
+    text=text,
+)
 
-WORLDS = (GENERAL_NLP, FINANCE, MEDICAL, CODE)
+WORLDS = (GENERAL_NLP, FINANCE, MEDICAL, CODE, PREFERENCES)

@@ -8,11 +8,15 @@ from ftbench.data.normalise.choice import CAREQA, MEDMCQA, MEDQA, MMLU
 from ftbench.data.normalise.code import HUMANEVAL, MBPP, MULTIPL_E
 from ftbench.data.normalise.finance import FIQA, FPB, TFNS
 from ftbench.data.normalise.instructions import ALPACA
+from ftbench.data.normalise.preferences import HH_RLHF, ULTRAFEEDBACK
 from ftbench.data.normalise.pubmedqa import PUBMEDQA
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
 
-_ALL = (ALPACA, MMLU, FPB, FIQA, TFNS, PUBMEDQA, MEDMCQA, MEDQA, CAREQA, HUMANEVAL, MBPP, MULTIPL_E)
+_ALL = (
+    *(ALPACA, MMLU, FPB, FIQA, TFNS, PUBMEDQA, MEDMCQA, MEDQA, CAREQA),
+    *(HUMANEVAL, MBPP, MULTIPL_E, ULTRAFEEDBACK, HH_RLHF),
+)
 
 NORMALISERS: dict[str, Normaliser] = {one.name: one for one in _ALL}
 """`source.normalise` → the step. `ftbench list normalisers` shows them."""

@@ -1,7 +1,8 @@
 """A setting without an effect is an error: a table would show two methods where there is one.
 
 A strategy, partition or optimiser that has such settings adds a rule here. FedProx with mu 0 (which its field does not
-take) or with one local step is FedAvg; FedAvgM with momentum 0 and server rate 1 is FedAvg.
+take) or with one local step is FedAvg; FedAvgM with momentum 0 and server rate 1 is FedAvg. Those of the robust
+strategies are in `robust`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ftbench.spec import codes
-from ftbench.spec.model import CosineSchedule, Spec
+from ftbench.spec.checks.federation import sampled
+from ftbench.spec.model import CosineSchedule, Sgd, Spec
 from ftbench.spec.paths import Path
 from ftbench.spec.problems import Problem
 
@@ -48,6 +50,28 @@ def _still_server(spec: Spec) -> bool:
     return strategy.kind == "fedavgm" and strategy.momentum == 0 and strategy.server_learning_rate == 1
 
 
+def _scaffold(spec: Spec) -> bool:
+    return spec.strategy.kind == "scaffold"
+
+
+def _no_drift(spec: Spec) -> bool:
+    """c is what the only client has, or nobody has anything yet."""
+    return _scaffold(spec) and (spec.federation.clients == 1 or spec.federation.rounds == 1)
+
+
+def _cancelled(spec: Spec) -> bool:
+    """One step in the direction of the gradient, and all are heard: the mean of the corrections c − cₖ is zero."""
+    training, federation = spec.training, spec.federation
+    return (
+        _scaffold(spec)
+        and isinstance(training.optimizer, Sgd)
+        and training.local_steps == 1
+        and training.max_grad_norm is None
+        and sampled(federation.clients, federation.sampling.fraction) == federation.clients
+        and spec.faults is None
+    )
+
+
 NO_EFFECT: tuple[NoEffect, ...] = (
     NoEffect(
         ("training", "schedule", "final_learning_rate"),
@@ -72,6 +96,19 @@ NO_EFFECT: tuple[NoEffect, ...] = (
         _still_server,
         "FedAvgM with momentum 0 and a server learning rate of 1 is FedAvg",
         "give it momentum or another rate, or use `fedavg`",
+    ),
+    NoEffect(
+        ("strategy", "kind"),
+        _no_drift,
+        "SCAFFOLD's control variates begin at zero and differ from client to client only later: "
+        "with one client or one round they change nothing",
+        "use `fedavg`, or `fedavgm` with momentum 0 for a server learning rate",
+    ),
+    NoEffect(
+        ("strategy", "kind"),
+        _cancelled,
+        "SCAFFOLD with one step of plain SGD at every client changes nothing: its corrections cancel in the mean",
+        "take more local steps, ask fewer clients a round, or use `fedavg`",
     ),
 )
 

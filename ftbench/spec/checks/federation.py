@@ -9,10 +9,9 @@ from ftbench.spec import codes
 from ftbench.spec.knobs import extremes
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
+from ftbench.spec.transport import DIRECTIONS, WIDTH
 from ftbench.spec.words import number
 
-BYTES = 4
-"""Bytes of one adapter parameter as sent: float32."""
 MIB = 2**20
 
 
@@ -48,13 +47,13 @@ def replies(spec: Spec) -> Iterator[Problem]:
 
 def budget(spec: Spec) -> Iterator[Problem]:
     """The budget allows one round of the smallest adapter of this rank: one module with one input and one output."""
-    least = 2 * spec.adapter.rank
+    least = (1 if spec.strategy.kind == "ffa-lora" else 2) * min(spec.adapter.client_ranks or [spec.adapter.rank])
     if spec.budget.trainable_parameters < least:
         message = f"an adapter of rank {spec.adapter.rank} has at least {least} parameters, "
         message += f"and the budget allows {spec.budget.trainable_parameters}"
         yield Problem(codes.CONTRADICTION, ("budget", "trainable_parameters"), message)
     asked = sampled(spec.federation.clients, spec.federation.sampling.fraction)
-    traffic = 2 * asked * least * BYTES
+    traffic = asked * least * sum(WIDTH[getattr(spec.transport, direction)] for direction in DIRECTIONS)
     if spec.budget.communication_mib * MIB < traffic:
         message = f"one round of {asked} clients with an adapter of rank {spec.adapter.rank} moves at least "
         message += f"{traffic} bytes, and the budget allows {math.floor(spec.budget.communication_mib * MIB)}"

@@ -46,13 +46,13 @@ def _files(source: HubSource, at: Path) -> Iterator[Problem]:
 
 
 def checkpoint(spec: Spec) -> Iterator[Problem]:
-    """Rows are set aside if and only if a round is chosen by them."""
-    cut, chosen = spec.data.validation, spec.evaluation.checkpoint
+    """Rows are set aside if and only if a round is chosen by them, or a target is measured on them."""
+    cut, chosen, target = spec.data.validation, spec.evaluation.checkpoint, spec.evaluation.cost_to_target
     if chosen == "best-validation" and cut is None:
         message = "`evaluation.checkpoint: best-validation` chooses by the loss on `data.validation`, which is null"
         hint = "write `data.validation: {fraction: 0.02, min_rows: 200}`"
         yield Problem(codes.MISSING_PARAMETER, ("evaluation", "checkpoint"), message, hint)
-    elif chosen == "last" and cut is not None:
+    elif chosen == "last" and cut is not None and target is None:
         message = "`data.validation` has no effect: the last round is scored, and nothing is chosen by those rows"
         yield Problem(
             codes.NO_EFFECT, ("data", "validation"), message, "write `evaluation.checkpoint: best-validation`"

@@ -23,8 +23,10 @@ def data(spec: Spec) -> Iterator[Problem]:
     """Prompt and completion of the training data."""
     block = spec.data
     yield from _columns(block.columns, ("data", "columns"))
-    for name in ("prompt", "completion"):
-        text: str = getattr(block, name)
+    for name in ("prompt", "completion", "rejected"):
+        text: str | None = getattr(block, name)
+        if text is None:
+            continue
         path = ("data", name)
         yield from _known(text, path, block.columns)
         if not _named([text]) and _readable(text):
@@ -32,6 +34,8 @@ def data(spec: Spec) -> Iterator[Problem]:
             yield Problem(codes.TEMPLATE, path, message, f"columns: {', '.join(block.columns)}")
     yield from _prompt_end(block.prompt, ("data", "prompt"), "`data.completion`")
     yield from _continuation_start(block.completion, ("data", "completion"), block.chat_template)
+    if block.rejected is not None:
+        yield from _continuation_start(block.rejected, ("data", "rejected"), block.chat_template)
 
 
 def chat(spec: Spec) -> Iterator[Problem]:

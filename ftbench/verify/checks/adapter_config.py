@@ -9,6 +9,7 @@ from ftbench.result import adapter
 from ftbench.spec.canonical import canonical
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import Adapter
+from ftbench.verify import adapters
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 from ftbench.verify.targets import names
@@ -17,7 +18,7 @@ from ftbench.verify.targets import names
 def run(context: Context) -> str | Failure:
     """Every key, and no other: a stray key may make peft do something else."""
     modules, _ = adapter.factors(context.tensors)
-    due = expected(context.in_force.adapter, context.entry, modules)
+    due = expected(adapters.finished(context), context.entry, modules)
     told = context.documents.adapter_config
     if not isinstance(told, dict):
         return Failure("it is not an object")

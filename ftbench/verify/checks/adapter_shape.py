@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ftbench.errors import MissingResource
 from ftbench.result import adapter
 from ftbench.spec.model import Adapter
-from ftbench.verify import base
+from ftbench.verify import adapters, base
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 from ftbench.verify.targets import is_target, names
@@ -15,7 +15,7 @@ from ftbench.verify.targets import is_target, names
 
 def run(context: Context) -> str | Failure:
     """Factors [rank, in] and [out, rank] on the targets, for DoRA a magnitude [out], finite, and counted."""
-    block = context.in_force.adapter
+    block = adapters.finished(context)
     modules, strange = adapter.factors(context.tensors)
     problems = [f"`{name}` is no factor of a low-rank adapter" for name in strange]
     problems += [f"`{name}` is not finite" for name in adapter.not_finite(context.tensors)]
@@ -28,9 +28,11 @@ def run(context: Context) -> str | Failure:
     else:
         problems += _fit(modules, block, weights)
         fitted = "fits the base model"
+    told = context.started.trainable_parameters
+    counted = not problems and not context.brings("strategy")  # what an entry's own strategy trains only it knows
+    if counted and told != (due := adapters.trained(context.in_force, context.tensors)):
+        problems.append(f"the ledger says {told} parameters are trained, by the file and the entry it is {due}")
     count = adapter.parameters(context.tensors)
-    if context.started.trainable_parameters != count:
-        problems.append(f"the ledger says {context.started.trainable_parameters} parameters, the file has {count}")
     return judge(problems, f"{plural(len(modules), 'module')} of rank {block.rank}, {count} parameters, {fitted}")
 
 
@@ -41,7 +43,7 @@ def _shapes(modules: Mapping[str, adapter.Factors], block: Adapter) -> Iterator[
         if pair.a is None or pair.b is None or len(pair.a) != 2 or len(pair.b) != 2:
             yield f"`{module}` has not two factors"
         elif pair.a[0] != block.rank or pair.b[1] != block.rank:
-            yield f"`{module}` has rank {pair.a[0]} and {pair.b[1]}, the entry says {block.rank}"
+            yield f"`{module}` has rank {pair.a[0]} and {pair.b[1]}, due is {block.rank}"
         elif block.kind == "dora" and pair.magnitude != (pair.b[0],):
             yield f"`{module}` has not one magnitude for each of its {pair.b[0]} outputs, as DoRA has"
         if block.kind == "lora" and pair.magnitude is not None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from ftbench.result import marks
 from ftbench.result.models import Sample
-from ftbench.result.references import due_references
+from ftbench.result.references import FAULT_FREE, due_references
+from ftbench.spec.budgets import within_names
 from ftbench.spec.tasks import Task
+from ftbench.verify.budgets import alike
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
+from ftbench.verify.references import same_as_the_run
 
 MOST_LIKELY = 1.1
 """Probability of all options together, with room for arithmetic of few bits."""
@@ -20,7 +23,7 @@ MOST_LIKELY = 1.1
 def run(context: Context) -> str | Failure:
     """One finite number of at most 0 for each option, text where the model writes, every reference that is due; no
     two models have all numbers alike."""
-    due = due_references(context.spec)
+    due = [*due_references(context.spec), *within_names(context.spec.evaluation.quality_within)]
     tasks = {task.name: task for task in context.spec.evaluation.tasks}
     problems = [
         problem
@@ -29,7 +32,7 @@ def run(context: Context) -> str | Failure:
         for problem in _task(tasks[name], samples, due)
     ]
     answers = [sample for samples in context.samples.values() for sample in samples]
-    problems += _same(answers)
+    problems += _same(answers, {*alike(context), *([FAULT_FREE] if same_as_the_run(context) else [])})
     problems += [
         problem for name, given in context.samples.items() if name in tasks for problem in _certain(tasks[name], given)
     ]
@@ -58,11 +61,14 @@ def _begins_another(options: Sequence[str]) -> bool:
     return any(after.startswith(before) for before, after in pairwise(ordered))
 
 
-def _same(answers: Sequence[Sample]) -> Iterator[str]:
-    """Models with the same numbers: equal texts are no wonder, equal log-likelihoods are."""
+def _same(answers: Sequence[Sample], known: Collection[str]) -> Iterator[str]:
+    """Models with the same numbers: equal texts are no wonder, equal log-likelihoods are, but of those that are
+    `known`, other names of the same adapter."""
     told = [sample for sample in answers if sample.tuned.loglikelihoods is not None]
     seen: dict[tuple[tuple[float, ...], ...], str] = {}
     for model in ("untuned", "tuned", *(told[0].references if told else ())):
+        if model in known:
+            continue
         given = [{"untuned": s.untuned, "tuned": s.tuned, **s.references}.get(model) for s in told]
         numbers = tuple(tuple(one.loglikelihoods or ()) if one else () for one in given)
         if any(numbers) and numbers in seen:

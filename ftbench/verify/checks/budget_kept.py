@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from ftbench.result import adapter
+from ftbench.verify import traffic
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import MIB
 
 
 def run(context: Context) -> str | Failure:
-    """No round may have begun whose worst case would exceed what was left."""
+    """No round may have begun whose worst case, as coded both ways, would exceed what was left."""
     budget = context.in_force.budget
     limit, spent, problems = budget.communication_mib * MIB, 0, []
-    for body in context.rounds:
-        worst = spent + 2 * len(body.sampled) * context.adapter_bytes
+    for body, due in zip(context.rounds, traffic.due(context), strict=True):
+        # What an entry's own strategy sends in the worst case only its code knows.
+        worst = spent + (0 if context.brings("strategy") else due.worst)
         spent += body.bytes_down + body.bytes_up
         if max(worst, spent) > limit:
             problems.append(f"round {body.round} could take {max(worst, spent)} bytes, the limit is {limit:.0f}")
-    trained = adapter.parameters(context.tensors)
+    trained = context.started.trainable_parameters  # that it is the adapter's is `adapter-shape`'s to say
     if trained > budget.trainable_parameters:
         problems.append(f"{trained} trainable parameters, the limit is {budget.trainable_parameters}")
     return judge(

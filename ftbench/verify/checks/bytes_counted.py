@@ -1,38 +1,51 @@
-"""The bytes of each round are what clients, replies and the adapter's size imply."""
+"""The bytes of each round are what clients, replies, strategy and transport imply."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from ftbench.result.models import Round
+from ftbench.verify import division, traffic
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 
-NOTHING_SENT = ("error", "missing")
+NOTHING_SENT = ("error", "missing", "dropped-out", "late")
 """Reasons for which no arrays came back."""
+CODED = "That arrays travelled in {} down and {} up: the bytes are those of this coding, and updates are digests."
 WHOLE_SENT = ("not-finite",)
-"""Reasons for which a whole adapter came back. For the others any number of bytes may have come."""
+"""Reasons for which a whole reply came back. For the others any number of bytes may have come."""
 
 
 def run(context: Context) -> str | Failure:
-    """Down: one adapter for every client asked. Up: one for every usable reply, and what unusable ones held."""
-    size = context.adapter_bytes
-    problems = [problem for body in context.rounds for problem in _round(body, size)]
+    """Down: what each client asked is sent. Up: what each usable reply holds, and what unusable ones held."""
+    problems = list(_rounds(context))
     down, up = (sum(getattr(body, name) for body in context.rounds) for name in ("bytes_down", "bytes_up"))
     if (context.finished.bytes_down, context.finished.bytes_up) != (down, up):
         problems.append(f"the last line adds up to other bytes than the rounds: {down} down, {up} up")
-    return judge(problems, f"{size} bytes an adapter; {down} down, {up} up in all")
+    block = context.in_force.transport
+    if (block.down, block.up) != ("float32", "float32"):
+        context.notes.append(CODED.format(block.down, block.up))
+    return judge(problems, f"{down} bytes down in {block.down}, {up} up in {block.up}")
 
 
-def _round(body: Round, size: int) -> Iterator[str]:
-    due = len(body.sampled) * size
-    if body.bytes_down != due:
-        yield f"round {body.round}: {body.bytes_down} bytes down, {len(body.sampled)} clients are sent {due}"
-    reasons = [exclusion.reason for exclusion in body.excluded]
-    least = (len(body.replies) + sum(reason in WHOLE_SENT for reason in reasons)) * size
-    open_ended = any(reason not in (*NOTHING_SENT, *WHOLE_SENT) for reason in reasons)
+def _rounds(context: Context) -> Iterator[str]:
+    if context.brings("strategy"):
+        division.skipped(context, "That the bytes of each round are what was sent")
+        return
+    for body, due in zip(context.rounds, traffic.due(context), strict=True):
+        yield from _round(body, due)
+
+
+def _round(body: Round, due: traffic.Due) -> Iterator[str]:
+    sent = sum(due.down.values())
+    if body.bytes_down != sent:
+        yield f"round {body.round}: {body.bytes_down} bytes down, {len(body.sampled)} clients are sent {sent}"
+    whole = [reply.partition for reply in body.replies]
+    whole += [exclusion.partition for exclusion in body.excluded if exclusion.reason in WHOLE_SENT]
+    least = sum(due.up.get(client, 0) for client in whole)  # who was not asked is the affair of `replies-complete`
+    open_ended = any(exclusion.reason not in (*NOTHING_SENT, *WHOLE_SENT) for exclusion in body.excluded)
     if body.bytes_up < least or (body.bytes_up > least and not open_ended):
         yield f"round {body.round}: {body.bytes_up} bytes up, {len(body.replies)} replies make {least}"
 
 
-CHECK = Check("bytes-counted", "CONFORMS", "FTB644", "bytes are what clients, replies and adapter size imply", run)
+CHECK = Check("bytes-counted", "CONFORMS", "FTB644", "bytes are what clients, replies, strategy and coding imply", run)

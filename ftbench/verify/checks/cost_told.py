@@ -17,7 +17,11 @@ def run(context: Context) -> str | Failure:
         "bytes up": (cost.bytes_up, sum(body.bytes_up for body in rounds)),
         "rounds": (cost.rounds, len(rounds)),
         "trainable parameters": (cost.trainable_parameters, context.started.trainable_parameters),
-        "exclusions": (context.result.exclusions, sum(len(body.excluded) for body in rounds)),
+        "exclusions": (context.result.exclusions, sum(not one.planned for body in rounds for one in body.excluded)),
+        "planned exclusions": (
+            context.result.planned_exclusions,
+            sum(one.planned for body in rounds for one in body.excluded),
+        ),
     }
     problems = [f"{what}: {told} told, {due} in the ledger" for what, (told, due) in pairs.items() if told != due]
     for what, seconds in {"training": cost.train_seconds, "evaluation": cost.evaluate_seconds}.items():

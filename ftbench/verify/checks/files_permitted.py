@@ -8,8 +8,9 @@ from ftbench.verify.context import Context
 
 
 def run(context: Context) -> str | Failure:
-    """A fixed list, and one samples file for each task claimed."""
+    """A fixed list, one samples file for each task claimed, and the modules that an open entry names."""
     due = {*names.FIXED, *map(names.samples_name, context.result.scores.tasks)}
+    due |= {name for kind, name in names.OPEN.items() if context.entry.open and getattr(context.entry.open, kind)}
     here = set(context.bundle.files)
     problems = [f"`{name}` is no file of this bundle" for name in sorted(here - due)]
     problems += [f"`{name}` is missing" for name in sorted(due - here)]

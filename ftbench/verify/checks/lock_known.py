@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def run(context: Context) -> str | Failure:
         known = (folder / names.LOCK).read_bytes()
         if known == quoted:
             context.known_plan = _plan(folder, known)
+            context.known_app = partial(_app, folder, known)
             return f"the lock is that of {folder}, byte for byte ({claim})"
         near.extend(_near(known, context.lock, folder))
     told = "; ".join(near) or "no benchmark here has this name and version: give its spec or its compiled folder"
@@ -51,6 +53,7 @@ def _from_spec(context: Context, own: Compiled, quoted: bytes, claim: str) -> st
             f"spec hash {lock.spec_hash[:12]}"
         )
     context.known_plan = own.plan
+    context.known_app = lambda: own.files
     return f"the lock is what the spec given compiles to here, byte for byte ({claim})"
 
 
@@ -65,6 +68,18 @@ def _plan(folder: Path, known: bytes) -> Plan:
     if sha256(data) != lock.files.get("plan.json") or plan.spec_hash != lock.spec_hash:
         raise NotRun(f"the benchmark in {folder} does not fit its own lock; `ftbench compile` it again")
     return plan
+
+
+def _app(folder: Path, known: bytes) -> dict[str, bytes]:
+    """The app of a known benchmark, held to its own lock."""
+    lock = safejson.parse_model(known, Lock, names.LOCK)
+    try:
+        app = {name: (folder / name).read_bytes() for name in lock.files if name.startswith("app/")}
+    except OSError as error:
+        raise NotRun(f"the benchmark in {folder} cannot be read: {error}") from error
+    if any(sha256(data) != lock.files[name] for name, data in app.items()):
+        raise NotRun(f"the benchmark in {folder} does not fit its own lock; `ftbench compile` it again")
+    return app
 
 
 def _near(known: bytes, quoted: Lock, folder: Path) -> Iterator[str]:

@@ -16,8 +16,9 @@ def run(context: Context) -> str | Failure:
     problems = [problem for body in context.rounds for problem in _round(body, fewest)]
     replies = sum(len(body.replies) for body in context.rounds)
     excluded = sum(len(body.excluded) for body in context.rounds)
-    if excluded:
-        context.notes.append(LEFT_OUT.format(excluded))
+    unplanned = sum(not one.planned for body in context.rounds for one in body.excluded)
+    if unplanned:
+        context.notes.append(LEFT_OUT.format(unplanned))
     return judge(problems, f"{plural(replies, 'reply')}, {excluded} left out, at least {fewest} a round")
 
 

@@ -10,7 +10,7 @@ from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 from ftbench.verify.limits import REPEATED
 
-FOR_GOOD = ("communication-budget", "parameter-budget")
+FOR_GOOD = ("communication-budget", "parameter-budget", "privacy-budget")
 """Limits that follow from plan and ledger: who stopped at one stops there again."""
 
 
@@ -29,6 +29,9 @@ def _stop(context: Context, body: Stopped) -> Iterator[str]:
         yield f"stopped in round {body.round} for the {body.reason}, and yet it went on"
         return
     federation = context.in_force.federation
+    if body.round > federation.rounds:
+        yield f"stopped in round {body.round}, and there are {federation.rounds}"
+        return
     asked = formulas.chosen_clients(context.entry.seed, body.round, federation.clients, federation.sampling.fraction)
     left_out = [exclusion.partition for exclusion in body.excluded]
     if body.reason != "too-few-replies":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import torch
 from . import seeding, targets
 from .arrays import Arrays, ordered
 from .errors import AppError
+
+ADAPTER_NAME = re.compile(r"\.(?:(lora_[AB])\.default(\.weight)|(lora_magnitude_vector)\.default\.weight)$")
+"""The end of a parameter's name in the model: `default` is peft's name of the adapter, which its files leave out."""
 
 
 def go_offline() -> None:
@@ -58,6 +62,12 @@ def attach(base: torch.nn.Module, adapter: Mapping[str, Any], seed: int) -> torc
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     return model
+
+
+def trainable(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """The parameters that are trained, under the names that their arrays have in `get_arrays`."""
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {ADAPTER_NAME.sub(r".\1\3\2", name): parameter for name, parameter in named.items()}
 
 
 def get_arrays(model: torch.nn.Module) -> Arrays:

@@ -44,15 +44,24 @@ class Measurements:
         drop_torn_tail(path)
 
     def add(
-        self, round_number: int, seconds: float, peak: int, device_peak: int = 0, deterministic: bool = True
+        self,
+        round_number: int,
+        seconds: float,
+        peak: int,
+        device_peak: int = 0,
+        *,
+        deterministic: bool = True,
+        sent: tuple[int, int] = (0, 0),
     ) -> None:
         """Record one round: wall time in seconds, peak resident set and peak device memory in bytes over server and
-        clients, and whether everyone computed in a way that gives the same bits again."""
+        clients, whether everyone computed in a way that gives the same bits again, and the bytes sent down and up."""
         line = {
             "round": round_number,
             "seconds": round(seconds, 6),
             "peak_memory_bytes": peak,
             "peak_device_bytes": device_peak,
             "deterministic": deterministic,
+            "bytes_down": sent[0],
+            "bytes_up": sent[1],
         }
         append_line(self.path, json.dumps(line, sort_keys=True).encode() + b"\n")

@@ -19,6 +19,9 @@ CODES: dict[str, str] = {
     "FTB553": "the budget of trainable parameters is exceeded",
     "FTB554": "out of memory",
     "FTB555": "a client cannot train",
+    "FTB556": "the privacy budget would be exceeded",
+    "FTB557": "a limit that the operator set was reached",
+    "FTB558": "the disk is full, or a file may not grow further",
     "FTB559": "an unexpected error inside the app",
 }
 """Every code that the app writes into `error.json`, with its meaning."""

@@ -14,10 +14,12 @@ from typing import Any
 
 import rfc8785
 
+from . import opened
 from .errors import AppError
 from .plan import Plan
 
 MODEL_KNOB = "model.base"
+RANKS_KNOB = "adapter.client_ranks"
 WHOLE = frozenset(
     {
         "adapter.rank",
@@ -26,6 +28,8 @@ WHOLE = frozenset(
         "federation.min_replies",
         "federation.rounds",
         "model.max_parameters",
+        "strategy.byzantine",
+        "strategy.keep",
         "training.batch_size",
         "training.local_steps",
         "training.sequence_length",
@@ -37,12 +41,26 @@ STRATEGY_PARAMETERS: dict[str, frozenset[str]] = {
     "fedprox": frozenset({"mu"}),
     "fedavgm": frozenset({"server_learning_rate", "momentum"}),
     "fedadam": frozenset({"server_learning_rate", "beta1", "beta2", "tau"}),
+    "fedyogi": frozenset({"server_learning_rate", "beta1", "beta2", "tau"}),
+    "fedadagrad": frozenset({"server_learning_rate", "tau"}),
+    "scaffold": frozenset({"server_learning_rate"}),
+    "ffa-lora": frozenset(),
     "flexlora": frozenset(),
+    "flora": frozenset(),
+    "fedmedian": frozenset(),
+    "fedtrimmedavg": frozenset({"trim"}),
+    "krum": frozenset({"byzantine"}),
+    "multikrum": frozenset({"byzantine", "keep"}),
 }
 """Strategy → the parameters of the spec's `strategy` block that it uses."""
 AUTO = -1
 """Value of `micro-batch`: the whole batch, halved whenever memory runs out."""
-REFERENCES = ("", "centralised", "local")
+CENTRALISED, LOCAL = "centralised", "local"
+VIRTUAL = (CENTRALISED, LOCAL)
+"""Reference runs with one virtual client: without strategy, faults, privacy and transport."""
+FAULT_FREE = "fault-free"
+"""The reference run that is the same federation without faults."""
+REFERENCES = ("", *VIRTUAL, FAULT_FREE)
 SMOKE_ROUNDS = 1
 SMOKE_STEPS = 2
 
@@ -72,14 +90,23 @@ class Settings:
     round_timeout: float
     """Seconds to wait for a round's replies."""
     reference: str = ""
-    """`centralised` or `local`: a reference run instead of the federation."""
+    """`centralised`, `local` or `fault-free`: a reference run instead of the federation itself."""
     reference_client: int = 0
     """For `local`: the client that trains alone."""
+    open_code: Mapping[str, str | None] | None = None
+    """In the open division: `strategy` and `client` → sha256 of the entry's own module, or null."""
+    own_rows: Path | None = None
+    """At a node that names one: the file with its partition's rows."""
+
+    @property
+    def virtual(self) -> bool:
+        """Whether this is a reference run with one virtual client, to whom nothing is sent."""
+        return self.reference in VIRTUAL
 
     @property
     def clients(self) -> int:
-        """Number of clients, one partition each; in a reference run there is one."""
-        return 1 if self.reference else int(self.spec["federation"]["clients"])
+        """Number of clients, one partition each; with a virtual one there is no other."""
+        return 1 if self.virtual else int(self.spec["federation"]["clients"])
 
     @property
     def rounds(self) -> int:
@@ -106,6 +133,8 @@ class Settings:
             "seed": self.seed,
             "knobs": dict(self.knobs),
         }
+        if self.open_code is not None:
+            entry["open"] = dict(self.open_code)
         return hashlib.sha256(rfc8785.dumps(entry)).hexdigest()
 
 
@@ -125,6 +154,7 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
         *folders, last = path.split(".")
         _at(spec, ".".join(folders))[last] = value
     _check_strategy(spec["strategy"])
+    _check_ranks(spec)
     if plan.pins["partition"] is None:
         raise AppError(
             "FTB544", "the benchmark's data is not resolved: it is a draft that cannot run", "`ftbench lock SPEC`"
@@ -159,6 +189,7 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
         round_timeout=timeout,
         reference=reference,
         reference_client=alone,
+        open_code=opened.parse(str(config.get("open-code", ""))),
     )
 
 
@@ -219,7 +250,8 @@ def _model(text: str, plan: Plan) -> dict[str, str]:
 def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str, Any]) -> Any:
     value = config.get(path, default)
     # Flower carries scalars only: a list (or null) comes as JSON text.
-    if isinstance(value, str) and (value.startswith("[") or not isinstance(default, str | list)):
+    text = isinstance(default, str | list) and path != RANKS_KNOB
+    if isinstance(value, str) and (value.startswith("[") or not text):
         try:
             value = json.loads(value)
         except ValueError:
@@ -249,3 +281,13 @@ def _check_strategy(block: Mapping[str, Any]) -> None:
         if name != "kind" and (value is not None) != (name in used):
             what = "needs a value" if name in used else "has no effect and must be null"
             raise AppError("FTB544", f"strategy.{name} {what} with the strategy {block['kind']}")
+
+
+def _check_ranks(spec: Mapping[str, Any]) -> None:
+    """Clients have ranks of their own with FlexLoRA alone, and none above the server's."""
+    adapter, kind = spec["adapter"], spec["strategy"]["kind"]
+    ranks = adapter["client_ranks"]
+    if ranks is not None and kind != "flexlora":
+        raise AppError("FTB544", f"{RANKS_KNOB} has no effect and must be null with the strategy {kind}")
+    if ranks is not None and max(ranks) > adapter["rank"]:
+        raise AppError("FTB544", f"{RANKS_KNOB} has {max(ranks)}, and adapter.rank is {adapter['rank']}")

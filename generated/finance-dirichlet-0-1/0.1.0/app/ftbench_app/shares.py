@@ -1,16 +1,14 @@
-"""Whose rows a client trains on: its partition, or in a reference run the pool of all partitions or a single one.
+"""Whose rows a client trains on: its partition, or as a virtual client the pool of all partitions or a single one.
 
-A reference run has one virtual client with partition id 0, takes as many rounds and local steps as the benchmark, and
-what comes back is the next adapter; nothing is sent anywhere, so no communication is charged.
+A reference run with a virtual client has no other. It has partition id 0 and takes as many rounds and local steps as
+the benchmark, and what comes back is the next adapter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .settings import Settings
-
-CENTRALISED, LOCAL = "centralised", "local"
+from .settings import CENTRALISED, LOCAL, Settings
 
 
 def sizes(settings: Settings) -> list[int]:

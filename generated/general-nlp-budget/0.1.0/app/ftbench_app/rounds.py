@@ -7,12 +7,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
-from . import adapter_files, initial, replies, schedule, seeding, shares, state, store, strategy, transport, worker
+from . import (
+    adapter_files,
+    faults,
+    inbox,
+    initial,
+    parts,
+    privacy,
+    replies,
+    schedule,
+    seeding,
+    state,
+    stopping,
+    store,
+    strategy,
+    transport,
+    within,
+    worker,
+)
 from . import arrays as arr
+from .alone import alone
 from .arrays import Arrays
+from .asking import Asking
 from .errors import AppError
 from .files import clear_temporary
 from .ledger import Body, Ledger
@@ -37,11 +55,12 @@ class Run:
         self.settings = settings
         self.run_dir: Path = settings.run_dir
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        for folder in ("state", "adapter"):
-            clear_temporary(self.run_dir / folder)
+        self._alone = alone(self.run_dir / ".ledger.lock")
+        for folder in (self.run_dir / "state", self.run_dir / "adapter", *within.folders(self.run_dir)):
+            clear_temporary(folder)
+        inbox.clear(self.run_dir)
         self.ledger = Ledger(self.run_dir / "ledger.jsonl", settings.spec_hash)
         self.measurements = Measurements(self.run_dir / "measurements.jsonl")
-        self.sizes: Sequence[int] = shares.sizes(settings)
         self.validates = settings.spec["data"]["validation"] is not None
         self.nodes: dict[int, int] = {}
         """Partition id → node id."""
@@ -56,25 +75,29 @@ class Run:
             )
         folder = store.model(self.settings.roots, self.settings.model["name"], self.settings.model["revision"])
         drawn = initial.arrays(folder, self.settings.spec, self.settings.seed)
-        conditions = self._conditions(drawn, folder.name)
+        first = strategy.of(self.settings).start(drawn)
+        conditions = self._conditions(drawn, first, folder.name)
         if self.ledger.started is not None and dict(self.ledger.started) != conditions:
             raise _other_conditions(self.ledger.started, conditions)
+        self._forget_uncommitted()
         if self.ledger.finished:
-            self._write_adapter(self._adapter_after(self._chosen(), drawn))
+            self._write_adapter(self._adapter_after(self._chosen(), first))
+            self._write_within(first)
             say("this run is finished; nothing to do")
             return
         self.nodes = transport.find_partitions(self.grid, self.settings.clients, self.settings.round_timeout)
         done = len(self.ledger.rounds())
         if self.ledger.started is None:
-            state.put(self.run_dir, self.settings.adapter, drawn)
+            state.put(self.run_dir, self.settings.adapter, first)
             self.ledger.append(conditions)
         else:
             self.ledger.append({"event": "resumed", "after_round": done})
         self._check_parameters(conditions["trainable_parameters"])
-        current = self._adapter_after(done, drawn)
+        current = self._adapter_after(done, first)
         for number in range(done + 1, self.settings.rounds + 1):
             current = self._round(number, current)
-        self._write_adapter(self._adapter_after(self._chosen(), drawn))
+        self._write_adapter(self._adapter_after(self._chosen(), first))
+        self._write_within(first)
         self.ledger.append(self._finish())
         say(f"finished after {self.settings.rounds} rounds")
 
@@ -83,30 +106,23 @@ class Run:
     def _round(self, number: int, current: Arrays) -> Arrays:
         """Carry out and commit one round; returns the new adapter."""
         began = time.monotonic()
-        settings, federation = self.settings, self.settings.spec["federation"]
-        asked = seeding.choose_clients(
-            settings.seed, number, settings.clients, float(federation["sampling"]["fraction"])
-        )
-        self._check_communication(number, len(asked), self._charged(arr.nbytes(current)))
-        rate = schedule.learning_rate(settings.spec["training"]["schedule"], number, settings.rounds)
-        task = RecordDict(
-            {
-                "adapter": arr.to_record(current),
-                "config": ConfigRecord({"round": number, "learning-rate": rate}),
-            }
-        )
-        messages = [self._message(task, number, partition) for partition in asked]
-        received = transport.exchange(self.grid, messages, settings.round_timeout)
-        expected = replies.Expected(current, settings.adapter, self.sizes, settings.local_steps)
-        harvest = replies.judge(asked, received, expected)
-        least = 1 if settings.reference else max(1, int(federation["min_replies"]))
-        if len(harvest.replies) < least:
-            self._too_few(number, len(asked), harvest, least)
-        new, own = self._aggregate(current, harvest.weighted)
+        settings = self.settings
+        self._check_operator(number)
+        kept = self._server_state()
+        asking = self._asking(number, current, kept)
+        self._check_communication(number, asking)
+        released = self._check_privacy(asking)
+        harvest = asking.carry_out(self.grid, self.nodes, self._client_states())
+        least = 1 if settings.virtual else max(1, int(settings.spec["federation"]["min_replies"]))
+        if len(harvest.usable) < least:
+            self._too_few(number, len(asking.asked), harvest, least)
+        new, own = self._aggregate(asking, harvest)
         if bad := arr.not_finite(new):
             raise AppError("FTB555", f"the adapter after round {number} is not finite: {bad}")
+        if bad := arr.not_float32({**new, **(own or {})}):
+            raise AppError("FTB555", f"what the strategy made in round {number} is not all float32: {bad}")
         name = state.put(self.run_dir, settings.adapter, new)
-        kept = None if own is None else state.put(self.run_dir, settings.spec["strategy"], own)
+        own_name = None if own is None else state.put(self.run_dir, settings.spec["strategy"], own)
         validation = worker.validation_loss(settings, new) if self.validates else None
         seconds = time.monotonic() - began
         # Before the commit: a round that is repeated after a kill then counts its time twice, as it took.
@@ -115,68 +131,102 @@ class Run:
             seconds,
             max(peak_memory_bytes(), harvest.peak_memory_bytes),
             max(peak_device_bytes(), harvest.peak_device_bytes),
-            harvest.deterministic and worker.deterministic(),
+            deterministic=harvest.deterministic and worker.deterministic(),
+            sent=(self._charged(asking.bytes_down), self._charged(harvest.bytes_up)),
         )
-        before = self._strategy_state()
+        before = self._state_name()
         self.ledger.append(
             {
                 "event": "round",
                 "round": number,
-                "learning_rate": rate,
-                "sampled": asked,
+                "learning_rate": asking.learning_rate,
+                "sampled": asking.asked,
                 "replies": harvest.replies,
-                "excluded": harvest.excluded,
-                "bytes_down": self._charged(len(asked) * arr.nbytes(current)),
+                "excluded": faults.marked(settings, number, harvest.excluded),
+                "bytes_down": self._charged(asking.bytes_down),
                 "bytes_up": self._charged(harvest.bytes_up),
                 "adapter": name,
-                "strategy_state": kept,
-                "client_states": {},
+                "strategy_state": own_name,
+                "client_states": harvest.states,
                 "validation_loss": validation,
+                "privacy": released,
+                "simulated_seconds": asking.planned.simulated_seconds,
             }
         )
-        if before is not None and before != kept:
+        asking.inbox.clear()
+        if before is not None and before != own_name:
             # Only a resumed run reads it, and that begins at the line just written.
             state.path_of(self.run_dir, before).unlink(missing_ok=True)
         mean = sum(reply["loss"] for reply in harvest.replies) / len(harvest.replies)
-        left_out = f", {len(harvest.excluded)} left out" if harvest.excluded else ""
+        left_out = f", {len(harvest.unusable)} left out" if harvest.unusable else ""
         held_out = "" if validation is None else f", validation {validation:.4f}"
         say(f"round {number}/{settings.rounds}: loss {mean:.4f}{held_out}, {seconds:.1f} s{left_out}")
         return new
 
-    def _aggregate(self, current: Arrays, weighted: strategy.Weighted) -> tuple[Arrays, Arrays | None]:
-        """The next adapter and the strategy's state; in a reference run the only client's adapter is the next."""
-        if self.settings.reference:
-            return weighted[0][1], None
-        block = self.settings.spec["strategy"]
-        name = self._strategy_state()
-        own = None if name is None else state.get(self.run_dir, block, name)
-        return strategy.find(block["kind"])(block, current, weighted, own)
+    def _asking(self, number: int, current: Arrays, kept: Arrays | None) -> Asking:
+        """Who is asked for what in a round; `kept`: the server's state before it."""
+        settings = self.settings
+        fraction = float(settings.spec["federation"]["sampling"]["fraction"])
+        return Asking(
+            settings=settings,
+            number=number,
+            asked=seeding.choose_clients(settings.seed, number, settings.clients, fraction),
+            learning_rate=schedule.learning_rate(settings.spec["training"]["schedule"], number, settings.rounds),
+            current=current,
+            kept=kept,
+            run_dir=self.run_dir,
+        )
 
-    def _strategy_state(self) -> str | None:
-        """Digest of the strategy's state after the last committed round."""
+    def _aggregate(self, asking: Asking, harvest: replies.Harvest) -> tuple[Arrays, Arrays | None]:
+        """The next adapter and the server's next state; a virtual client's adapter is the next as it is."""
+        weighted = harvest.weighted
+        if self.settings.virtual:
+            return dict(weighted[0][1]), None
+        weighted, clipping = privacy.central(
+            self.settings,
+            asking.number,
+            weighted,
+            base=asking.awaited(asking.asked[0]),
+            asked=len(asking.asked),
+            state=parts.part(asking.kept, parts.PRIVACY),
+        )
+        new, own = asking.kind.aggregate(asking.current, weighted, parts.part(asking.kept, parts.STRATEGY))
+        kept = {parts.STRATEGY: own, parts.PRIVACY: clipping, parts.TRANSPORT: asking.down.residual}
+        return new, parts.join(kept)
+
+    def _state_name(self) -> str | None:
+        """Digest of the server's state after the last committed round."""
         rounds = self.ledger.rounds()
         return rounds[-1]["strategy_state"] if rounds else None
 
-    def _charged(self, size: int) -> int:
-        """Bytes that count as communication: in a reference run nothing is sent to anyone."""
-        return 0 if self.settings.reference else size
+    def _server_state(self) -> Arrays | None:
+        name = self._state_name()
+        return None if name is None else state.get(self.run_dir, self.settings.spec["strategy"], name)
 
-    def _message(self, task: RecordDict, number: int, partition: int) -> Message:
-        return Message(
-            task,
-            dst_node_id=self.nodes[partition],
-            message_type=MessageType.TRAIN,
-            group_id=str(number),
-            ttl=max(self.settings.round_timeout, 1.0),
-        )
+    def _client_states(self) -> dict[int, str]:
+        """Partition id → digest of the state that its last committed reply left."""
+        return {int(k): name for line in self.ledger.rounds() for k, name in line["client_states"].items()}
+
+    def _forget_uncommitted(self) -> None:
+        """Remove files in `state/` that a round left which was cut off, and that no committed one names."""
+        if self.ledger.started is None:
+            return
+        named = {line["adapter"] for line in (self.ledger.started, *self.ledger.rounds())} | {self._state_name()}
+        for path in (self.run_dir / "state").glob("*.safetensors"):
+            if path.stem not in named:
+                path.unlink(missing_ok=True)
+
+    def _charged(self, size: int) -> int:
+        """Bytes that count as communication: in a reference run nothing is charged to anyone."""
+        return 0 if self.settings.reference else size
 
     # --- limits ---
 
-    def _check_communication(self, number: int, asked: int, size: int) -> None:
+    def _check_communication(self, number: int, asking: Asking) -> None:
         """A round whose worst case would exceed the budget does not start."""
         limit = float(self.settings.spec["budget"]["communication_mib"]) * MIB
         spent = sum(line["bytes_down"] + line["bytes_up"] for line in self.ledger.rounds())
-        worst = spent + 2 * asked * size
+        worst = spent + self._charged(asking.bytes_down + asking.bytes_up)
         if worst > limit:
             detail = f"{spent} bytes spent; round {number} may need {worst - spent} more; the budget is {limit:.0f}"
             self._stop(number, "communication-budget", [], detail)
@@ -186,7 +236,28 @@ class Run:
                 "a lower adapter.rank sends less, where the benchmark leaves it free",
             )
 
+    def _check_operator(self, number: int) -> None:
+        """Whoever runs this may set limits of their own; they are looked at between rounds."""
+        if (detail := stopping.requested(self.run_dir)) is not None:
+            self._stop(number, "operator-limit", [], detail)
+            raise AppError("FTB557", f"round {number} was not begun: {detail}", "resume the run with a higher limit")
+
+    def _check_privacy(self, asking: Asking) -> dict[str, float] | None:
+        """A round that would exceed epsilon does not start. Returns what its line says of privacy."""
+        asked = [*(line["sampled"] for line in self.ledger.rounds()), asking.asked]
+        if detail := privacy.exceeded(self.settings, asked):
+            self._stop(asking.number, "privacy-budget", [], detail)
+            raise AppError(
+                "FTB556",
+                f"round {asking.number} was not begun: {detail}",
+                "fewer rounds, or a benchmark with more noise: `ftbench privacy SPEC` shows what fits",
+            )
+        return privacy.record(self.settings, asked, parts.part(asking.kept, parts.PRIVACY))
+
     def _check_parameters(self, count: int) -> None:
+        """What a client of the federation trains. A virtual one trains the plain adapter, whole, as a comparison."""
+        if self.settings.virtual:
+            return
         limit = int(self.settings.spec["budget"]["trainable_parameters"])
         if count > limit:
             detail = f"the adapter has {count} trainable parameters, the budget is {limit}"
@@ -194,11 +265,12 @@ class Run:
             raise AppError("FTB553", detail, "choose a lower adapter.rank or fewer adapter.targets")
 
     def _too_few(self, number: int, asked: int, harvest: replies.Harvest, least: int) -> None:
-        usable = len(harvest.replies)
+        usable = len(harvest.usable)
         detail = f"{usable} usable replies of {asked} asked, at least {least} are needed"
-        self._stop(number, "too-few-replies", harvest.excluded, detail)
-        causes = "; ".join(f"partition {e['partition']}: {e['reason']} {e['detail']}".strip() for e in harvest.excluded)
-        raise AppError("FTB551", f"round {number}: {detail} ({causes})", "mend the cause, then resume the run")
+        excluded = faults.marked(self.settings, number, harvest.excluded)
+        self._stop(number, "too-few-replies", excluded, detail)
+        causes = "; ".join(f"partition {e['partition']}: {e['reason']} {e['detail']}".strip() for e in excluded)
+        raise AppError("FTB551", f"round {number}: {detail} ({causes})", faults.remedy(excluded))
 
     def _stop(self, number: int, reason: str, excluded: Sequence[Body], detail: str) -> None:
         self.ledger.append(
@@ -207,7 +279,7 @@ class Run:
 
     # --- beginning and end ---
 
-    def _conditions(self, drawn: Arrays, model: str) -> dict[str, Any]:
+    def _conditions(self, drawn: Arrays, first: Arrays, model: str) -> dict[str, Any]:
         settings = self.settings
         return {
             "event": "started",
@@ -217,14 +289,14 @@ class Run:
             "seed": settings.seed,
             "clients": settings.clients,
             "rounds": settings.rounds,
-            "trainable_parameters": arr.elements(drawn),
-            "adapter": arr.digest(settings.adapter, drawn),
+            "trainable_parameters": strategy.of(settings).trainable(drawn),
+            "adapter": arr.digest(settings.adapter, first),
         }
 
-    def _adapter_after(self, number: int, drawn: Arrays) -> Arrays:
+    def _adapter_after(self, number: int, first: Arrays) -> Arrays:
         """The adapter after a committed round; 0: the initial one."""
         rounds = self.ledger.rounds()
-        return state.get(self.run_dir, self.settings.adapter, rounds[number - 1]["adapter"]) if number else drawn
+        return state.get(self.run_dir, self.settings.adapter, rounds[number - 1]["adapter"]) if number else first
 
     def _chosen(self) -> int:
         """The round whose adapter is scored: the last, or the earliest of those with the lowest validation loss."""
@@ -233,8 +305,16 @@ class Run:
             return int(min(rounds, key=lambda line: (line["validation_loss"], line["round"]))["round"])
         return len(rounds)
 
-    def _write_adapter(self, arrays: Arrays) -> None:
-        adapter_files.write(self.run_dir / "adapter", self.settings.adapter, self.settings.model, arrays)
+    def _write_adapter(self, arrays: Arrays, folder: str | Path = "adapter") -> None:
+        block = strategy.of(self.settings).described(arrays)
+        adapter_files.write(self.run_dir / folder, block, self.settings.model, arrays)
+
+    def _write_within(self, first: Arrays) -> None:
+        """The adapters that the spec scores within smaller budgets."""
+        if self.settings.reference:
+            return
+        for number in within.rounds(self.settings.spec["evaluation"]["quality_within"], self.ledger.rounds()):
+            self._write_adapter(self._adapter_after(number, first), within.folder(self.run_dir, number))
 
     def _finish(self) -> dict[str, Any]:
         rounds = self.ledger.rounds()

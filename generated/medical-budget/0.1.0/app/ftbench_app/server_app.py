@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
+from . import opened
 from . import plan as plans
 from . import settings as settings_module
 from .errors import AppError
@@ -19,6 +21,8 @@ from .model import go_offline
 from .rounds import Run, say
 
 app = ServerApp()
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""No space, no quota, or a file as large as one may be."""
 
 
 def main(grid: Grid, context: Context) -> None:
@@ -42,8 +46,17 @@ def conduct(grid: Grid, config: Mapping[str, Any], plan: plans.Plan | None = Non
     """The run itself. `plan` stands for a plan that was checked already; else the one beside the modules is."""
     if plan is None:
         plan = plans.load()
-        plans.check(plan, str(config.get("spec-hash", "")), bool(config.get("unpinned", False)))
-    Run(grid, settings_module.read(config, plan)).conduct()
+        own = opened.files(opened.parse(str(config.get("open-code", ""))))
+        plans.check(plan, str(config.get("spec-hash", "")), bool(config.get("unpinned", False)), own=own)
+    try:
+        Run(grid, settings_module.read(config, plan)).conduct()
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        raise AppError(
+            "FTB558", f"the run's folder cannot be written: {error.strerror}{where}", "free some space, then resume"
+        ) from error
 
 
 def _run_dir(config: Mapping[str, Any]) -> Path | None:

@@ -48,8 +48,8 @@ def mismatch(arrays: Mapping[str, NDArray[Any]], like: Mapping[str, NDArray[Any]
     if missing or extra:
         return f"{len(missing)} arrays missing, {len(extra)} unknown, first {(missing or extra)[0]}"
     for name, array in arrays.items():
-        if array.dtype != numpy.float32:
-            return f"{name} is {array.dtype}, not float32"
+        if array.dtype != like[name].dtype:
+            return f"{name} is {array.dtype}, not {like[name].dtype}"
         if array.shape != like[name].shape:
             return f"{name} has shape {list(array.shape)}, not {list(like[name].shape)}"
     return ""
@@ -60,22 +60,36 @@ def not_finite(arrays: Mapping[str, NDArray[Any]]) -> str:
     return next((name for name, array in sorted(arrays.items()) if not numpy.isfinite(array).all()), "")
 
 
+def not_float32(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Name of the first array of another type; empty when there is none."""
+    return next((name for name, array in sorted(arrays.items()) if array.dtype != numpy.float32), "")
+
+
 def to_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
     """The arrays as Flower sends them, in name order."""
     return ArrayRecord({name: Array(numpy.ascontiguousarray(array)) for name, array in sorted(arrays.items())})
 
 
 def from_record(record: ArrayRecord) -> Arrays:
-    """The arrays of a received record. Raises ValueError or TypeError where one is not an array."""
-    return ordered({name: array.numpy() for name, array in record.items()})
+    """The arrays of a received record. Raises ValueError where one is not an array."""
+    try:
+        arrays = ordered({name: array.numpy() for name, array in record.items()})
+    except Exception as error:  # the bytes are somebody else's, and numpy has many ways of not reading them
+        raise ValueError(f"an array cannot be read: {type(error).__name__}: {error}") from error
+    for name, array in arrays.items():
+        if not isinstance(array, numpy.ndarray):  # an archive of several
+            raise ValueError(f"{name} is not an array")
+    return arrays
 
 
 def declared_bytes(record: ArrayRecord) -> int:
-    """Bytes of arrays that could not be read, by their own header."""
+    """Bytes of arrays that could not be read: what their own headers say, and no more than came."""
     total = 0
     for array in record.values():
+        came = len(array.data)
         try:
-            total += math.prod(array.shape) * numpy.dtype(array.dtype).itemsize
-        except (TypeError, ValueError):
-            total += len(array.data)
+            declared = math.prod(array.shape) * numpy.dtype(array.dtype).itemsize
+        except (TypeError, ValueError, SyntaxError):
+            declared = came
+        total += min(max(declared, 0), came)
     return total

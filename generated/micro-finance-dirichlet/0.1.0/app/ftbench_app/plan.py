@@ -69,10 +69,16 @@ def load(path: Path = PACKAGE / "plan.json") -> Plan:
         raise AppError("FTB541", f"{path} is not JSON: {error}", "compile the benchmark again") from error
 
 
-def check_code(plan: Plan, package: Path = PACKAGE) -> None:
-    """Every module here is the one that the plan names, none is missing and none was added."""
+def check_code(plan: Plan, package: Path = PACKAGE, own: Mapping[str, str] | None = None) -> None:
+    """Every module here is the one that the plan names, none is missing and none was added.
+
+    `own`: file → sha256 of what an entry in the open division brings besides.
+    """
     hint = "compile the benchmark again (`ftbench compile SPEC`); its app is frozen and cannot be edited"
     named = {path.removeprefix(PREFIX): digest for path, digest in plan.code.items() if path.startswith(PREFIX)}
+    if taken := sorted(named.keys() & (own or {}).keys()):
+        raise AppError("FTB541", f"module {taken[0]} is part of the plan and cannot be an entry's own", hint)
+    named |= own or {}
     here = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
     for name in sorted(named.keys() | here):
         if name not in here:
@@ -116,8 +122,10 @@ def check_stack(plan: Plan, unpinned: bool = False) -> list[str]:
     return different
 
 
-def check(plan: Plan, spec_hash: str, unpinned: bool, package: Path = PACKAGE) -> None:
+def check(
+    plan: Plan, spec_hash: str, unpinned: bool, package: Path = PACKAGE, own: Mapping[str, str] | None = None
+) -> None:
     """The whole self-check. Raises AppError with the first thing that is not as it should be."""
-    check_code(plan, package)
+    check_code(plan, package, own)
     check_spec_hash(plan, spec_hash)
     check_stack(plan, unpinned)

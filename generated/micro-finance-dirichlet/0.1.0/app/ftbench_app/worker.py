@@ -1,4 +1,4 @@
-"""What a client process keeps between messages: the loaded model and tokenised partitions.
+"""What a client process keeps between messages: the loaded model and the examples of partitions.
 
 Any client may land on any process, so nothing here belongs to one client: adapter values are set from each message,
 and examples are kept by partition.
@@ -15,11 +15,27 @@ from typing import Any
 import rfc8785
 import torch
 
-from . import batches, holding, model, plan, seeding, settings, shares, store, tokens, training, validation
+from . import (
+    batches,
+    holding,
+    initial,
+    model,
+    node,
+    objective,
+    opened,
+    plan,
+    seeding,
+    settings,
+    shares,
+    store,
+    strategy,
+    training,
+    validation,
+)
 from .arrays import Arrays
 from .errors import AppError
 from .settings import Settings
-from .tokens import Example
+from .strategy.base import Strategy
 
 _workers: dict[bytes, Worker] = {}
 _checked: dict[str, plan.Plan] = {}
@@ -31,29 +47,33 @@ class Worker:
 
     net: torch.nn.Module
     tokenizer: Any
-    examples: dict[tuple[str, int], list[Example]] = field(default_factory=dict)
-    """(kind of reference run or empty, partition) → its tokenised rows."""
-    validation: list[Example] | None = None
+    examples: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    """(kind of reference run or empty, partition) → its rows as the objective's examples."""
+    validation: list[Any] | None = None
     rows: list[dict[str, Any]] | None = None
     lists: list[list[int]] | None = None
     fitting: int | None = None
     """The micro-batch that fitted the memory so far, where it is found by trying."""
+    drawn: tuple[int, Arrays] | None = None
+    """Seed and the initial adapter that it gives, where a strategy asked for it."""
 
 
 def checked_settings(config: dict[str, Any]) -> Settings:
-    """Settings after the self-check, which each process makes once for each spec hash."""
-    expected = str(config.get("spec-hash", ""))
-    if expected not in _checked:
+    """Settings after the self-check, which each process makes once for each spec hash and code of the entry's own."""
+    expected, code = str(config.get("spec-hash", "")), str(config.get("open-code", ""))
+    if expected + code not in _checked:
         model.go_offline()
         found = plan.load()
-        plan.check(found, expected, bool(config.get("unpinned", False)))
-        _checked[expected] = found
-    return settings.read(config, _checked[expected])
+        plan.check(found, expected, bool(config.get("unpinned", False)), own=opened.files(opened.parse(code)))
+        _checked[expected + code] = found
+    return settings.read(config, _checked[expected + code])
 
 
-def check_store(wanted: Settings) -> None:
-    """Everything that training needs is in the store. Raises AppError naming what is missing."""
+def check_store(wanted: Settings, partition: int) -> None:
+    """Everything that training that partition needs is at hand. Raises AppError naming what is missing."""
     store.find_model(wanted.roots, wanted.model["name"], wanted.model["revision"])
+    if node.check(wanted, partition):
+        return
     store.find_rows(wanted.roots, wanted.pins["sources"]["train"]["digest"], source_of(wanted))
     store.find_partition(wanted.roots, wanted.pins["partition"]["digest"])
     if wanted.spec["data"]["validation"] is not None:
@@ -108,13 +128,16 @@ def _noticing(show: Any) -> Any:
     return notice
 
 
-def examples_of(worker: Worker, wanted: Settings, partition: int) -> list[Example]:
-    """Tokenised rows of one partition. Raises AppError where none can be trained on."""
+def examples_of(worker: Worker, wanted: Settings, partition: int) -> list[Any]:
+    """Examples of one partition, made at first use. Raises AppError where none can be trained on."""
     key = (wanted.reference, shares.stream(wanted, partition))
     if key not in worker.examples:
-        if worker.lists is None:
-            worker.lists = store.partition(wanted.roots, wanted.pins["partition"]["digest"])
-        worker.examples[key] = _encoded(worker, wanted, shares.numbers(wanted, worker.lists, partition))
+        rows = node.rows(wanted, partition)
+        if rows is None:
+            if worker.lists is None:
+                worker.lists = store.partition(wanted.roots, wanted.pins["partition"]["digest"])
+            rows = _rows(worker, wanted, shares.numbers(wanted, worker.lists, partition))
+        worker.examples[key] = _made(worker, wanted, rows)
     if not worker.examples[key]:
         raise AppError(
             "FTB555",
@@ -123,56 +146,83 @@ def examples_of(worker: Worker, wanted: Settings, partition: int) -> list[Exampl
     return worker.examples[key]
 
 
-def _encoded(worker: Worker, wanted: Settings, numbers: Sequence[int]) -> list[Example]:
+def _rows(worker: Worker, wanted: Settings, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows of the whole training data by their numbers."""
     if worker.rows is None:
         worker.rows = store.rows(wanted.roots, wanted.pins["sources"]["train"]["digest"], source_of(wanted))
-    length = int(wanted.spec["training"]["sequence_length"])
-    return tokens.encode_all((worker.rows[n] for n in numbers), wanted.spec["data"], length, worker.tokenizer)
+    return [worker.rows[n] for n in numbers]
+
+
+def _made(worker: Worker, wanted: Settings, rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """The rows as the objective's examples."""
+    return objective.find(wanted.spec).examples(rows, worker.net, worker.tokenizer)
+
+
+def drawn(worker: Worker, wanted: Settings) -> Arrays:
+    """The run's initial adapter, the same at every client and at the server."""
+    if worker.drawn is None or worker.drawn[0] != wanted.seed:
+        folder = store.model(wanted.roots, wanted.model["name"], wanted.model["revision"])
+        worker.drawn = wanted.seed, initial.arrays(folder, wanted.spec, wanted.seed)
+    return worker.drawn[1]
 
 
 def validation_loss(wanted: Settings, arrays: Arrays) -> float:
-    """Loss of an adapter on the validation cut. Raises AppError where the cut has no usable row."""
-    worker = find(wanted)
+    """Loss of a global adapter on the validation cut. Raises AppError where the cut has no usable row."""
+    worker, kind = find(wanted), strategy.of(wanted)
     if worker.validation is None:
         (numbers,) = store.partition(wanted.roots, wanted.pins["partition"]["validation"])
-        worker.validation = _encoded(worker, wanted, numbers)
+        worker.validation = _made(worker, wanted, _rows(worker, wanted, numbers))
     if not worker.validation:
         raise AppError("FTB555", "the validation cut has no row that fits training.sequence_length")
-    model.set_arrays(worker.net, arrays)
-    return validation.loss(worker.net, worker.validation)
+    model.set_arrays(worker.net, kind.begin(arrays, lambda: drawn(worker, wanted)))
+    with kind.around(worker.net, arrays):
+        return validation.loss(worker.net, worker.validation, objective.find(wanted.spec))
 
 
 def train(
-    wanted: Settings, partition: int, round_number: int, learning_rate: float, arrays: Arrays
-) -> tuple[Arrays, float]:
-    """One client's round from the given adapter. Returns its adapter and mean loss.
+    wanted: Settings,
+    partition: int,
+    round_number: int,
+    learning_rate: float,
+    received: Arrays,
+    *,
+    kind: Strategy | None = None,
+    client_state: Arrays | None = None,
+) -> tuple[Arrays, training.Outcome]:
+    """One client's round from what it received: the trained adapter, and what the steps came to.
 
+    `kind`: the strategy, in force where it is left out; `client_state`: what it keeps at this client.
     With `micro-batch` auto the round begins anew with half as many examples in one pass whenever memory runs out.
     """
-    worker = find(wanted)
+    worker, kind = find(wanted), kind or strategy.of(wanted)
     examples = examples_of(worker, wanted, partition)
-    spec, strategy = wanted.spec["training"], wanted.spec["strategy"]
+    spec = wanted.spec["training"]
     norm = spec["max_grad_norm"]
     whole = int(spec["batch_size"])
     auto = wanted.micro_batch == settings.AUTO
     stream = shares.stream(wanted, partition)
+    begin = kind.begin(received, lambda: drawn(worker, wanted))
     while True:
+        minimised = objective.find(wanted.spec)
         recipe = training.Recipe(
             learning_rate=learning_rate,
             optimizer=spec["optimizer"],
             steps=wanted.local_steps,
             batch_size=whole,
             micro_batch=(worker.fitting or whole) if auto else wanted.micro_batch,
-            reduction=wanted.spec["data"]["loss_reduction"],
+            objective=minimised,
             max_grad_norm=None if norm is None else float(norm),
-            proximal=float(strategy["mu"]) if strategy["kind"] == "fedprox" and not wanted.reference else None,
         )
-        model.set_arrays(worker.net, arrays)
+        recipe = kind.recipe(recipe, received, client_state)
+        model.set_arrays(worker.net, begin)
         seeding.seed_everything(seeding.derive(wanted.seed, "client", round_number, stream))
         order = batches.order(len(examples), seeding.derive(wanted.seed, "order", round_number, stream))
         try:
-            loss = training.train(worker.net, examples, order, recipe)
-            return model.get_arrays(worker.net), loss
+            with kind.around(worker.net, received):
+                outcome = training.train(worker.net, examples, order, recipe)
+            if told := minimised.told():
+                print(f"ftbench: round {round_number}, client {partition}: {told}", flush=True)
+            return model.get_arrays(worker.net), outcome
         except AppError as error:
             if not auto or error.code != training.OUT_OF_MEMORY or recipe.micro_batch == 1:
                 raise

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from flwr.app import Message, MessageType, RecordDict
 from flwr.serverapp import Grid
@@ -15,19 +17,24 @@ POLL_SECONDS = 0.1
 NODE_WAIT_SECONDS = 60.0
 """How long nodes may take to appear."""
 
+T = TypeVar("T")
+
 # Module names, so that a test can put its own clock in.
 now = time.monotonic
 sleep = time.sleep
 
 
 def wait_for_nodes(grid: Grid, clients: int, timeout: float) -> list[int]:
-    """Node ids once all `clients` are there. Raises AppError when there are more, or fewer for too long."""
+    """Node ids once there are `clients` of them. Raises AppError when there are more or fewer for too long.
+
+    There are more for a while where a SuperNode came back and its former self has not been missed yet.
+    """
     end = now() + min(timeout, NODE_WAIT_SECONDS)
     while True:
         nodes = sorted(grid.get_node_ids())
         if len(nodes) == clients:
             return nodes
-        if len(nodes) > clients or now() >= end:
+        if now() >= end:
             raise AppError(
                 "FTB545",
                 f"the benchmark has {clients} clients, but there are {len(nodes)} SuperNodes",
@@ -36,26 +43,44 @@ def wait_for_nodes(grid: Grid, clients: int, timeout: float) -> list[int]:
         sleep(POLL_SECONDS)
 
 
-def exchange(grid: Grid, messages: Sequence[Message], timeout: float) -> list[Message | None]:
-    """Send all messages and wait for their replies. Position i holds the reply to message i, None where none came.
+def exchange(
+    grid: Grid,
+    messages: Iterable[Message],
+    timeout: float,
+    take: Callable[[int, Message], None],
+    at_once: int = 1000,
+) -> None:
+    """Send all messages and hand each reply to `take` as it comes, with its message's position, until the time is up.
 
-    A second reply to the same message is ignored.
+    `at_once`: most messages that are sent, or replies that are fetched, in one go: so many are in memory at a time.
+    A message that is not delivered, and a second reply to the same one, come to nothing.
     """
-    ids = list(grid.push_messages(messages))
-    replies: dict[str, Message] = {}
-    waiting = {name for name in ids if name}
+    waiting: dict[str, int] = {}
+    position = 0
+    for part in batched(messages, at_once):
+        ids = list(grid.push_messages(part))
+        # A push that failed as a whole returns no ids at all.
+        for offset, name in enumerate(ids if len(ids) == len(part) else ()):
+            if name:
+                waiting[name] = position + offset
+        position += len(part)
     end = now() + timeout
     while waiting:
-        for reply in grid.pull_messages(sorted(waiting)):
-            name = reply.metadata.reply_to_message_id
-            if name in waiting:
-                waiting.remove(name)
-                replies[name] = reply
+        for names in batched(sorted(waiting, key=waiting.__getitem__), at_once):
+            for reply in grid.pull_messages(names):
+                found = waiting.pop(reply.metadata.reply_to_message_id, None)
+                if found is not None:
+                    take(found, reply)
         if not waiting or now() >= end:
-            break
+            return
         sleep(POLL_SECONDS)
-    # A push that failed as a whole returns no ids at all.
-    return [replies.get(name) for name in ids] if len(ids) == len(messages) else [None] * len(messages)
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of that size, the last one perhaps shorter."""
+    iterator = iter(items)
+    while part := list(itertools.islice(iterator, size)):
+        yield part
 
 
 def find_partitions(grid: Grid, clients: int, timeout: float) -> dict[int, int]:
@@ -65,7 +90,10 @@ def find_partitions(grid: Grid, clients: int, timeout: float) -> dict[int, int]:
         Message(RecordDict(), dst_node_id=node, message_type=MessageType.QUERY, ttl=max(timeout, 1.0)) for node in nodes
     ]
     found: dict[int, int] = {}
-    for node, reply in zip(nodes, exchange(grid, questions, timeout), strict=True):
+    replies: dict[int, Message] = {}
+    exchange(grid, questions, timeout, replies.__setitem__)
+    for position, node in enumerate(nodes):
+        reply = replies.get(position)
         if reply is None:
             raise AppError("FTB545", f"node {node} did not say which partition it holds", "look into its log")
         if reply.has_error():

@@ -5,10 +5,11 @@ from __future__ import annotations
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from . import shares, worker
+from . import node, shares, visit, worker
 from .arrays import from_record, to_record
 from .errors import AppError
 from .measure import peak_device_bytes, peak_memory_bytes
+from .settings import Settings
 
 app = ClientApp()
 
@@ -25,37 +26,48 @@ def partition_of(context: Context) -> int:
     return value
 
 
+def settings_of(context: Context) -> Settings:
+    """What this node is asked to do, after the self-check."""
+    return node.applied(worker.checked_settings(dict(context.run_config)), context.node_config)
+
+
 def query(message: Message, context: Context) -> Message:
     """Answer with the partition id, after the self-check and a look into the store."""
-    worker.check_store(worker.checked_settings(dict(context.run_config)))
-    metrics = MetricRecord({"partition-id": partition_of(context)})
+    partition = partition_of(context)
+    worker.check_store(settings_of(context), partition)
+    metrics = MetricRecord({"partition-id": partition})
     return Message(RecordDict({"metrics": metrics}), reply_to=message)
 
 
 def train(message: Message, context: Context) -> Message:
-    """Train from the adapter in the message and answer with the client's own."""
-    wanted = worker.checked_settings(dict(context.run_config))
-    partition = partition_of(context)
-    task: ConfigRecord = message.content["config"]
-    arrays, loss = worker.train(
-        wanted,
-        partition,
-        round_number=int(task["round"]),
-        learning_rate=float(task["learning-rate"]),
-        arrays=from_record(message.content["adapter"]),
+    """Train from the arrays in the message and answer with the client's own."""
+    wanted = settings_of(context)
+    config: ConfigRecord = message.content["config"]
+    task = visit.Task(
+        partition=partition_of(context),
+        round=int(config["round"]),
+        learning_rate=float(config["learning-rate"]),
+        state=str(config["client-state"]),
+        state_dir=str(context.node_config.get("state-dir", "")),
     )
+    reply = visit.carry_out(wanted, task, from_record(message.content["adapter"]))
     metrics = MetricRecord(
         {
-            "partition-id": partition,
-            "num-examples": shares.sizes(wanted)[partition],
+            "partition-id": task.partition,
+            "num-examples": shares.sizes(wanted)[task.partition],
             "steps": wanted.local_steps,
-            "loss": loss,
+            "loss": reply.loss,
             "peak-memory-bytes": peak_memory_bytes(),
             "peak-device-bytes": peak_device_bytes(),
             "deterministic": int(worker.deterministic()),
         }
     )
-    return Message(RecordDict({"adapter": to_record(arrays), "metrics": metrics}), reply_to=message)
+    content = {
+        "adapter": to_record(reply.arrays),
+        "metrics": metrics,
+        "config": ConfigRecord({"client-state": reply.state}),
+    }
+    return Message(RecordDict(content), reply_to=message)
 
 
 app.query()(query)

@@ -1,8 +1,8 @@
 """A client's steps: a plain loop over effective batches, each split into micro-batches by gradient accumulation.
 
-Every token's loss is weighted by what its *effective* batch says (one over its tokens, or over its examples and their
-tokens), so that summing the micro-batches' gradients gives the full batch's gradient. With dropout above 0 the masks
-are drawn per micro-batch, and the two agree in distribution only.
+The objective weights every example by what its *effective* batch says, so that summing the micro-batches' gradients
+gives the full batch's gradient. With dropout above 0 the masks are drawn per micro-batch, and the two agree in
+distribution only.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy
 import torch
-from torch.nn.functional import cross_entropy
+from numpy.typing import NDArray
 
+from .arrays import Arrays, ordered
 from .errors import AppError
-from .tokens import IGNORED, Example
+from .model import trainable
+from .objective import Objective
 
 OUT_OF_MEMORY = "FTB554"
 
@@ -33,30 +36,60 @@ class Recipe:
     """Examples of an effective batch."""
     micro_batch: int
     """Examples in one pass; 0: all of them."""
-    reduction: str
-    """`token-mean` or `example-mean`."""
+    objective: Objective
+    """What is minimised."""
     max_grad_norm: float | None
     proximal: float | None = None
     """FedProx's mu: the loss has (mu / 2) · ‖w − w_start‖² over the trained tensors; None: it has no such term."""
+    correction: Mapping[str, NDArray[Any]] | None = None
+    """Added to the batch's gradient of each of these tensors (SCAFFOLD), before it is clipped."""
+    frozen: frozenset[str] = frozenset()
+    """Tensors of the adapter that are not trained."""
+    wants_gradient: bool = False
+    """Whether the outcome tells the mean gradient."""
 
 
-def train(model: torch.nn.Module, examples: Sequence[Example], order: Iterator[int], recipe: Recipe) -> float:
-    """Take the steps, changing the trainable parameters in place.
+@dataclass(frozen=True)
+class Outcome:
+    """What a client's steps came to, beside the adapter."""
 
-    Returns the mean over steps of the batch's loss, without the proximal term: it compares across strategies.
+    loss: float
+    """Mean over steps of the batch's loss, without the proximal term: it compares across strategies."""
+    gradient: Arrays | None = None
+    """Mean over steps of the batch's own gradient, before anything is added to it or clipped; where it was wanted."""
+
+
+def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int], recipe: Recipe) -> Outcome:
+    """Take the steps, changing the trainable parameters in place. Names of tensors are those of `model.trainable`.
 
     Raises AppError when memory runs out, naming the setting to change.
     """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    every = trainable(model)
+    if unknown := sorted(recipe.frozen - every.keys()):
+        raise ValueError(f"there is no tensor {unknown[0]!r} to freeze")
+    named = {name: parameter for name, parameter in every.items() if name not in recipe.frozen}
+    parameters = list(named.values())
+    corrections = {
+        name: torch.from_numpy(array.copy()).to(named[name].device) for name, array in (recipe.correction or {}).items()
+    }
+    sums = (
+        {name: torch.zeros_like(p, dtype=torch.float64) for name, p in named.items()} if recipe.wants_gradient else {}
+    )
     start = [] if recipe.proximal is None else [parameter.detach().clone() for parameter in parameters]
     optimizer = _optimizer(parameters, recipe)
     model.train()
     losses = []
+    for name in recipe.frozen:  # no gradient is computed for them
+        every[name].requires_grad_(False)
     try:
         for _ in range(recipe.steps):
             batch = [examples[next(order)] for _ in range(recipe.batch_size)]
             optimizer.zero_grad(set_to_none=True)
-            losses.append(accumulate(model, batch, recipe.micro_batch, recipe.reduction))
+            losses.append(accumulate(model, batch, recipe.micro_batch, recipe.objective))
+            for name, total in sums.items():
+                total.add_(gradient_of(named[name]))
+            for name, correction in corrections.items():
+                gradient_of(named[name]).add_(correction)
             if recipe.proximal is not None:
                 proximal_term(parameters, start, recipe.proximal).backward()  # type: ignore[no-untyped-call]
             if recipe.max_grad_norm is not None:
@@ -70,17 +103,27 @@ def train(model: torch.nn.Module, examples: Sequence[Example], order: Iterator[i
         raise
     finally:
         # Gradients must not outlive the message: the next one may be another client's.
-        optimizer.zero_grad(set_to_none=True)
-    return math.fsum(losses) / len(losses)
+        model.zero_grad(set_to_none=True)
+        for name in recipe.frozen:
+            every[name].requires_grad_(True)
+    mean = {name: (total / recipe.steps).cpu().numpy().astype(numpy.float32) for name, total in sums.items()}
+    return Outcome(math.fsum(losses) / len(losses), ordered(mean) if recipe.wants_gradient else None)
 
 
-def accumulate(model: torch.nn.Module, batch: Sequence[Example], micro_batch: int, reduction: str) -> float:
+def gradient_of(parameter: torch.nn.Parameter) -> torch.Tensor:
+    """The gradient; zeros, put in place, where no example reached the parameter."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
+
+
+def accumulate(model: torch.nn.Module, batch: Sequence[Any], micro_batch: int, objective: Objective) -> float:
     """Add the batch's gradient to the parameters' and return its loss."""
-    weights = token_weights(batch, reduction)
+    weights = objective.weights(batch)
     size = micro_batch or len(batch)
     total = []
     for start in range(0, len(batch), size):
-        loss = weighted_loss(model, batch[start : start + size], weights[start : start + size])
+        loss = objective.loss(model, batch[start : start + size], weights[start : start + size])
         loss.backward()  # type: ignore[no-untyped-call]
         total.append(loss.item())
     return math.fsum(total)
@@ -92,46 +135,16 @@ def proximal_term(parameters: Sequence[torch.Tensor], start: Sequence[torch.Tens
     return proximal / 2 * torch.stack(squares).sum()
 
 
-def token_weights(batch: Sequence[Example], reduction: str) -> list[float]:
-    """For each example the weight of each of its counted tokens in the loss of the whole batch."""
-    if reduction == "token-mean":
-        return [1 / sum(example.counted for example in batch)] * len(batch)
-    if reduction == "example-mean":
-        return [1 / (len(batch) * example.counted) for example in batch]
-    raise ValueError(f"unknown loss reduction {reduction!r}")
-
-
-def weighted_loss(model: torch.nn.Module, part: Sequence[Example], weights: Sequence[float]) -> torch.Tensor:
-    """Σ over the part's counted tokens of weight × cross entropy."""
-    device = next(model.parameters()).device
-    ids, mask, labels = collate(part)
-    logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
-    wanted = labels[:, 1:]
-    counted = wanted != IGNORED
-    # At least in float32, whatever the model computes in: bfloat16 has 8 bits for a sum over the vocabulary.
-    precision = torch.promote_types(logits.dtype, torch.float32)
-    scale = torch.tensor(weights, dtype=precision)[:, None].expand(wanted.shape)[counted]
-    chosen = logits[:, :-1][counted.to(device)].to(precision)
-    losses = cross_entropy(chosen, wanted[counted].to(device), reduction="none")
-    return (losses * scale.to(device)).sum()
-
-
-def collate(part: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Ids, attention mask and labels, padded on the right to the longest: a causal model never looks right."""
-    longest = max(len(example.ids) for example in part)
-    ids = torch.zeros((len(part), longest), dtype=torch.long)
-    mask = torch.zeros((len(part), longest), dtype=torch.long)
-    labels = torch.full((len(part), longest), IGNORED, dtype=torch.long)
-    for row, example in enumerate(part):
-        length = len(example.ids)
-        ids[row, :length] = torch.tensor(example.ids)
-        mask[row, :length] = 1
-        labels[row, :length] = torch.tensor(example.labels)
-    return ids, mask, labels
-
-
 def _optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     block = recipe.optimizer
+    if block["kind"] == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=recipe.learning_rate,
+            momentum=float(block["momentum"]),
+            weight_decay=float(block["weight_decay"]),
+            foreach=False,
+        )
     if block["kind"] != "adamw":
         raise ValueError(f"unknown optimiser {block['kind']!r}")
     return torch.optim.AdamW(

@@ -5,15 +5,19 @@ What makes it FedProx is at the clients, whose loss has the term (mu / 2) · ‖
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING
 
 from ..arrays import Arrays
-from .mean import Weighted, means
+from . import base
+
+if TYPE_CHECKING:
+    from ..training import Recipe
 
 
-def aggregate(
-    block: Mapping[str, Any], current: Arrays, replies: Weighted, state: Arrays | None
-) -> tuple[Arrays, Arrays | None]:
-    """Weighted mean in the order given, summed in float64 and rounded once to float32. Keeps no state."""
-    return means(replies, current), None
+class Strategy(base.Strategy):
+    """A proximal term in each client's loss."""
+
+    def recipe(self, recipe: Recipe, received: Arrays, state: Arrays | None) -> Recipe:
+        """With the term's weight."""
+        return dataclasses.replace(recipe, proximal=float(self.block["mu"]))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy
 from numpy.typing import NDArray
 
 from ..arrays import Arrays
 
-Weighted: TypeAlias = Sequence[tuple[float, Arrays]]
-"""(weight, adapter) of each usable reply, in partition order."""
+Weighted: TypeAlias = Sequence[tuple[float, Mapping[str, NDArray[Any]]]]
+"""(weight, arrays) of each usable reply, in partition order. The arrays may be read from disk at each access."""
 Exact: TypeAlias = NDArray[numpy.float64]
 
 

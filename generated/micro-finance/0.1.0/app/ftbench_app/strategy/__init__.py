@@ -6,22 +6,50 @@ A compiled benchmark holds only the strategies that its spec allows, so each is 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from ..arrays import Arrays
+from .. import opened, shares
+from . import base
 from .mean import Weighted as Weighted
 
-Aggregate: TypeAlias = Callable[[Mapping[str, Any], Arrays, Weighted, Arrays | None], tuple[Arrays, Arrays | None]]
-"""(strategy block, global adapter, replies, own state) → (new global adapter, new state); all arrays float32."""
+if TYPE_CHECKING:
+    from ..settings import Settings
 
-KINDS = ("fedadam", "fedavg", "fedavgm", "fedprox", "flexlora")
-"""Every strategy; each is a module here with a function `aggregate`."""
+KINDS = (
+    "fedadagrad",
+    "fedadam",
+    "fedavg",
+    "fedavgm",
+    "fedmedian",
+    "fedprox",
+    "fedtrimmedavg",
+    "fedyogi",
+    "ffa-lora",
+    "flexlora",
+    "flora",
+    "krum",
+    "multikrum",
+    "scaffold",
+)
+"""Every strategy; each is a module here, `-` written `_`, with a class `Strategy`."""
 
 
-def find(kind: str) -> Aggregate:
+def find(kind: str) -> type[base.Strategy]:
     """The strategy of that kind. Raises ValueError where there is none."""
     if kind not in KINDS:
         raise ValueError(f"unknown strategy {kind!r}; known: {', '.join(KINDS)}")
-    aggregate: Aggregate = importlib.import_module(f".{kind}", __name__).aggregate
-    return aggregate
+    found: type[base.Strategy] = importlib.import_module(f".{kind.replace('-', '_')}", __name__).Strategy
+    return found
+
+
+def of(settings: Settings) -> base.Strategy:
+    """The strategy in force: the spec's, or in the open division the entry's own.
+
+    A reference run with one virtual client has none, and its client's adapter is the next.
+    """
+    block = settings.spec["strategy"]
+    if settings.virtual:
+        kind = base.Strategy
+    else:
+        kind = opened.strategy() if opened.brings(settings.open_code, "strategy") else find(block["kind"])
+    return kind(block, settings.adapter, shares.sizes(settings))

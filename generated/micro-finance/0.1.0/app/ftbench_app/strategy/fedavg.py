@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ..arrays import Arrays
-from .mean import Weighted, means
+from . import base
 
 
-def aggregate(
-    block: Mapping[str, Any], current: Arrays, replies: Weighted, state: Arrays | None
-) -> tuple[Arrays, Arrays | None]:
-    """Weighted mean in the order given, summed in float64 and rounded once to float32. Keeps no state."""
-    return means(replies, current), None
+class Strategy(base.Strategy):
+    """The weighted mean, and nothing else."""

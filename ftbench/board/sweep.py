@@ -1,0 +1,130 @@
+"""From a sweep's runs to its table: figures over seeds as on the leaderboard, paired with the first setting's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, Protocol
+
+from ftbench.board import codes, figures
+from ftbench.board.collect import marks_of
+from ftbench.board.model import Estimate
+from ftbench.board.submission import Marks
+from ftbench.board.sweep_model import SweepRow, SweepTask
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput
+from ftbench.result.bundle import open_bundle
+from ftbench.result.models import Interval, Result
+from ftbench.result.statistics import Estimate as Bounded
+from ftbench.result.statistics import mover_mean, paired_difference
+from ftbench.spec.canonical import digest
+from ftbench.spec.model import Evaluation
+from ftbench.verify.documents import read, told
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A whole run: what its bundle tells."""
+
+    result: Result
+    marks: Marks
+    """Task → 1 for each item that the tuned model answered rightly, else 0."""
+    items: str
+    """Digest of the items asked: runs with another one cannot be paired."""
+
+
+BySeed = Mapping[int, Scored]
+"""Seed → its whole run."""
+
+
+class Named(Protocol):
+    """A setting."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """What is varied → the value in force."""
+        ...
+
+
+def read_scored(bundle: Path, evaluation: Evaluation) -> Scored:
+    """The bundle of a run. Raises InvalidInput (FTB702) where result or samples cannot be read."""
+    documents = read(open_bundle(bundle))
+    marks = marks_of(documents.samples, evaluation)
+    if documents.result is None or set(marks) != {task.name for task in evaluation.tasks}:
+        why = "; ".join(told(documents.problems)[:3]) or "its samples cannot be scored"
+        hint = "remove the run's folder and give the command again"
+        raise InvalidInput(Diagnostic(codes.UNREADABLE, f"the bundle cannot be read: {why}", Place(str(bundle)), hint))
+    asked = {task: [sample.item for sample in lines] for task, lines in sorted(documents.samples.items())}
+    return Scored(documents.result, marks, digest(asked))
+
+
+def row(named: Named, due: Sequence[int], runs: BySeed, first: BySeed, confidence: float) -> SweepRow:
+    """One setting. `due`: the sweep's seeds; `first`: runs of the first setting, empty for itself."""
+    results = [runs[seed].result for seed in sorted(runs)]
+    views = [figures.tuned(one.seed, one.scores.tuned, one.scores.tasks) for one in results]
+    shared = [seed for seed in due if seed in runs and seed in first and runs[seed].items == first[seed].items]
+    paired = {seed: compare(runs[seed], first[seed], confidence) for seed in shared}
+    tasks = figures.on_tasks(views) if views else {}
+    return SweepRow(
+        name=named.name,
+        values=dict(named.values),
+        seeds=[seed for seed in due if seed in runs],
+        missing_seeds=[seed for seed in due if seed not in runs],
+        score=figures.score(views) if views else None,
+        spread=stdev(one.scores.tuned.value for one in results) if len(results) > 1 else None,
+        difference=_over_seeds({seed: mean(found.values()) for seed, found in paired.items()}),
+        difference_seeds=shared,
+        gain=_over_seeds({one.seed: figures.estimate(one.scores.difference) for one in results}),
+        tasks={
+            task: SweepTask(
+                scoring=one.scoring,
+                items=one.items,
+                score=one.score,
+                difference=_over_seeds({seed: found[task] for seed, found in paired.items()}),
+            )
+            for task, one in tasks.items()
+        },
+        bytes_down=round(fmean(one.cost.bytes_down for one in results)) if results else None,
+        bytes_up=round(fmean(one.cost.bytes_up for one in results)) if results else None,
+        trainable_parameters=max((one.cost.trainable_parameters for one in results), default=None),
+        exclusions=sum(one.exclusions for one in results),
+    )
+
+
+def rows(settings: Sequence[Named], due: Sequence[int], scored: Sequence[BySeed], confidence: float) -> list[SweepRow]:
+    """Every setting, with its whole runs in `scored` at the same place."""
+    return [
+        row(named, due, runs, scored[0] if number else {}, confidence)
+        for number, (named, runs) in enumerate(zip(settings, scored, strict=True))
+    ]
+
+
+def compare(run: Scored, first: Scored, confidence: float) -> dict[str, Estimate]:
+    """Task → `run` minus `first` on the same items, with the paired interval."""
+    return {task: _paired(run.marks[task], first.marks[task], confidence) for task in sorted(run.marks)}
+
+
+def mean(differences: Iterable[Estimate]) -> Estimate:
+    """Plain mean over tasks, by MOVER."""
+    found = mover_mean([Bounded(d.value, d.interval.low, d.interval.high) for d in differences], (-1.0, 1.0))
+    return Estimate(value=found.value, interval=Interval(low=found.low, high=found.high))
+
+
+def _paired(after: Sequence[float], before: Sequence[float], confidence: float) -> Estimate:
+    counts = Counter((b > 0.5, a > 0.5) for a, b in zip(after, before, strict=True))
+    found = paired_difference(
+        counts[True, True], counts[False, True], counts[True, False], counts[False, False], confidence
+    )
+    return Estimate(value=found.value, interval=Interval(low=found.low, high=found.high))
+
+
+def _over_seeds(by_seed: Mapping[int, Estimate]) -> Estimate | None:
+    return figures.over_seeds(by_seed.items()) if by_seed else None

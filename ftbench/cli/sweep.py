@@ -1,0 +1,303 @@
+"""`ftbench sweep`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from ftbench.cli.options import (
+    SPEC,
+    entry_option,
+    eval_workers_option,
+    example,
+    json_option,
+    limit_options,
+    limits_of,
+    out_option,
+    store_option,
+    unsafe_option,
+)
+from ftbench.cli.run import ENGINES, _benchmark, _micro_batch, _timeout
+from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.board.sweep import Scored
+    from ftbench.board.sweep_model import Sweep, SweepRun
+    from ftbench.data.store import Store
+    from ftbench.errors import FtbenchError
+    from ftbench.run.sweep import Asked, Cell, State
+    from ftbench.spec.vary import Setting
+
+
+class VaryType(click.ParamType[str]):
+    """`PATH=VALUE,VALUE`; completes the paths that the spec leaves open."""
+
+    name = "vary"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Knobs of the spec that stands on the command line already."""
+        from ftbench.errors import FtbenchError
+        from ftbench.spec.load import find_spec, load_spec
+        from ftbench.spec.vary import paths
+
+        try:
+            found = paths(load_spec(find_spec(str(ctx.params.get("spec") or ""))).spec)
+        except FtbenchError:
+            return []
+        return [CompletionItem(f"{path}=") for path in found if path.startswith(incomplete)]
+
+
+@click.command(
+    "sweep",
+    epilog=example(
+        "ftbench sweep quickstart --vary adapter.rank=2,4,8 --seeds 3",
+        "ftbench sweep finance --vary strategy.kind=fedavg,fedprox --set strategy.mu=0.1 --vary model=A,B",
+    ),
+)
+@click.argument("spec", type=SPEC)
+@click.option(
+    "--vary",
+    "varied",
+    metavar="PATH=VALUE,VALUE",
+    type=VaryType(),
+    multiple=True,
+    required=True,
+    help="Values of one knob, or of `model`; may be given repeatedly: the product is run.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many of the spec's seeds, from the first.",
+)
+@entry_option
+@click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Set one knob in every run; may be repeated.")
+@click.option("--model", metavar="NAME[@REVISION]", help="Base model of every run, where the spec leaves it open.")
+@click.option(
+    "--engine", type=click.Choice(list(ENGINES)), help="Flower's simulation (default), or one process after another."
+)
+@out_option("Folder of the sweep (default: runs/sweep-NAME-DIGEST, the same for the same sweep).")
+@store_option
+@click.option("--smoke", is_flag=True, help="1 round, 2 steps, 8 items a run: shows that every setting works.")
+@click.option("--micro-batch", metavar="N|auto", callback=_micro_batch, help="As `ftbench run` takes it.")
+@click.option("--unpinned", is_flag=True, help="Let other package versions through; no result will conform.")
+@unsafe_option
+@click.option(
+    "--round-timeout",
+    metavar="SECONDS",
+    callback=_timeout,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Longest time without progress in a run (default: 3600).",
+)
+@limit_options
+@eval_workers_option
+@click.option("--dry-run", is_flag=True, help="Only list the runs and how far each is.")
+@json_option
+@click.pass_obj
+def command(
+    ui: Ui,
+    *,
+    spec: str,
+    varied: tuple[str, ...],
+    seeds: int,
+    entry: Path | None,
+    sets: tuple[str, ...],
+    model: str | None,
+    engine: str | None,
+    out: Path | None,
+    store: str | None,
+    smoke: bool,
+    micro_batch: int | None,
+    unpinned: bool,
+    unsafe_no_sandbox: bool,
+    round_timeout: float | None,
+    max_seconds: float | None,
+    max_memory: float | None,
+    max_device_memory: float | None,
+    eval_workers: int | None,
+    dry_run: bool,
+) -> int:
+    """Run every combination of values, each over several seeds, and compare the settings in one table.
+
+    Every run lies in the sweep's folder with its own bundle. The same command goes on where it was stopped: whole runs
+    are skipped, others resumed, failed ones tried again. A setting that the spec does not allow is refused before
+    anything begins. Of a parameter that only some strategies use, the others' runs are made without it. The table
+    (table.md, table.csv, sweep.json) compares each setting with the first on the same items.
+    """
+    from ftbench.cli.benchmark import commit_of
+    from ftbench.data.store import Store
+    from ftbench.run import sweep
+    from ftbench.run.conclude import read_compiled
+    from ftbench.run.preflight import check_resolved
+    from ftbench.spec import vary
+    from ftbench.spec.entries import load_entry
+
+    compiled, plan = _benchmark(ui, spec)
+    check_resolved(plan, spec)
+    found = Store.default(store)
+    given = load_entry(entry) if entry else None
+    typed = plan.typed_spec()
+    settings = vary.settings(typed, given, varied, seeds, sets=sets, model=model, commit_of=commit_of(ui, found))
+    spec_hash = read_compiled(compiled)[2]
+    folder = out or Path("runs") / sweep.default_folder(plan, spec_hash, settings, smoke=smoke)
+    options: dict[str, Any] = {
+        "engine": ENGINES[engine or "flower"],
+        "micro_batch": micro_batch or 0,
+        "eval_workers": eval_workers or 1,
+        "unpinned": unpinned,
+        "unsafe_no_sandbox": unsafe_no_sandbox,
+        "round_timeout": 3600.0 if round_timeout is None else round_timeout,
+        "limits": limits_of(max_seconds, max_memory, max_device_memory),
+    }
+    asked = sweep.Asked(compiled, plan, spec_hash, folder, smoke, spec, options)
+    planned = sweep.cells(asked, settings)
+    job = _Job(ui, asked, settings, planned)
+    if dry_run:
+        return job.show(sweep.look(asked, planned))
+    with sweep.alone(folder):
+        states = sweep.look(asked, planned)
+        due = [cell for cell, state in zip(planned, states, strict=True) if state != "whole"]
+        sweep.prepare(asked, due, found, ui.note, unpinned=unpinned)
+        return job.carry_out(found, states)
+
+
+class _Job:
+    """One sweep: its cells, what became of each, and the table at the end."""
+
+    def __init__(self, ui: Ui, asked: Asked, settings: Sequence[Setting], cells: Sequence[Cell]) -> None:
+        self.ui, self.asked, self.settings, self.cells = ui, asked, settings, cells
+
+    def show(self, states: Sequence[State]) -> int:
+        """List the cells; nothing is run or written."""
+        for number, (cell, state) in enumerate(zip(self.cells, states, strict=True), 1):
+            self.ui.line(f"{number:>4}  {state:<5}  {self._about(cell)}  {cell.folder}")
+        self.ui.answer(
+            self._document([self._run(cell, state) for cell, state in zip(self.cells, states, strict=True)], {})
+        )
+        return 0
+
+    def carry_out(self, store: Store, states: Sequence[State]) -> int:
+        """Run what is not whole, write the table, print it. Returns the exit code."""
+        from ftbench.errors import FtbenchError
+        from ftbench.run import sweep
+        from ftbench.run.views import duration
+
+        due = sum(state != "whole" for state in states)
+        if skipped := len(states) - due:
+            self.ui.note(f"{skipped} of {len(states)} runs are whole already", "note")
+        failures: dict[Path, FtbenchError] = {}
+        began, tried = time.monotonic(), 0
+        for number, (cell, state) in enumerate(zip(self.cells, states, strict=True), 1):
+            if state == "whole":
+                continue
+            left = f", about {duration((time.monotonic() - began) / tried * (due - tried))} left" if tried else ""
+            doing = "going on with " if state == "begun" else ""
+            self.ui.note(f"run {number} of {len(states)}: {doing}{self._about(cell)}{left}", "note")
+            try:
+                self._one(cell, store)
+            except FtbenchError as error:
+                failures[cell.folder] = error
+                self.ui.diagnostics(error.diagnostics)
+            tried += 1
+        document = self._conclude(failures)
+        self._write(document)
+        return sweep.exit_code(list(failures.values()))
+
+    def _one(self, cell: Cell, store: Store) -> None:
+        from ftbench.run import sweep
+        from ftbench.run.views import view
+
+        try:
+            with view() as listener:
+                outcome = sweep.carry_out(self.asked, cell, store, listener)
+        except KeyboardInterrupt:
+            self.ui.note("stopped; the same command goes on", "note")
+            raise
+        self.ui.note(f"    score {100 * outcome.scores.tuned.value:.1f} %", "dim")
+
+    def _conclude(self, failures: dict[Path, FtbenchError]) -> Sweep:
+        """The document, from the bundles on disk."""
+        from ftbench.board.sweep import read_scored
+        from ftbench.errors import FtbenchError
+        from ftbench.run import sweep
+
+        evaluation = self.asked.plan.typed_spec().evaluation
+        scored: dict[Path, Scored] = {}
+        for cell in self.cells:
+            outcome = None if cell.folder in failures else sweep.whole(cell)
+            if outcome is None or outcome.bundle is None:
+                continue
+            try:
+                scored[cell.folder] = read_scored(outcome.bundle, evaluation)
+            except FtbenchError as error:
+                failures[cell.folder] = error
+                self.ui.diagnostics(error.diagnostics)
+        runs = [self._run(cell, "to-do", scored.get(cell.folder), failures.get(cell.folder)) for cell in self.cells]
+        return self._document(runs, scored)
+
+    def _run(
+        self, cell: Cell, state: State, scored: Scored | None = None, failure: FtbenchError | None = None
+    ) -> SweepRun:
+        from ftbench.board.sweep_model import SweepRun
+
+        result = scored.result if scored is not None else None
+        problem = failure.diagnostics[0] if failure is not None and failure.diagnostics else None
+        return SweepRun(
+            setting=cell.entry.metadata.name,
+            seed=cell.entry.seed,
+            folder=cell.folder.name,
+            state="failed" if failure is not None else "whole" if result is not None else state,
+            code=problem.code if problem else None,
+            problem=problem.message if problem else None,
+            adapter=result.adapter if result else None,
+            ledger=result.ledger if result else None,
+            score=result.scores.tuned.value if result else None,
+        )
+
+    def _document(self, runs: list[SweepRun], scored: dict[Path, Scored]) -> Sweep:
+        from ftbench.board.sweep import rows
+        from ftbench.board.sweep_model import Sweep
+
+        metadata, evaluation = self.asked.plan.metadata, self.asked.plan.typed_spec().evaluation
+        seeds = [entry.seed for entry in self.settings[0].entries]
+        by_setting: list[dict[int, Scored]] = [{} for _ in self.settings]
+        for cell in self.cells:
+            if cell.folder in scored:
+                by_setting[cell.setting][cell.entry.seed] = scored[cell.folder]
+        return Sweep(
+            name=metadata.name,
+            version=metadata.version,
+            spec_hash=self.asked.spec_hash,
+            smoke=self.asked.smoke,
+            confidence=evaluation.confidence,
+            varied=list(self.settings[0].values),
+            seeds=seeds,
+            rows=rows(self.settings, seeds, by_setting, evaluation.confidence),
+            runs=runs,
+        )
+
+    def _write(self, document: Sweep) -> None:
+        from ftbench.atomic import write_file
+        from ftbench.board import sweep_text
+        from ftbench.spec.canonical import pretty
+
+        folder = self.asked.out
+        write_file(folder / "sweep.json", pretty(document.model_dump(mode="json")))
+        write_file(folder / "table.csv", sweep_text.as_csv(document).encode())
+        write_file(folder / "table.md", sweep_text.markdown(document).encode())
+        for line in sweep_text.lines(document):
+            self.ui.line(line)
+        self.ui.note(f"written to {folder}: table.md, table.csv, sweep.json")
+        self.ui.answer(document)
+
+    def _about(self, cell: Cell) -> str:
+        from ftbench.board.sweep_text import shown
+
+        values = self.settings[cell.setting].values
+        return ", ".join([*(f"{path}={shown(value)}" for path, value in values.items()), f"seed {cell.entry.seed}"])

@@ -1,0 +1,219 @@
+"""The harness hook: gives lm-eval the items of a compiled benchmark's tasks, and marks what a model wrote to them.
+
+It is copied beside the task files of every compiled benchmark. lm-eval loads it by file, without a package, so it uses
+nothing but the standard library and `datasets`, and finds the plan beside its own folder. The items come from the
+store by digest; `FTBENCH_STORE` names one or more stores, and a folder `store` next to the version's is looked at last.
+Programs of code tasks are run by `ftbench_sandbox.py`, which lies beside it, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+COMPILED = Path(__file__).resolve().parent.parent
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+APART = "apart"
+"""Value of `FTBENCH_PROGRAMS` with which programs are not run here, since the caller runs them: the mark is NaN."""
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+def load(task: str, **_: object) -> dict[str, Any]:
+    """What `custom_dataset` of a task file calls: the split `test` with one row an item, in the order of the data.
+
+    lm-eval passes `dataset_kwargs` (`task`) and whatever its caller set as metadata, which is not used.
+    Raises FileNotFoundError where the items are in no store, ValueError where they do not fit the plan.
+    """
+    from datasets import Dataset, Features, Sequence, Value
+
+    kinds: dict[str, Any] = {
+        "task": Value("string"),
+        "prompt": Value("string"),
+        "index": Value("int64"),
+        "item": Value("string"),
+    }
+    if _task(_plan(COMPILED), task).get("kind") == "code":
+        kinds |= {"row": Value("string"), "target": Value("string")}
+    else:
+        kinds |= {"options": Sequence(Value("string")), "target": Value("int64")}
+    return {"test": Dataset.from_list(items(task), features=Features(kinds))}
+
+
+def mark_text(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
+    """What `process_results` of a `-generated` task calls: the marks of one generated answer.
+
+    `acc` is by the first of the task's scorings that looks at text; `unparsable` tells where `generated` found no
+    option; `flowertune` is by the incumbent's rule.
+    """
+    spec, text = _task(_plan(COMPILED), doc["task"]), results[0]
+    marks: dict[str, float] = {}
+    if "generated" in spec["scoring"]:
+        given = extract(spec["extraction"], text, doc["options"])
+        marks |= {"generated": float(given == doc["target"]), "unparsable": float(given is None)}
+    if "flowertune" in spec["scoring"]:
+        marks["flowertune"] = float(flowertune(spec["flowertune"], text, doc["options"]) == doc["target"])
+    first = next(scoring for scoring in spec["scoring"] if scoring in marks)
+    told = {name: value for name, value in marks.items() if name != "generated"}
+    return {"acc": marks[first], **told}
+
+
+def mark_program(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
+    """What `process_results` of a code task calls: 1 where the program made of the completion passes its tests.
+
+    Raises RuntimeError where there is no sandbox: generated programs are never run without one.
+    """
+    if os.environ.get("FTBENCH_PROGRAMS") == APART:
+        return {"acc": float("nan")}
+    spec = _task(_plan(COMPILED), doc["task"])
+    row = {**json.loads(doc["row"]), "completion": results[0]}
+    job = {
+        "language": spec["language"],
+        "program": render(spec["program"], row),
+        "tests": render(spec["tests"], row),
+        "cpu_seconds": spec["cpu_seconds"],
+        "memory_mib": spec["memory_mib"],
+    }
+    command = [sys.executable, "-I", str(Path(__file__).resolve().with_name("ftbench_sandbox.py"))]
+    done = subprocess.run(  # noqa: S603 - our own interpreter and script
+        command, input=json.dumps(job).encode() + b"\n", capture_output=True, check=True
+    )
+    outcome = json.loads(done.stdout)
+    if outcome["status"] in ("refused", "sandbox-error"):
+        raise RuntimeError(f"the program of item {doc['index']} was not run: {outcome['reason'] or outcome['status']}")
+    return {"acc": float(outcome["passed"])}
+
+
+def extract(rule: str, text: str, options: list[str]) -> int | None:
+    """Index of the option that a text names, or None: `option-text` or `option-letter`."""
+    if rule == "option-text":
+        words, best = " ".join(text.casefold().split()), None
+        for index, option in enumerate(options):
+            name = " ".join(option.casefold().split())
+            found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) if name else None
+            if found is not None:
+                place = (found.start(), -len(name), index)
+                best = place if best is None else min(best, place)
+        return None if best is None else best[2]
+    if rule == "option-letter":
+        last = LETTERS[min(len(options), len(LETTERS)) - 1]
+        letter = re.search(rf"(?<![\w'’])[A-{last}](?![\w'’])", text)
+        return None if letter is None else LETTERS.index(letter[0])
+    raise ValueError(f"{rule!r} is no rule of extraction")
+
+
+def flowertune(rule: str, text: str, options: list[str]) -> int | None:
+    """Index of the option that a text gives by the FlowerTune evaluation's rule, or None."""
+    plain, *labels = (re.sub(r"[^a-z0-9]", "", part.lower()) for part in [text, *options])
+    if rule == "first-letter":
+        index = "abcde".find(plain[:1]) if plain else -1
+        return index if 0 <= index < len(options) else None
+    if rule == "sentiment-substring":
+        plain = next((word for word in ("positive", "negative") if word in plain), "neutral")
+    elif rule != "exact-label":
+        raise ValueError(f"{rule!r} is no rule of the flowertune scoring")
+    return labels.index(plain) if plain in labels else None
+
+
+def items(task: str, *, compiled: Path | None = None) -> list[dict[str, Any]]:
+    """The items as asked: task, prompt, index, item (digest of the row), options and target (index of the right one).
+
+    A code task's items have no options and an empty target, and their whole row as JSON instead.
+    """
+    compiled = compiled or COMPILED
+    plan = _plan(compiled)
+    spec = _task(plan, task)
+    pin = plan["pins"]["sources"][f"task:{task}"]
+    lines = _read(pin["digest"], f"task {task!r} ({_source(spec['source'])})", plan["metadata"]["name"], compiled)
+    if len(lines) != pin["rows"]:
+        raise ValueError(f"task {task!r} has {len(lines)} items where the plan's pins say {pin['rows']}")
+    return [_item(spec, index, line) for index, line in enumerate(lines)]
+
+
+def _plan(compiled: Path) -> dict[str, Any]:
+    return _parse((compiled / "plan.json").read_bytes())
+
+
+@functools.cache
+def _parse(data: bytes) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads(data)
+    return plan
+
+
+def _task(plan: dict[str, Any], name: str) -> dict[str, Any]:
+    tasks: list[dict[str, Any]] = plan["spec"]["evaluation"]["tasks"]
+    for task in tasks:
+        if task["name"] == name:
+            return task
+    raise ValueError(f"the plan has no task {name!r}; its tasks are {', '.join(task['name'] for task in tasks)}")
+
+
+def render(template: str, row: dict[str, Any]) -> str:
+    """A template with each `{column}` replaced by the row's text; `{{` and `}}` are literal braces.
+
+    Values are put in as they are and never looked at again. Raises ValueError for any other brace and for a column
+    that is missing or neither text nor a whole number: other values have no single spelling.
+    """
+
+    def put(match: re.Match[str]) -> str:
+        found = match.group(0)
+        if found in ("{{", "}}"):
+            return found[0]
+        name = match.group(1)
+        if name is None:
+            raise ValueError(f"template {template!r} has a single brace; write {{{{ or }}}} for a literal one")
+        value = row.get(name)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValueError(f"template {template!r} needs column {name!r} as text or a whole number, not {value!r}")
+        return str(value)
+
+    return PLACEHOLDER.sub(put, template)
+
+
+def _item(spec: dict[str, Any], index: int, line: bytes) -> dict[str, Any]:
+    row = json.loads(line)
+    item = {
+        "task": spec["name"],
+        "prompt": render(spec["prompt"], row),
+        "index": index,
+        "item": hashlib.sha256(line).hexdigest(),
+    }
+    if spec.get("kind") == "code":
+        return {**item, "row": line.decode(), "target": ""}
+    options = [render(option, row) for option in spec["options"]]
+    target = row.get(spec["answer"])
+    if isinstance(target, bool) or not isinstance(target, int) or not 0 <= target < len(options):
+        raise ValueError(
+            f"item {index} of task {spec['name']!r}: column {spec['answer']!r} must be an option's index "
+            f"from 0 to {len(options) - 1}, not {target!r}"
+        )
+    return {**item, "options": options, "target": target}
+
+
+def _read(digest: str, what: str, benchmark: str, compiled: Path) -> list[bytes]:
+    """The lines of a data file, its digest checked. Only a line feed parts rows: RFC 8785 leaves U+2028 as it is."""
+    roots = [Path(root) for root in os.environ.get("FTBENCH_STORE", "").split(os.pathsep) if root]
+    roots.append(compiled.parent / "store")
+    for root in roots:
+        path = root / "data" / f"{digest}.jsonl"
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if found != digest:
+            raise ValueError(f"{path} has digest {found}, not the one it is named by: delete it and get it again")
+        return data.removesuffix(b"\n").split(b"\n")
+    raise FileNotFoundError(
+        f"the items of {what}, sha256 {digest}, are in none of the stores {', '.join(map(str, roots))}. "
+        f"Set FTBENCH_STORE to the folder that holds data/{digest}.jsonl, or get it with: ftbench lock {benchmark}"
+    )
+
+
+def _source(source: dict[str, Any]) -> str:
+    return " ".join(f"{key} {value}" for key, value in sorted(source.items()))

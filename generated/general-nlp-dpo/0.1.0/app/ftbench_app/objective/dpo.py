@@ -1,0 +1,114 @@
+"""Direct preference optimisation (Rafailov et al., arXiv 2305.18290) on pairs of a preferred and another answer.
+
+The loss of a pair is −log sigmoid(beta · m) with m = (log p(y_w) − log p_ref(y_w)) − (log p(y_l) − log p_ref(y_l)),
+where log p sums over an answer's learnt tokens, EOS among them. The reference p_ref is the frozen base model: the
+adapter switched off, which is what a run's first adapter computes, as B = 0. So the reference is the same for every
+client and round, and its log-probabilities are computed once and kept with the pair.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.functional import logsigmoid
+
+from .. import tokens
+from ..tokens import Example
+from .likelihood import log_probabilities
+
+BATCH = 2
+"""Pairs in one pass of the reference: fixed, so that it does not depend on the operator's micro-batch."""
+NOTHING = "nothing to learn of one answer within training.sequence_length"
+EQUAL = "two equal answers"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two answers to one prompt, each with its prompt, and what the reference finds of them."""
+
+    chosen: Example
+    rejected: Example
+    reference: tuple[float, float] = (0.0, 0.0)
+    """Log-probability of the chosen and of the rejected answer under the frozen base model."""
+
+
+class Objective:
+    """Mean over the pairs of the effective batch."""
+
+    def __init__(self, spec: Mapping[str, Any]) -> None:
+        """Raises ValueError for another loss than the sigmoid."""
+        block = spec["objective"]
+        if block["loss"] != "sigmoid":
+            raise ValueError(f"unknown loss {block['loss']!r}")
+        self.beta = float(block["beta"])
+        self.data = spec["data"]
+        self.sequence_length = int(spec["training"]["sequence_length"])
+        self._margins: list[float] = []
+
+    def examples(self, rows: Iterable[Mapping[str, Any]], model: torch.nn.Module, tokenizer: Any) -> list[Pair]:
+        """The rows' pairs with their reference; the log tells how many rows were left out, and why."""
+        made = [self.encode(row, tokenizer) for row in rows]
+        left_out = Counter(one for one in made if isinstance(one, str))
+        for reason, count in sorted(left_out.items()):
+            print(f"ftbench: {count} of {len(made)} pairs left out: {reason}", flush=True)
+        return referred(model, [one for one in made if isinstance(one, Pair)])
+
+    def encode(self, row: Mapping[str, Any], tokenizer: Any) -> Pair | str:
+        """The pair of a row without its reference, or why the row is left out.
+
+        The over-length rule holds for each answer; a row is left out where it leaves nothing to learn of either, and
+        where both come to the same tokens, of which neither can be preferred.
+        """
+        chosen = tokens.encode(row, self.data, self.sequence_length, tokenizer)
+        other = {**self.data, "completion": self.data["rejected"]}
+        rejected = tokens.encode(row, other, self.sequence_length, tokenizer)
+        if chosen is None or rejected is None:
+            return NOTHING
+        return EQUAL if chosen == rejected else Pair(chosen, rejected)
+
+    def weights(self, batch: Sequence[Pair]) -> list[float]:
+        """One over the pairs of the batch."""
+        return [1 / len(batch)] * len(batch)
+
+    def loss(self, model: torch.nn.Module, part: Sequence[Pair], weights: Sequence[float]) -> torch.Tensor:
+        """Σ over pairs of weight × −log sigmoid(beta · margin); both answers go through the model in one pass."""
+        chosen, rejected = answers(model, part)
+        expected = chosen.new_tensor([pair.reference[0] - pair.reference[1] for pair in part])
+        margins = self.beta * (chosen - rejected - expected)
+        if model.training:
+            self._margins += margins.detach().tolist()
+        return -(logsigmoid(margins) * margins.new_tensor(weights)).sum()
+
+    def units(self, example: Pair) -> int:
+        """A pair is one: the validation loss is a mean over pairs."""
+        return 1
+
+    def told(self) -> str:
+        """How often the implicit reward ranked the preferred answer above the other, and by how much on average."""
+        count = len(self._margins)
+        if not count:
+            return ""
+        right = sum(margin > 0 for margin in self._margins) / count
+        return f"reward accuracy {right:.3f}, mean margin {sum(self._margins) / count:.4f} over {count} pairs"
+
+
+def answers(model: torch.nn.Module, part: Sequence[Pair]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of the chosen and of the rejected answers."""
+    both = log_probabilities(model, [*(pair.chosen for pair in part), *(pair.rejected for pair in part)])
+    return both[: len(part)], both[len(part) :]
+
+
+def referred(model: torch.nn.Module, pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs with the reference's log-probabilities: of the model in evaluation mode, its adapter switched off."""
+    model.eval()
+    found = []
+    with torch.no_grad(), model.disable_adapter():  # type: ignore[operator]
+        for start in range(0, len(pairs), BATCH):
+            part = pairs[start : start + BATCH]
+            both = zip(*(side.tolist() for side in answers(model, part)), strict=True)
+            found += [Pair(pair.chosen, pair.rejected, reference) for pair, reference in zip(part, both, strict=True)]
+    return found

@@ -1,0 +1,46 @@
+"""What a client minimises: one module an objective, found here by the spec's `objective.kind`.
+
+A compiled benchmark holds the objective of its spec only, so each is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+
+KINDS = ("sft", "dpo")
+"""Every objective; each is a module here with a class `Objective`."""
+
+
+class Objective(Protocol):
+    """How rows become examples and a batch of them a loss. An example is whatever the objective makes of a row."""
+
+    def examples(self, rows: Iterable[Mapping[str, Any]], model: torch.nn.Module, tokenizer: Any) -> list[Any]:
+        """Examples of the rows in their order, those left out that cannot be learnt from.
+
+        They are made once in a process and kept; whatever the frozen base model has to say of them is in them.
+        """
+
+    def weights(self, batch: Sequence[Any]) -> list[float]:
+        """For each example of an effective batch its weight in the batch's loss, so that micro-batches add up."""
+
+    def loss(self, model: torch.nn.Module, part: Sequence[Any], weights: Sequence[float]) -> torch.Tensor:
+        """Σ over the part's examples of weight × loss: a scalar to go backward from."""
+
+    def units(self, example: Any) -> int:
+        """How much an example counts in the validation loss, which is `loss` with weights 1 over the sum of these."""
+
+    def told(self) -> str:
+        """What the passes in training mode so far are worth telling in the log; empty: nothing."""
+
+
+def find(spec: Mapping[str, Any]) -> Objective:
+    """The objective of a spec. Raises ValueError where there is none of that kind."""
+    kind = spec["objective"]["kind"]
+    if kind not in KINDS:
+        raise ValueError(f"unknown objective {kind!r}; known: {', '.join(KINDS)}")
+    found: Objective = importlib.import_module(f".{kind}", __name__).Objective(spec)
+    return found
