@@ -43,7 +43,7 @@ lint: $(VENV)/.dev ## ruff
 types: $(VENV)/.dev ## mypy, strict
 	$(BIN)/mypy
 
-generated: $(VENV)/.dev ## regenerate generated/, schemas/ and docs/reference.md
+generated: $(VENV)/.dev ## regenerate generated/ and schemas/
 	$(BIN)/ftbench schema --write schemas
 	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC $(BIN)/ftbench compile SPEC --out generated
 
