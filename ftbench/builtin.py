@@ -1,4 +1,4 @@
-"""Where the files lie that come with ftbench: built-in specs, entries, compiled benchmarks and their small store.
+"""What comes with ftbench, and where it lies: built-in specs, entries, compiled benchmarks, their small store, models.
 
 In a checkout they are the top-level folders; a wheel carries them under `ftbench/_builtin`.
 """
@@ -6,6 +6,12 @@ In a checkout they are the top-level folders; a wheel carries them under `ftbenc
 from __future__ import annotations
 
 from pathlib import Path
+
+MODELS: dict[str, str] = {
+    "builtin/micro": "49cee7c67a5c753011cca8f2763de30e3b766c702511884cd2cdbae111d38a20",
+    "builtin/micro-domains": "abae8f77adc8a86142c2a62056e3c5ac2fcbae240d9311daf837d65861eb940b",
+}
+"""Base models that come with ftbench → digest of their files, the only revision that each has."""
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -1,4 +1,4 @@
-"""The data sets and models that come with ftbench."""
+"""The data sets that come with ftbench."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from ftbench.errors import InvalidInput
 
 DATA_SETS: dict[str, World] = {world.name: world for world in (herbs.WORLD, *domains.WORLDS)}
 """Name in a spec's `source` → data set. Another world is another module in `micro/` and another name here."""
-
-MODELS: dict[str, str] = {
-    "micro": "49cee7c67a5c753011cca8f2763de30e3b766c702511884cd2cdbae111d38a20",
-    "micro-domains": "abae8f77adc8a86142c2a62056e3c5ac2fcbae240d9311daf837d65861eb940b",
-}
-"""Name after `builtin/` → digest of its files, for who names a model without a revision."""
 
 
 def data_set(name: str) -> World:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ftbench import builtin
 from ftbench.data import digests
-from ftbench.data.builtin import MODELS
 from ftbench.data.store import Store
 from ftbench.errors import FtbenchError
 from ftbench.spec.pins import Pins
@@ -53,8 +53,7 @@ def holdings(store: Store, pins: Mapping[str, Pins]) -> list[Holding]:
 def _holding(kind: Kind, digest: str, path: Path, store: Store, pins: Mapping[str, Pins]) -> Holding:
     size = sum(file.lstat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
     if kind == "model":
-        own = [(f"builtin/{name}", which) for name, which in MODELS.items()]
-        names = [name for name, which in (*own, *refs(store)) if which == digest]
+        names = [name for name, which in (*builtin.MODELS.items(), *refs(store)) if which == digest]
         return Holding(kind, digest, path, size, list(dict.fromkeys(names)))
     rows, licence, revision = None, None, None
     names = []

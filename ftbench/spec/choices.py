@@ -139,6 +139,9 @@ def settle(spec: Spec, chosen: dict[str, Chosen], found: list[Diagnostic]) -> Sp
             if problem.severity != "error":  # who publishes the spec was warned
                 continue
             culprit = _culprit(chosen, problem.path)
+            if problem.code == codes.BUILTIN_MODEL:  # wrong by itself, not together with other choices
+                found.append(_diagnostic(problem.message, culprit, problem.hint, problem.code))
+                continue
             hint = "; ".join(part for part in ("with the knobs chosen", problem.hint) if part)
             found.append(_diagnostic(problem.message, culprit, hint))
     return settled

@@ -33,6 +33,7 @@ KNOB_PATH = "FTB130"
 KNOB_RANGE = "FTB131"
 KNOB_DEFAULT = "FTB132"
 PARTITION_COLUMN = "FTB133"
+BUILTIN_MODEL = "FTB134"
 NO_PINS = "FTB190"
 BAD_PINS = "FTB191"
 STALE_PINS = "FTB192"
@@ -83,6 +84,7 @@ register(
         KNOB_RANGE: "a knob's range that makes no sense for its field",
         KNOB_DEFAULT: "the spec's own value lies outside the knob's range",
         PARTITION_COLUMN: "a partition goes by a column that is not one of `data.columns`",
+        BUILTIN_MODEL: "a built-in base model, or a revision of one, that does not exist",
         NO_PINS: "the pins file is missing",
         BAD_PINS: "the pins file cannot be used",
         STALE_PINS: "a pin was made from other inputs than the spec's",

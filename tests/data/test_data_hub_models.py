@@ -11,10 +11,10 @@ import layouts
 import pytest
 from jsonschema import Draft202012Validator
 
+from ftbench.builtin import MODELS
 from ftbench.cli import schemas
 from ftbench.cli.main import run
 from ftbench.data import digests, models
-from ftbench.data.builtin import MODELS
 from ftbench.data.hub import Hub
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
@@ -72,7 +72,7 @@ def test_a_commit_is_found_again(hub: Any, connect: Connect, store: Store) -> No
 def test_the_digest_is_of_the_files_alone(hub: Any, connect: Connect, store: Store) -> None:
     """A built-in model that is put on a hub is the same model."""
     which = ref(hub, {**layouts.builtin_model(), "README.md": b"# micro\n"})
-    assert models.fetch(which, store, connect()).digest == MODELS["micro"]
+    assert models.fetch(which, store, connect()).digest == MODELS["builtin/micro"]
 
 
 def test_two_commits_of_the_same_files_are_one_model(hub: Any, connect: Connect, store: Store) -> None:

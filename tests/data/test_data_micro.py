@@ -128,14 +128,14 @@ def test_the_world_is_made_the_same_each_time(lines: list[str]) -> None:
 
 def test_the_committed_model_is_the_one_the_spec_names(revision: str) -> None:
     folder = Store([builtin.store()]).model_path(revision)
-    assert data_builtin.MODELS["micro"] == revision
+    assert builtin.MODELS["builtin/micro"] == revision
     assert set(digests.model_files(folder)) == {
         "config.json",
         "model.safetensors",
         "tokenizer.json",
         "tokenizer_config.json",
     }
-    assert {path.name for path in (builtin.store() / "models").iterdir()} == {*data_builtin.MODELS.values()}
+    assert {path.name for path in (builtin.store() / "models").iterdir()} == {*builtin.MODELS.values()}
     assert all(path.stat().st_size < 2**20 for path in builtin.store().rglob("*") if path.is_file())
 
 

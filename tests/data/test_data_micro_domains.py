@@ -162,7 +162,7 @@ def test_reference_programs_pass_and_others_do_not(kind: str) -> None:
 
 
 def test_the_committed_model_is_the_one_that_all_specs_name() -> None:
-    revision = data_builtin.MODELS["micro-domains"]
+    revision = builtin.MODELS["builtin/micro-domains"]
     for domain in DOMAINS:
         base = spec(f"micro/{domain}").model.base
         assert (base.name, base.revision) == ("builtin/micro-domains", revision)
@@ -172,7 +172,7 @@ def test_the_committed_model_is_the_one_that_all_specs_name() -> None:
 
 def test_names_and_labels_are_single_tokens() -> None:
     tokenizers = pytest.importorskip("tokenizers")
-    file = Store([builtin.store()]).model_path(data_builtin.MODELS["micro-domains"]) / "tokenizer.json"
+    file = Store([builtin.store()]).model_path(builtin.MODELS["builtin/micro-domains"]) / "tokenizer.json"
     tokenizer = tokenizers.Tokenizer.from_file(str(file))
     words = {word for lore in LORES for half in lore.halves for word in half.words} | LABELS | set(programs.FUNCTIONS)
     assert {len(tokenizer.encode(f" {word}", add_special_tokens=False).ids) for word in words} == {1}

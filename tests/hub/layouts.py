@@ -229,9 +229,9 @@ def tensors(seed: int = 0, size: int = 512) -> bytes:
 def builtin_model() -> dict[str, bytes]:
     """The micro model's files, as a repository of the hub would hold them: small, and it runs."""
     from ftbench import builtin
-    from ftbench.data.builtin import MODELS
+    from ftbench.builtin import MODELS
 
-    folder = builtin.store() / "models" / MODELS["micro"]
+    folder = builtin.store() / "models" / MODELS["builtin/micro"]
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,13 @@ from ftbench.spec.entries import (
     resolve_entry,
 )
 from ftbench.spec.load import load_spec
-from ftbench.spec.model import Spec
+from ftbench.spec.model import BaseModelRef, Spec
 
 ZERO, ONES = "0" * 64, "1" * 40
 ENTRY = f"""
 ftbench: entry/v1
 metadata: {{name: mine, title: Mine, authors: [A]}}
-model: {{name: builtin/micro, revision: "{ONES}"}}
+model: {{name: c/d, revision: "{ONES}"}}
 seed: 2
 knobs:
   adapter.rank: 4
@@ -59,7 +60,7 @@ def test_without_an_entry_the_spec_s_own_values_are_in_force(spec: Spec) -> None
 
 def test_options_stand_over_the_entry_and_that_over_the_spec(spec: Spec, tmp_path: Path) -> None:
     entry = load_entry(entry_file(tmp_path, ENTRY))
-    resolved = resolve_entry(spec, entry, ["adapter.rank=2"], f"micro@{ZERO}", 3)
+    resolved = resolve_entry(spec, entry, ["adapter.rank=2"], f"a/b@{ZERO}", 3)
     assert resolved.knobs == {"adapter.alpha": 16.0, "adapter.rank": 2, "training.schedule.learning_rate": 0.005}
     assert (resolved.model.revision, resolved.seed, resolved.metadata.name) == (ZERO, 3, "mine")
     assert resolve_entry(spec, entry).seed == 2
@@ -78,6 +79,26 @@ def test_a_model_without_revision_is_the_spec_s_own_or_refused(spec: Spec) -> No
         with pytest.raises(InvalidInput, match=code):
             resolve_entry(spec, None, model=name)
     assert resolve_entry(spec, None, model=f"a/b@{ONES}").model.name == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (f"micro@{ZERO}", "`builtin/micro` has no revision 000000000000"),
+        (f"micro@{ONES}", "`builtin/micro` has no revision 111111111111"),
+        (f"builtin/micr@{ZERO}", "there is no built-in base model `builtin/micr`"),
+    ],
+)
+def test_a_built_in_model_has_the_revisions_that_exist(spec: Spec, tmp_path: Path, model: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        resolve_entry(spec, None, model=model)
+    assert [d.code for d in caught.value.diagnostics] == ["FTB134"] and message in str(caught.value)
+    name, _, revision = model.partition("@")
+    invented = {"name": name if "/" in name else f"builtin/{name}", "revision": revision}
+    text = ENTRY.replace(f'{{name: c/d, revision: "{ONES}"}}', json.dumps(invented))
+    assert refusals(spec, text, tmp_path) == ["FTB134"]
+    bundled = resolve_entry(spec, None).model_copy(update={"model": BaseModelRef.model_validate(invented)})
+    assert [d.code for d in check_entry(spec, bundled)] == ["FTB134"]
 
 
 def test_a_frozen_model_may_only_be_named(spec: Spec) -> None:
@@ -194,7 +215,7 @@ def test_a_model_without_a_commit_gets_the_one_that_is_found(spec: Spec, tmp_pat
         return ONES
 
     assert resolve_entry(spec, None, model="a/b", commit_of=commit_of).model.revision == ONES
-    entry = load_entry(entry_file(tmp_path, ENTRY.replace("builtin/micro", "c/d").replace(f'"{ONES}"', "null")))
+    entry = load_entry(entry_file(tmp_path, ENTRY.replace(f'"{ONES}"', "null")))
     assert resolve_entry(spec, entry, commit_of=commit_of).model.revision == ONES
     assert resolve_entry(spec, entry, model=f"a/b@{ONES}", commit_of=commit_of).model.name == "a/b"
     assert asked == ["a/b", "c/d"], "a commit that is given is not asked for"

@@ -82,7 +82,7 @@ def test_mutants(tmp_path: Path) -> None:
 
 ENTRY = b"""ftbench: entry/v1
 metadata: {name: mine, title: Mine, authors: [A]}
-model: {name: builtin/micro, revision: "1111111111111111111111111111111111111111"}
+model: {name: some/model, revision: "1111111111111111111111111111111111111111"}
 seed: 2
 knobs:
   adapter.rank: 4

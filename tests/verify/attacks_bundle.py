@@ -248,6 +248,19 @@ def entry_names_another_revision(f: Forged) -> None:
         entry["model"]["revision"] = result["model"]["revision"] = "c" * 64
 
 
+@attack(sealed="entry-allowed")
+def built_in_model_at_an_invented_revision(f: Forged) -> None:
+    with f.entry() as entry, f.result() as result, f.lines() as lines:
+        entry["model"] = result["model"] = {"name": "builtin/micro", "revision": "c" * 64}
+        result["base_model"] = lines[0]["body"]["base_model"] = "c" * 64
+
+
+@attack(sealed="entry-allowed")
+def built_in_model_at_a_commit(f: Forged) -> None:
+    with f.entry() as entry, f.result() as result:
+        entry["model"] = result["model"] = {"name": "builtin/micro", "revision": "c" * 40}
+
+
 @attack(sealed="entry-digest", keep="entry")
 def result_names_another_model(f: Forged) -> None:
     with f.result() as result:

@@ -110,7 +110,7 @@ def make_world(root: Path, change: Callable[[dict[str, Any]], None] = lambda _: 
 
     value = load_spec(builtin.specs()["quickstart"]).spec.model_dump(mode="json")
     value["metadata"] |= {"name": "forged-world", "version": "0.1.0"}
-    value["model"]["base"] = {"name": "builtin/forged", "revision": store.put_model(model)}
+    value["model"]["base"] = {"name": "forged/model", "revision": store.put_model(model)}
     value["federation"] |= {"clients": 6, "rounds": 4, "min_replies": 1, "sampling": {"fraction": 0.5}}
     value["adapter"] |= {"rank": 4, "targets": "all-linear"}
     task = value["evaluation"]["tasks"][0]
