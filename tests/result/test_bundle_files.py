@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ftbench.errors import InvalidInput
-from ftbench.result import archives, names
+from ftbench.result import names, zips
 from ftbench.result.files import Bundle, Limits, open_bundle
 from ftbench.result.pack import pack, to_zip
 
@@ -141,18 +141,66 @@ def test_links_and_devices_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     here = folder(tmp_path / "bundle")
     (here / "link.json").symlink_to(tmp_path / "secret")
-    (here / "hard.json").hardlink_to(tmp_path / "secret")
     (here / "away").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(here / "pipe")
     (here / "more").mkdir()
     (here / "more" / "x").write_text("secret")
     bundle = open_bundle(here)
     refused(bundle, "symbolic link", "link.json")
-    refused(bundle, "hard link", "hard.json")
     refused(bundle, "symbolic link", "away")
     refused(bundle, "not a regular file", "pipe")
     refused(bundle, "folder that a bundle does not have", "more")
     assert bundle.files == FILES
+
+
+def test_copies_that_share_their_files(tmp_path: Path) -> None:
+    """As `cp -al` makes them: neither the copy nor what it was made of is refused."""
+    here, copy = folder(tmp_path / "bundle"), tmp_path / "copy"
+    for name in FILES:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).hardlink_to(here / name)
+    for path in (here, copy):
+        bundle = open_bundle(path)
+        assert bundle.problems == [] and bundle.files == FILES
+    assert pack(copy, tmp_path / "a.zip").read_bytes() == pack(here, tmp_path / "b.zip").read_bytes()
+
+
+@pytest.mark.parametrize("name", [names.RESULT, "samples"])
+def test_name_that_becomes_a_link_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Between looking and opening: the link is not followed, and no other folder is walked."""
+    away = folder(tmp_path / "away", dict.fromkeys(FILES, b"secret"))
+    here = folder(tmp_path / "bundle")
+    genuine = os.open
+
+    def swapped(path: object, *given: int, **named: int) -> int:
+        if path == name and not (here / name).is_symlink():
+            (here / name).rename(tmp_path / "moved")
+            (here / name).symlink_to(away / name)
+        return genuine(path, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", swapped)
+    refused(open_bundle(here), "cannot be read", name)
+
+
+def test_file_that_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = folder(tmp_path / "bundle")
+    genuine = os.fstat
+
+    def grown(descriptor: int) -> os.stat_result:
+        info = genuine(descriptor)
+        with (here / names.RESULT).open("ab") as file:
+            file.write(b"secret")
+        return info
+
+    monkeypatch.setattr(os, "fstat", grown)
+    refused(open_bundle(here), "changed while it was read", names.RESULT)
+
+
+def test_folder_of_very_many_names(tmp_path: Path) -> None:
+    here = folder(tmp_path / "bundle")
+    for number in range(SMALL.members):
+        (here / f"x{number}").touch()
+    refused(open_bundle(here, SMALL), "holds more than")
 
 
 def test_links_and_devices_in_a_tar(tmp_path: Path) -> None:
@@ -234,10 +282,11 @@ def test_zip_bomb(tmp_path: Path) -> None:
 
 def test_zip_that_lies_about_a_size(tmp_path: Path) -> None:
     data = bytearray(zipped(lambda z: z.writestr(member("x.json", 0o100644, zipfile.ZIP_DEFLATED), bytes(5000))))
-    entry = data.rindex(b"PK\1\2")
+    entry, own = data.rindex(b"PK\1\2"), data.rindex(b"PK\3\4")
     data[entry + 24 : entry + 28] = (10).to_bytes(4, "little")
-    bundle = opened(tmp_path / "b.zip", bytes(data))
-    refused(bundle, "cannot be unpacked", "x.json")
+    refused(opened(tmp_path / "b.zip", bytes(data)), "own header says something else")
+    data[own + 22 : own + 26] = (10).to_bytes(4, "little")
+    refused(opened(tmp_path / "b.zip", bytes(data)), "cannot be unpacked", "x.json")
 
 
 def test_tar_bomb(tmp_path: Path) -> None:
@@ -247,8 +296,11 @@ def test_tar_bomb(tmp_path: Path) -> None:
 
 
 def test_too_many_and_too_large(tmp_path: Path) -> None:
-    many = {**FILES, **{f"samples/t{n}.jsonl.gz": b"" for n in range(100)}}
+    many = {**FILES, **{f"samples/t{n}.jsonl.gz": b"" for n in range(30)}}
     refused(opened(tmp_path / "b.zip", to_zip(many)), "one file too many")
+    refused(opened(tmp_path / "b.tar.gz", to_tar(many)), "one file too many")
+    many |= {f"samples/u{n}.jsonl.gz": b"" for n in range(100)}
+    refused(opened(tmp_path / "b.zip", to_zip(many)), "more members than are read")
     refused(opened(tmp_path / "b.zip", to_zip({**FILES, "a": bytes(90_000), "b": bytes(90_000)})), "larger than 150000")
     refused(opened(tmp_path / "b.tar.gz", to_tar(many)), "")
     refused(opened(tmp_path / "big.zip", bytes(1_000_001)), "archive has more than")
@@ -273,7 +325,7 @@ def test_broken_zip(tmp_path: Path, edit: Callable[[bytes], bytes]) -> None:
 
 def test_directory_of_any_size_is_not_read(tmp_path: Path) -> None:
     data = bytearray(to_zip(FILES))
-    data[-10:-6] = (archives.MAX_DIRECTORY + 1).to_bytes(4, "little")
+    data[-10:-6] = (zips.MAX_DIRECTORY + 1).to_bytes(4, "little")
     refused(opened(tmp_path / "b.zip", bytes(data)), "directory")
 
 
