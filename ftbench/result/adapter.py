@@ -133,13 +133,6 @@ def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
     return [n for n, t in sorted(tensors.items()) if not np.isfinite(np.frombuffer(t.data, dtype="<f4")).all()]
 
 
-def acts(tensor: Tensor) -> bool:
-    """Whether any element is not zero; −0 is zero."""
-    import numpy as np
-
-    return bool(np.frombuffer(tensor.data, dtype="<f4").any())
-
-
 def parameters(tensors: Mapping[str, Tensor]) -> int:
     """Number of elements."""
     return sum(prod(tensor.shape) for tensor in tensors.values())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from attacks import attack
 from attacks_ledger import rounds
 from forge import Forged, adapter
@@ -111,6 +113,56 @@ def adapter_that_does_nothing(f: Forged) -> None:
 @attack(sealed="adapter-trained")
 def adapter_of_negative_zeros(f: Forged) -> None:
     zero_factor(f, b"\0\0\0\x80")
+
+
+def in_factors(f: Forged, edit: Callable[[Any, Any], None]) -> None:
+    """Edit B and A of every module; each factor keeps numbers that are not zero."""
+    found = adapter.read_tensors(f.files[names.ADAPTER], names.ADAPTER)
+    for name in [name for name in found if "lora_B" in name]:
+        pair = [name, name.replace("lora_B", "lora_A")]
+        b, a = (np.frombuffer(found[one].data, "<f4").reshape(found[one].shape).copy() for one in pair)
+        edit(b, a)
+        assert b.any() and a.any()
+        found |= {one: adapter.Tensor(t.shape, t.tobytes()) for one, t in zip(pair, (b, a), strict=True)}
+    f.files[names.ADAPTER] = adapter.write_tensors(found)
+
+
+@attack(sealed="adapter-trained")
+def factors_that_never_meet(f: Forged) -> None:
+    """B's columns are zero where A's rows are not."""
+
+    def edit(b: Any, a: Any) -> None:
+        b[:, 2:], a[:2] = 0, 0
+
+    in_factors(f, edit)
+
+
+@attack(sealed="adapter-trained")
+def directions_that_cancel(f: Forged) -> None:
+    """No number in the factors is zero, every number of the product is."""
+
+    def edit(b: Any, a: Any) -> None:
+        b[:, 1::2], a[1::2] = b[:, ::2], -a[::2]
+
+    in_factors(f, edit)
+
+
+@attack(sealed="adapter-trained")
+def product_too_small_for_float32(f: Forged) -> None:
+    def edit(b: Any, a: Any) -> None:
+        b *= np.float32(1e-30)
+        a *= np.float32(1e-30)
+
+    in_factors(f, edit)
+
+
+@attack(sealed="adapter-trained")
+def product_too_large_for_float32(f: Forged) -> None:
+    def edit(b: Any, a: Any) -> None:
+        b *= np.float32(1e30)
+        a *= np.float32(1e30)
+
+    in_factors(f, edit)
 
 
 @attack(sealed="references-named")
