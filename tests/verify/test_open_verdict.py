@@ -58,6 +58,11 @@ def test_a_genuine_one_is_rescored_and_says_what_it_is(
     assert any("as many steps as it says" in note for note in verdict.not_checked) == ("client" in kinds)
     assert (told["state-kept"] == "open division: not checked") == ("strategy" in kinds)
     assert told["division-told"].startswith("open")
+    server, client = "strategy" in kinds, "client" in kinds
+    assert told["bytes-counted"].startswith("open division: not checked") == server
+    assert told["losses-possible"].endswith("open division: not checked" if client else "none below 0")
+    assert ("as told" in told["budget-kept"]) == server != ("worst case" in told["budget-kept"])
+    assert any("worst" in note or "more than was left" in note for note in verdict.not_checked) == server
     assert any("never read or run here" in note for note in verdict.not_checked)
     assert "open division" in text(verdict, "bundle").splitlines()[2]
 

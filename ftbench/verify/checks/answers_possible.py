@@ -1,4 +1,4 @@
-"""The answers can be a model's: all that the scorings ask for and no more, and tuning changed something."""
+"""Nothing in the answers is what no model gives: they are all that is asked for, and tuning changed some."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def run(context: Context) -> str | Failure:
     problems += [
         problem for name, given in context.samples.items() if name in tasks for problem in _certain(tasks[name], given)
     ]
-    return judge(problems, f"{plural((2 + len(due)) * len(answers), 'answer')}, none above 0 nats")
+    return judge(
+        problems, f"{plural((2 + len(due)) * len(answers), 'answer')}, no log-likelihood above {marks.ROUNDING:g}"
+    )
 
 
 def _certain(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
@@ -86,4 +88,4 @@ def _task(task: Task, samples: list[Sample], due: list[str]) -> Iterator[str]:
             yield from (problem.message for problem in marks.problems(task, given, f"{where}, {kind}"))
 
 
-CHECK = Check("answers-possible", "RESCORED", "FTB662", "the answers are such as a model can give", run)
+CHECK = Check("answers-possible", "RESCORED", "FTB662", "nothing in the answers is what no model gives", run)

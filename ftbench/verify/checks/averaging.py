@@ -1,4 +1,4 @@
-"""The digests of updates and adapters can come from averaging what different clients trained."""
+"""No digest of an update or adapter stands where averaging what different clients trained cannot have put it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(context: Context) -> str | Failure:
     """
     if context.brings("strategy"):
         return division.skipped(context, "That updates and adapters come of averaging what different clients trained")
-    evidence = f"{plural(len(context.rounds), 'round')}, no digest twice"
+    evidence = f"{plural(len(context.rounds), 'round')}, no digest where averaging cannot put it"
     if context.brings("client"):
         division.skipped(context, "That updates are what different clients trained")
         return judge(_combined(context, own=True), f"{plural(len(context.rounds), 'round')}; updates are not looked at")
@@ -159,4 +159,6 @@ def _stacked(context: Context) -> list[str]:
     return found
 
 
-CHECK = Check("averaging", "CONFORMS", "FTB649", "updates and adapters can come from averaging different clients", run)
+CHECK = Check(
+    "averaging", "CONFORMS", "FTB649", "no digest stands where averaging different clients cannot put it", run
+)

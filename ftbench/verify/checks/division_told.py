@@ -1,4 +1,4 @@
-"""The result stands in its entry's division; what was run is the compiled app with the code that the entry names."""
+"""The result stands in its entry's division; the app bundle that it names is the compiled app with the entry's code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(context: Context) -> str | Failure:
     if entry.open is None:
         if result.fab is not None:
             problems.append("the result names an app bundle of its own, which the closed division does not have")
-        return judge(problems, "closed: the frozen app, as the lock has it")
+        return judge(problems, "closed: neither entry nor result names code of its own")
     modules = {kind: context.bundle.files[name] for kind, name in names.OPEN.items() if name in context.bundle}
     problems += _modules(context, modules)
     if not problems:
@@ -39,7 +39,9 @@ def run(context: Context) -> str | Failure:
     context.notes.append(OWN_CODE.format(" and ".join(sorted(modules))))
     if plan.typed_spec().privacy is not None:
         context.notes.append(PRIVACY)
-    return judge(problems, f"open: the compiled app with the entry's own {' and '.join(sorted(modules))}")
+    return judge(
+        problems, f"open: the app bundle named is the compiled app with the entry's own {' and '.join(sorted(modules))}"
+    )
 
 
 def _modules(context: Context, modules: dict[str, bytes]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Every client trained on as many rows as its partition holds."""
+"""Every reply weighs as many rows as its client's partition holds."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def run(context: Context) -> str | Failure:
     return judge(problems, f"partition sizes {min(sizes)} to {max(sizes)}, as pinned")
 
 
-CHECK = Check("example-counts", "CONFORMS", "FTB642", "every client has as many rows as its partition holds", run)
+CHECK = Check("example-counts", "CONFORMS", "FTB642", "every reply weighs as many rows as its partition holds", run)

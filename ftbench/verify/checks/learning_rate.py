@@ -1,4 +1,4 @@
-"""Every round had the learning rate of the schedule."""
+"""Every round of the ledger tells the learning rate of the schedule."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ def run(context: Context) -> str | Failure:
     return judge(problems, f"{schedule.kind} schedule recomputed for {plural(len(context.rounds), 'round')}")
 
 
-CHECK = Check("learning-rate", "CONFORMS", "FTB639", "every round had the learning rate of the schedule", run)
+CHECK = Check("learning-rate", "CONFORMS", "FTB639", "every round tells the learning rate of the schedule", run)

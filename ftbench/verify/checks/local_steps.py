@@ -1,4 +1,4 @@
-"""Every client took as many steps as the plan says."""
+"""Every reply tells as many steps as the plan says."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ def run(context: Context) -> str | Failure:
     return judge(problems, f"{due} steps in every reply")
 
 
-CHECK = Check("local-steps", "CONFORMS", "FTB643", "every client took as many steps as the plan says", run)
+CHECK = Check("local-steps", "CONFORMS", "FTB643", "every reply tells as many steps as the plan says", run)

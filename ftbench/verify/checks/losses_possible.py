@@ -1,4 +1,4 @@
-"""The losses told are such as cross-entropy can give, and a validation loss is told only where there is such a cut."""
+"""No training loss told is below 0, and a validation loss is told only where there is such a cut."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ftbench.verify.context import Context
 
 
 def run(context: Context) -> str | Failure:
-    """At least 0 each. Whether they are the run's own nobody can tell without training again."""
-    own = context.brings("client")
+    """Whether they are the run's own nobody can tell without training again. Validation losses the schema bounds."""
+    own, told = context.brings("client"), "none below 0"
     if own:
-        division.skipped(context, "That losses told are such as cross-entropy can give")
+        told = division.skipped(context, "That training losses told are at least 0")
     validates = context.in_force.data.validation is not None
     problems = [problem for body in context.rounds for problem in _round(body, validates, own)]
     replies = sum(len(body.replies) for body in context.rounds)
-    return judge(problems, f"training losses of {plural(replies, 'reply')}, none below 0")
+    return judge(problems, f"training losses of {plural(replies, 'reply')}: {told}")
 
 
 def _round(body: Round, validates: bool, own: bool) -> Iterator[str]:
@@ -29,4 +29,6 @@ def _round(body: Round, validates: bool, own: bool) -> Iterator[str]:
         yield f"round {body.round}: a validation loss, the spec has no validation cut"
 
 
-CHECK = Check("losses-possible", "CONFORMS", "FTB655", "losses are such as cross-entropy can give", run)
+CHECK = Check(
+    "losses-possible", "CONFORMS", "FTB655", "no training loss is below 0, no validation loss without a cut", run
+)

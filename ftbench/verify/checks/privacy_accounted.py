@@ -1,4 +1,4 @@
-"""Epsilon after every round is what spec and seed imply, none began past the budget, the result says what was spent.
+"""Epsilon told of every round is what spec and seed imply, none began past the budget, the result says what was spent.
 
 A fixed clip is the spec's in every round, an adaptive one has moved as far as the replies can have moved it.
 """
@@ -90,4 +90,6 @@ def _equal(told: float, due: float) -> bool:
     return math.isclose(told, due, rel_tol=EQUAL, abs_tol=EQUAL)
 
 
-CHECK = Check("privacy-accounted", "CONFORMS", "FTB658", "epsilon is what was spent, and within the budget", run)
+CHECK = Check(
+    "privacy-accounted", "CONFORMS", "FTB658", "epsilon told is what the rounds come to, within the budget", run
+)

@@ -46,7 +46,7 @@ def _numbers(value: Any) -> Iterator[float]:
     if isinstance(value, dict):
         for item in value.values():
             yield from _numbers(item)
-    else:
+    elif isinstance(value, int | float):
         yield value
 
 

@@ -1,4 +1,4 @@
-"""What the models wrote can be the generation that the plan asks for: stopped where it says, no longer than it says."""
+"""What the models wrote does not go on past where the plan would have ended it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def run(context: Context) -> str | Failure:
         for sample in context.samples.get(task.name, []):
             problems += _sample(sample, task.generation, f"{task.name}, item {sample.index}")
             count += 2 + len(sample.references)
-    return judge(problems, f"{plural(count, 'text')} within budget, none beyond its stop string")
+    return judge(
+        problems,
+        f"{plural(count, 'text')}: no stop string in any, none of more than {LONGEST_TOKEN} characters a token",
+    )
 
 
 def _sample(sample: Sample, generation: Generation, where: str) -> Iterator[str]:
@@ -37,5 +40,5 @@ def _sample(sample: Sample, generation: Generation, where: str) -> Iterator[str]
 
 
 CHECK = Check(
-    "texts-possible", "RESCORED", "FTB665", "texts end where the plan's budget and stop strings end them", run
+    "texts-possible", "RESCORED", "FTB665", "no text goes on past a stop string or what its tokens can hold", run
 )

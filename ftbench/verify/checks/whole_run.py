@@ -1,4 +1,4 @@
-"""The result is not that of a shortened trial run."""
+"""The result does not call itself that of a shortened trial run."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ def run(context: Context) -> str | Failure:
     return "the result does not say `smoke`"
 
 
-CHECK = Check("whole-run", "CLAIMED", "FTB612", "the result is not that of a trial run", run)
+CHECK = Check("whole-run", "CLAIMED", "FTB612", "the result does not call itself a trial run", run)
