@@ -94,7 +94,7 @@ def sandbox(store: str | None) -> Iterable[CheckedThing]:
     script = Path(ftbench.__file__).parent / "tasks" / programs.SCRIPT
     packages = {"python": "bubblewrap python3", "javascript": "bubblewrap nodejs", "cpp": "bubblewrap g++"}
     for language, named in packages.items():
-        why = programs.missing(script, [language])
+        why = programs.missing(script, [(language, ())])
         hint = f"Debian: apt-get install {named}; only code tasks need it" if why else ""
         told = (
             f"cannot be run in the sandbox: {why.removeprefix(f'{language}: ')}"[:300] if why else "run in the sandbox"

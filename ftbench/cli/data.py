@@ -28,6 +28,7 @@ ACTIONS = ("fetch", "list", "verify", "overlap")
     epilog=example(
         "ftbench data fetch specs/medical.yaml",
         "ftbench data fetch --model HuggingFaceTB/SmolLM2-135M-Instruct",
+        "ftbench data fetch --no-weights --model HuggingFaceTB/SmolLM2-135M-Instruct",
         "ftbench data list",
         "ftbench data verify",
     ),
@@ -41,10 +42,17 @@ ACTIONS = ("fetch", "list", "verify", "overlap")
     multiple=True,
     help="With fetch: a base model of the hub, at a commit or at that of its main branch; may be given repeatedly.",
 )
+@click.option(
+    "--no-weights",
+    is_flag=True,
+    help="With --model: only what verifying results of that model needs, a few KB beside its tokenizer.",
+)
 @store_option
 @json_option
 @click.pass_obj
-def command(ui: Ui, *, action: Action, spec: str | None, models: tuple[str, ...], store: str | None) -> int:
+def command(
+    ui: Ui, *, action: Action, spec: str | None, models: tuple[str, ...], no_weights: bool, store: str | None
+) -> int:
     """Fetch data and base models into the store, list what is there, digest it again, look for overlap.
 
     fetch gets what the pins of SPEC name, at the commits they name, and refuses what has another digest. list shows
@@ -55,17 +63,19 @@ def command(ui: Ui, *, action: Action, spec: str | None, models: tuple[str, ...]
 
     if models and action != "fetch":
         raise click.UsageError("--model is for `fetch`")
+    if no_weights and not models:
+        raise click.UsageError("--no-weights goes with --model")
     if spec is None and (action == "overlap" or (action == "fetch" and not models)):
         raise click.UsageError(f"`{action}` needs a SPEC" + (" or --model" if action == "fetch" else ""))
     opened = Store.default(store)
     if action == "fetch":
-        return _fetch(ui, spec, models, opened)
+        return _fetch(ui, spec, models, opened, weights=not no_weights)
     if action == "overlap":
         return _overlap(ui, str(spec), opened)
     return _holdings(ui, action, spec, opened)
 
 
-def _fetch(ui: Ui, spec: str | None, models: tuple[str, ...], store: Store) -> int:
+def _fetch(ui: Ui, spec: str | None, models: tuple[str, ...], store: Store, *, weights: bool) -> int:
     from ftbench.cli.benchmark import load, pins_of
     from ftbench.data.fetch import fetch
     from ftbench.data.hub import Hub
@@ -78,7 +88,7 @@ def _fetch(ui: Ui, spec: str | None, models: tuple[str, ...], store: Store) -> i
             items.append(_fetched(one))
         warnings += _base_model(loaded.spec.model.base, store, models)
     for name in models:
-        item, found = _fetch_model(name, store, hub)
+        item, found = _fetch_model(name, store, hub, weights=weights)
         items.append(item)
         warnings += found
     ui.diagnostics(warnings)
@@ -114,14 +124,14 @@ def _base_model(ref: BaseModelRef, store: Store, models: tuple[str, ...]) -> lis
     return []
 
 
-def _fetch_model(name: str, store: Store, hub: Hub) -> tuple[DataItem, list[Diagnostic]]:
+def _fetch_model(name: str, store: Store, hub: Hub, *, weights: bool) -> tuple[DataItem, list[Diagnostic]]:
     from ftbench.cli.data_outputs import DataItem
     from ftbench.data.models import fetch, resolve
 
     ref = resolve(name, hub)
-    fetched = fetch(ref, store, hub)
+    fetched = fetch(ref, store, hub, weights=weights)
     item = DataItem(
-        kind="model",
+        kind="model" if weights else "outline",
         name=f"{ref.name}@{ref.revision}",
         digest=fetched.digest,
         state="fetched",

@@ -12,8 +12,8 @@ from ftbench.spec.model import Sha256
 class DataItem(Block):
     """Rows, a partition or a base model."""
 
-    kind: Literal["rows", "partition", "model"]
-    """What it is."""
+    kind: Literal["rows", "partition", "model", "outline"]
+    """What it is; `outline`: what is known of a base model without its weights."""
     name: str
     """With fetch and overlap its key in the pins, or the model as NAME@COMMIT; else who names it, joined by commas."""
     digest: Sha256 | None

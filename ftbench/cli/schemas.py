@@ -12,6 +12,7 @@ DOCUMENTS: dict[str, str] = {
     "pins": "ftbench.spec.pins:Pins",
     "plan": "ftbench.compile.plan:Plan",
     "lock": "ftbench.spec.lock:Lock",
+    "outline": "ftbench.spec.outline:Outline",
     "ledger-line": "ftbench.result.models:LedgerLine",
     "sample": "ftbench.result.models:Sample",
     "result": "ftbench.result.models:Result",

@@ -20,8 +20,8 @@ STRATEGIES = frozenset(get_args(Strategy.model_fields["kind"].annotation))
 """Every strategy; the app has a module of that name for each, `-` written `_`."""
 HOOKS = ("ftbench_tasks.py",)
 """Harness hooks that every task needs."""
-SANDBOX = "ftbench_sandbox*.py"
-"""Those that code tasks need as well."""
+SANDBOX = ("ftbench_sandbox.py", "ftbench_sandbox_box.py", "ftbench_sandbox_processes.py", "ftbench_sandbox_seccomp.py")
+"""Those that code tasks need as well; `ftbench_sandbox_LANGUAGE*.py` for each language beside them."""
 
 
 def app_modules(spec: Spec) -> dict[str, bytes]:
@@ -51,6 +51,7 @@ def task_modules(spec: Spec) -> dict[str, bytes]:
     """Path inside the compiled benchmark → bytes of the harness hooks that the spec's tasks need."""
     folder = _PACKAGE / "tasks"
     hooks = [folder / name for name in HOOKS]
-    if any(task.kind == "code" for task in spec.evaluation.tasks):
-        hooks += sorted(folder.glob(SANDBOX))
+    languages = {task.language for task in spec.evaluation.tasks if task.kind == "code"}
+    hooks += [folder / name for name in SANDBOX if languages]
+    hooks += [path for language in sorted(languages) for path in sorted(folder.glob(f"ftbench_sandbox_{language}*.py"))]
     return {f"tasks/{path.name}": path.read_bytes() for path in hooks}

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Literal
 
 from ftbench import builtin
-from ftbench.data import digests
+from ftbench.data import digests, outlines
 from ftbench.data.store import Store
 from ftbench.errors import FtbenchError
 from ftbench.spec.pins import Pins
 
-Kind = Literal["rows", "partition", "model"]
+Kind = Literal["rows", "partition", "model", "outline"]
 
 _PLACES: tuple[tuple[Kind, str, str], ...] = (
     ("rows", "data", r"([0-9a-f]{64})\.jsonl"),
     ("partition", "partitions", r"([0-9a-f]{64})\.json"),
     ("model", "models", r"([0-9a-f]{64})"),
+    ("outline", "models/outlines", r"([0-9a-f]{64})\.json"),
 )
 
 
@@ -52,7 +53,7 @@ def holdings(store: Store, pins: Mapping[str, Pins]) -> list[Holding]:
 
 def _holding(kind: Kind, digest: str, path: Path, store: Store, pins: Mapping[str, Pins]) -> Holding:
     size = sum(file.lstat().st_size for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file())
-    if kind == "model":
+    if kind in ("model", "outline"):
         names = [name for name, which in (*builtin.MODELS.items(), *refs(store)) if which == digest]
         return Holding(kind, digest, path, size, list(dict.fromkeys(names)))
     rows, licence, revision = None, None, None
@@ -82,9 +83,11 @@ def refs(store: Store) -> Iterable[tuple[str, str]]:
 
 def whole(holding: Holding) -> bool:
     """Whether its content still has the digest that it is named by."""
-    if holding.kind != "model":
-        return digests.file_sha256(holding.path) == holding.digest
     try:
-        return digests.model_digest(holding.path) == holding.digest
-    except FtbenchError:  # a link inside
+        if holding.kind == "model":
+            return digests.model_digest(holding.path) == holding.digest
+        if holding.kind == "outline":
+            return outlines.read(holding.path, holding.digest).digest == holding.digest
+    except FtbenchError:  # a link inside, or an outline that its name does not bear out
         return False
+    return digests.file_sha256(holding.path) == holding.digest

@@ -32,6 +32,8 @@ MAX_FILES = 100_000
 """Most files a repository may list."""
 SPARE_BYTES = 64 * 2**20
 """Room that a download must leave on the disk."""
+TIMEOUT = 60.0
+"""Seconds without a byte after which a connection counts as broken."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -127,6 +129,30 @@ class Hub:
             self.tell(f"{repo}: {file.path} ({_size(file.size)}), file {number} of {len(missing)}")
             self._download(kind, repo, commit, file, into)
         return [into / file.path for file in files]
+
+    def beginning(self, kind: Kind, repo: str, commit: str, path: str, size: int) -> bytes:
+        """The first `size` bytes of a file, and no more of it. They are as the hub gives them: the digest of a file says
+        nothing of a part."""
+        from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
+
+        url = hf_hub_url(repo, path, repo_type=kind, revision=commit, endpoint=self.endpoint)
+        headers = {"Range": f"bytes=0-{size - 1}", "Accept-Encoding": "identity"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"  # dropped where the hub sends us to another host
+
+        def ask() -> bytes:
+            found = b""
+            with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT) as response:
+                hf_raise_for_status(response)
+                for piece in response.iter_bytes():
+                    found += piece
+                    if len(found) >= size:  # who ignores the range sends the whole file
+                        break
+            if len(found) < size:
+                raise OSError(f"{len(found)} bytes came instead of {size}")
+            return found[:size]
+
+        return self._try(f"{path} of {self._name(kind, repo, commit)}", ask)
 
     def _download(self, kind: Kind, repo: str, commit: str, file: RemoteFile, into: Path) -> None:
         from huggingface_hub import hf_hub_download

@@ -11,14 +11,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ftbench.data import codes, scratch
+from ftbench.data import codes, outlines, scratch
+from ftbench.data.digests import file_sha256
 from ftbench.data.hub import Hub, RemoteFile
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
+from ftbench.spec import outline
 from ftbench.spec.model import BaseModelRef
+from ftbench.spec.outline import CONFIG, Outline
 
-CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
@@ -81,9 +83,10 @@ def resolve(name: str, hub: Hub) -> BaseModelRef:
     return BaseModelRef(name=repo, revision=hub.commit("model", repo, revision or None))
 
 
-def fetch(ref: BaseModelRef, store: Store, hub: Hub) -> FetchedModel:
+def fetch(ref: BaseModelRef, store: Store, hub: Hub, *, weights: bool = True) -> FetchedModel:
     """Get a base model at its commit into the store, and note there which model the commit is.
 
+    Without `weights` only its outline is kept: of the weights the digests are taken from the hub, and the headers.
     Files are checked against the digests that the commit holds before any of them is used. An interrupted download
     goes on where it stopped, with the files that are whole. Raises MissingResource: FTB350 no safetensors, FTB351 a
     model that needs code of its own, FTB34x and FTB310 hub and disk.
@@ -105,10 +108,16 @@ def fetch(ref: BaseModelRef, store: Store, hub: Hub) -> FetchedModel:
         download(plain)
         warnings = check_config(folder / "files", what)
         files = [*plain, *_weights(listed, what, download)]
-        download(files)
-        whole = folder / "whole"
-        _only(files, folder / "files", whole)
-        digest = store.put_model(whole, take=True)
+        if weights:
+            download(files)
+            whole = folder / "whole"
+            _only(files, folder / "files", whole)
+            digest = store.put_model(whole, take=True)
+        else:
+            left = [file for file in files if file.sha256 is not None and file.path.endswith(".safetensors")]
+            files = [file for file in files if file not in left]
+            download(files)
+            digest = store.put_outline(_outline(ref.name, commit, left, folder / "files", files, hub))
         store.put_model_ref(ref, digest)
     size = sum(file.size for file in files)
     licence = hub.licence("model", ref.name, commit)
@@ -143,6 +152,25 @@ def _weights(
         f"{what} has no weights as {WEIGHTS} or {INDEX}: {there}",
         "choose a revision or a model with safetensors; some repositories have them at another revision",
     )
+
+
+def _outline(
+    name: str, commit: str, left: list[RemoteFile], folder: Path, files: list[RemoteFile], hub: Hub
+) -> Outline:
+    """The outline of a model of which the files `left` stay on the hub, and the others lie in `folder`."""
+    headers = {}
+    for file in left:
+        what = f"{file.path} of {name}@{commit}"
+        try:
+            size = outline.header_size(hub.beginning("model", name, commit, file.path, 8))
+            headers[file.path] = hub.beginning("model", name, commit, file.path, 8 + size)[8:]
+            if 8 + size + outlines.tensor_bytes(headers[file.path]) != file.size:
+                raise ValueError("its tensors do not fill it")
+        except ValueError as error:
+            raise _refused(codes.UNREADABLE, f"{what}: {error}", "") from error
+    digests = {file.path: str(file.sha256) for file in left}
+    digests |= {file.path: file_sha256(folder / file.path) for file in files}
+    return outlines.of_folder(folder, digests, headers)
 
 
 def check_config(folder: Path, what: str) -> list[Diagnostic]:

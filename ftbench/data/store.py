@@ -3,11 +3,13 @@
     <root>/data/<sha256>.jsonl         rows: RFC 8785 lines; the name is the sha256 of the file
     <root>/partitions/<sha256>.json    RFC 8785 list of lists of row numbers
     <root>/models/<sha256>/            a model's files; the name is the digest of {path: sha256 of the file}
+    <root>/models/outlines/<sha256>.json    what is known of a model that need not be here: see ftbench.spec.outline
     <root>/models/refs/OWNER--NAME@COMMIT   which model a commit of the hub is: its digest and a newline
     <root>/tmp/                        what is not whole yet; never read as data
 
-Roots are searched in order and writing goes to the first. What is read is checked against its name, so a store needs no
-trust and may lie on a shared or synchronised disk. Files never change once written.
+Roots are searched in order and writing goes to the first. What is read is checked against its name, so a store may lie
+on a shared or synchronised disk. Two things no name can check: which model a commit is, and the headers in an outline.
+Who verifies takes them from a store that they would take the model from. Files never change once written.
 """
 
 from __future__ import annotations
@@ -22,20 +24,24 @@ from pathlib import Path
 from typing import Any
 
 from ftbench import builtin
-from ftbench.data import codes, digests
+from ftbench.data import codes, digests, outlines
 from ftbench.data.files import not_writable, sync_folder, write_atomic
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
+from ftbench.spec.canonical import digest as json_digest
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import BaseModelRef
+from ftbench.spec.outline import Outline
 
 VARIABLE = "FTBENCH_STORE"
 """Environment variable with the roots, joined as PATH is."""
 
+FETCH = "ftbench data fetch --model"
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
-_checked_models: set[tuple[str, tuple[tuple[str, int, int], ...]]] = set()
-"""Model folders found whole by this process, with the size and change time of every file then."""
+_checked_models: dict[tuple[str, tuple[tuple[str, int, int], ...]], dict[str, str]] = {}
+"""Model folders found whole by this process, with the size and change time of every file then → the files' digests."""
 
 
 class Store:
@@ -96,16 +102,21 @@ class Store:
 
     def model_path(self, digest: str, source: str = "", command: str = "") -> Path:
         """The folder of the model with that digest. Checked once in a process, and again if a file was touched."""
-        path = self._find(f"models/{digest}")
+        return self._model(digest, source, command)[0]
+
+    def has_model(self, digest: str) -> bool:
+        """Whether the model's folder is here, whole or not."""
+        return self._find(f"models/{digest}") is not None
+
+    def outline(self, digest: str, source: str = "") -> Outline:
+        """What there is to know of that model without its weights: from the model where it is here, else as it was
+        kept. Raises FTB302 where neither is here, FTB303, FTB332."""
+        if self.has_model(digest):
+            return outlines.of_folder(*self._model(digest))
+        path = self._find(f"models/outlines/{digest}.json")
         if path is None:
-            raise self._missing(codes.MISSING_MODEL, f"model {digest}", source, command)
-        state = (str(path), _stat(path))
-        if state not in _checked_models:
-            found = digests.model_digest(path)
-            if found != digest:
-                raise _corrupt(path, found)
-            _checked_models.add(state)
-        return path
+            raise self._missing(codes.MISSING_MODEL, f"model {digest}", source, f"{FETCH} NAME@COMMIT")
+        return outlines.read(path, digest)
 
     def model_digest(self, ref: BaseModelRef) -> str:
         """Digest of the files of a base model. A revision of 64 digits is that digest, one of 40 a commit of the hub,
@@ -115,10 +126,10 @@ class Store:
         name = f"{ref.name}@{ref.revision}"
         path = self._find(_ref_name(ref))
         if path is None:
-            raise self._missing(codes.MISSING_MODEL, f"model {name}", "", f"ftbench data fetch --model {name}")
+            raise self._missing(codes.MISSING_MODEL, f"model {name}", "", f"{FETCH} {name}")
         digest = path.read_text(encoding="ascii", errors="replace").strip()
         if not _DIGEST.fullmatch(digest):
-            hint = f"delete it and get the model again: ftbench data fetch --model {name}"
+            hint = f"delete it and get the model again: {FETCH} {name}"
             raise MissingResource(Diagnostic(codes.CORRUPT, "corrupt: this is no digest", Place(str(path)), hint))
         return digest
 
@@ -136,6 +147,11 @@ class Store:
     def put_partition(self, shares: Sequence[Sequence[int]]) -> str:
         """Keep a partition and return its digest."""
         return self._put(digests.partition_bytes(shares), "partitions", ".json")
+
+    def put_outline(self, outline: Outline) -> str:
+        """Keep what is known of a model, and return the model's digest."""
+        write_atomic(self.roots[0] / f"models/outlines/{outline.digest}.json", outline.to_bytes())
+        return outline.digest
 
     def put_model_ref(self, ref: BaseModelRef, digest: str) -> None:
         """Remember that a commit of the hub is the model with that digest."""
@@ -163,6 +179,18 @@ class Store:
         return digest
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _model(self, digest: str, source: str = "", command: str = "") -> tuple[Path, dict[str, str]]:
+        path = self._find(f"models/{digest}")
+        if path is None:
+            raise self._missing(codes.MISSING_MODEL, f"model {digest}", source, command)
+        state = (str(path), _stat(path))
+        if state not in _checked_models:
+            files = digests.model_files(path)
+            if (found := json_digest(files)) != digest:
+                raise _corrupt(path, found)
+            _checked_models[state] = files
+        return path, _checked_models[state]
 
     def _find(self, relative: str) -> Path | None:
         return next((root / relative for root in self.roots if (root / relative).exists()), None)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ftbench.diagnostics import Diagnostic, Place
@@ -58,16 +57,26 @@ class Factors:
     """[out], of DoRA alone."""
 
 
-def read_header(data: bytes, where: str, body_bytes: int | None = None) -> tuple[dict[str, Header], int]:
-    """Tensor name → header, and the offset of the first tensor byte. `data` needs to hold no more than the header.
+def read_header(data: bytes, where: str) -> tuple[dict[str, Header], int]:
+    """Tensor name → header, and the offset of the first tensor byte.
 
-    `body_bytes` is the number of bytes after the header (default: what `data` has). Raises InvalidInput (FTB606) unless
-    the tensors fill these bytes in order, without gap or overlap, each as large as its shape says.
+    Raises InvalidInput (FTB606) unless the tensors fill the rest of the file.
     """
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or size > MAX_HEADER or 8 + size > len(data):
         _refuse(where, "the file is too short for its header, or the header is larger than any real one")
-    table = safejson.parse(data[8 : 8 + size], f"{where} header")
+    headers, filled = parse_header(data[8 : 8 + size], where)
+    if filled != len(data) - 8 - size:
+        _refuse(where, "the tensors do not fill the file")
+    return headers, 8 + size
+
+
+def parse_header(data: bytes, where: str) -> tuple[dict[str, Header], int]:
+    """Tensor name → header from the JSON alone, and how many bytes the tensors take.
+
+    Raises InvalidInput (FTB606) unless they lie in order, without gap or overlap, each as large as its shape says.
+    """
+    table = safejson.parse(data, f"{where} header")
     if not isinstance(table, dict):
         _refuse(where, "the header is not an object")
     metadata = table.pop("__metadata__", {})
@@ -79,9 +88,7 @@ def read_header(data: bytes, where: str, body_bytes: int | None = None) -> tuple
         if header.begin != position or header.end - header.begin != prod(header.shape) * WIDTH[header.dtype]:
             _refuse(where, f"tensor {name[:80]!r} does not lie where its shape and the tensors before it say")
         position = header.end
-    if position != (len(data) - 8 - size if body_bytes is None else body_bytes):
-        _refuse(where, "the tensors do not fill the file")
-    return headers, 8 + size
+    return headers, position
 
 
 def read_tensors(data: bytes, where: str) -> dict[str, Tensor]:
@@ -91,15 +98,6 @@ def read_tensors(data: bytes, where: str) -> dict[str, Tensor]:
         if header.dtype != "F32":
             _refuse(where, f"tensor {name[:80]!r} is {header.dtype}, an adapter is F32")
     return {name: Tensor(h.shape, data[start + h.begin : start + h.end]) for name, h in headers.items()}
-
-
-def read_file_headers(path: Path) -> dict[str, Header]:
-    """Headers of a safetensors file on disk, without reading its tensors. Raises InvalidInput and OSError."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        file.seek(0)
-        head = file.read(8 + min(size, MAX_HEADER))
-    return read_header(head, str(path), path.stat().st_size - 8 - size)[0]
 
 
 def write_tensors(tensors: Mapping[str, Tensor]) -> bytes:

@@ -22,6 +22,7 @@ COPIED = {
     names.ENTRY: "entry.yaml",
     names.LOCK: "compiled/ftbench.lock",
     names.LEDGER: "ledger.jsonl",
+    names.MODEL: "model.json",
     names.ADAPTER: "adapter/adapter_model.safetensors",
     names.ADAPTER_CONFIG: "adapter/adapter_config.json",
 }

@@ -29,6 +29,9 @@ register(
 ROUNDING = 1e-3
 """How far above 0, in nats, a log-likelihood may come out by rounding."""
 
+NOT_PLAIN = "not-plain"
+"""Status of a program that answered its tests with something that is no plain data."""
+
 Mark = Literal["right", "wrong", "unparsable"]
 
 
@@ -47,7 +50,7 @@ def mark(task: Task, scoring: str, given: Given) -> Mark:
     if scoring == "likelihood":
         return _of(chosen(answer), given.target)
     if scoring == "pass@1":
-        return "right" if answer.passed else "wrong"
+        return "right" if answer.passed else "unparsable" if answer.status == NOT_PLAIN else "wrong"
     if isinstance(task, CodeTask):
         raise ValueError(f"{scoring!r} is no scoring of a code task")
     if scoring == "generated" and task.extraction is not None:

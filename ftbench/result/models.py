@@ -164,7 +164,7 @@ class Answer(Block):
     passed: bool | None = None
     """Code tasks: whether the program made of `text` passed its tests in the sandbox."""
     status: Annotated[str, Field(max_length=40)] | None = None
-    """Code tasks: how the program ended, in the sandbox's words (`passed`, `failed`, `timeout` …)."""
+    """Code tasks: how the program ended, in the sandbox's words (`passed`, `failed`, `not-plain`, `timeout` …)."""
 
 
 class Sample(Block):
@@ -210,7 +210,8 @@ class Score(Block):
     interval: Interval
     """Wilson's score interval (1927)."""
     unparsable: NonNegative = 0
-    """Items whose text held no answer: wrong, and counted here as well."""
+    """Items whose text held no answer, or whose program answered its tests with something that is no plain data: wrong,
+    and counted here as well."""
 
 
 class Mean(Block):

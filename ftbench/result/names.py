@@ -10,10 +10,11 @@ LOCK = "ftbench.lock"
 LEDGER = "ledger.jsonl"
 ENVIRONMENT = "environment.json"
 MANIFEST = "manifest.json"
+MODEL = "model.json"
 ADAPTER = "adapter/adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter/adapter_config.json"
 
-FIXED = (RESULT, ENTRY, LOCK, LEDGER, ENVIRONMENT, MANIFEST, ADAPTER, ADAPTER_CONFIG)
+FIXED = (RESULT, ENTRY, LOCK, LEDGER, ENVIRONMENT, MANIFEST, MODEL, ADAPTER, ADAPTER_CONFIG)
 """Files that every bundle has."""
 OPEN = {"strategy": "open/strategy.py", "client": "open/client.py"}
 """Open division: what an entry may bring → the module's path in the bundle, and in the run's folder."""

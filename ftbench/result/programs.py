@@ -16,7 +16,7 @@ from typing import Any
 from ftbench.diagnostics import Diagnostic, register
 from ftbench.errors import RunFailed
 from ftbench.spec.tasks import CodeTask
-from ftbench.spec.template import fill
+from ftbench.spec.template import before, fill
 
 SCRIPT = "ftbench_sandbox.py"
 """Name of the sandbox script in a folder of tasks."""
@@ -27,11 +27,11 @@ BROKEN = "FTB687"
 register({BROKEN: "the sandbox failed, not the program in it"})
 
 TRIVIAL = {
-    "python": ("x = 1\n", "assert x == 1\n"),
-    "javascript": ("const x = 1;\n", "if (x !== 1) throw new Error();\n"),
-    "cpp": ("int one() { return 1; }\n", "int main() { assert(one() == 1); }\n"),
+    "python": ("def one():\n", "    return 1\n", "assert one() == 1\n"),
+    "javascript": ("function one() {\n", "  return 1;\n}\n", "if (one() !== 1) throw new Error();\n"),
+    "cpp": ("int one() {\n", "  return 1;\n", "}\nint main() { assert(one() == 1); }\n"),
 }
-"""Language → program and tests that pass wherever programs can be run at all."""
+"""Language → what is given, what is written and tests, of a program that passes wherever programs can be run at all."""
 
 
 def job(task: CodeTask, row: Mapping[str, object], text: str) -> dict[str, Any]:
@@ -39,23 +39,33 @@ def job(task: CodeTask, row: Mapping[str, object], text: str) -> dict[str, Any]:
     columns = {**row, COMPLETION: text}
     return {
         "language": task.language,
+        "given": fill(before(task.program, COMPLETION), columns),
         "program": fill(task.program, columns),
         "tests": fill(task.tests, columns),
+        "entry_point": fill(task.entry_point, columns),
         "cpu_seconds": task.cpu_seconds,
         "memory_mib": task.memory_mib,
+        "packages": task.sandbox.packages,
     }
 
 
-def missing(script: Path, languages: Iterable[str], *, unsafe: bool = False) -> str:
-    """Why programs of these languages can't be run here; empty where they can. Each is tried with a trivial program."""
-    wanted = sorted(set(languages))
-    jobs = [
-        {"language": language, "program": TRIVIAL[language][0], "tests": TRIVIAL[language][1], "cpu_seconds": 60.0}
-        for language in wanted
-    ]
+def needs(tasks: Iterable[CodeTask]) -> set[tuple[str, tuple[str, ...]]]:
+    """Languages, each with the packages that a task wants for it."""
+    return {(task.language, tuple(task.sandbox.packages)) for task in tasks}
+
+
+def missing(script: Path, wanted: Iterable[tuple[str, tuple[str, ...]]], *, unsafe: bool = False) -> str:
+    """Why programs of these languages, with these packages, can't be run here; empty where they can. Each is tried with
+    a trivial program."""
+    tried = sorted(set(wanted))
+    jobs = []
+    for language, packages in tried:
+        given, written, tests = TRIVIAL[language]
+        texts = {"given": given, "program": given + written, "tests": tests, "entry_point": "one"}
+        jobs.append({"language": language, **texts, "packages": list(packages), "cpu_seconds": 60.0})
     told = [
         f"{language}: {outcome.get('reason') or outcome.get('stderr_tail') or outcome['status']}"
-        for language, outcome in zip(wanted, _ask(script, jobs, unsafe=unsafe), strict=True)
+        for (language, _), outcome in zip(tried, _ask(script, jobs, unsafe=unsafe), strict=True)
         if not outcome["passed"]
     ]
     return "; ".join(told)

@@ -24,19 +24,19 @@ def check_sandbox(compiled: Path, plan: Plan, *, unsafe: bool) -> Sandbox | None
 
     With `unsafe` they are run without a sandbox where there is none. Raises MissingResource (FTB573).
     """
-    languages = {task.language for task in _code_tasks(plan)}
-    if not languages:
+    wanted = programs.needs(_code_tasks(plan))
+    if not wanted:
         return None
     script = compiled / "tasks" / programs.SCRIPT
-    reason = programs.missing(script, languages)
+    reason = programs.missing(script, wanted)
     if not reason:
         return "bubblewrap"
     if unsafe:
-        reason = programs.missing(script, languages, unsafe=True)
+        reason = programs.missing(script, wanted, unsafe=True)
         if not reason:
             return "none"
     hint = (
-        "install bubblewrap and the languages' tools (Debian: bubblewrap python3 nodejs g++); --unsafe-no-sandbox runs "
+        "install bubblewrap and the languages' tools (Debian: bubblewrap python3 nodejs g++), and packages at the spec's versions; --unsafe-no-sandbox runs "
         "generated programs with your own rights, and the result says so"
     )
     raise MissingResource(Diagnostic(codes.NO_SANDBOX, f"generated programs can't be run: {reason}", hint=hint))

@@ -131,6 +131,11 @@ class RunDir:
         return self.path / "entry.yaml"
 
     @property
+    def model(self) -> Path:
+        """What there is to know of the base model without its weights."""
+        return self.path / "model.json"
+
+    @property
     def ledger(self) -> Path:
         """The hash-chained record."""
         return self.path / "ledger.jsonl"

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
+from ftbench.atomic import write_file
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
@@ -153,6 +154,9 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
         apart=settings.engine == "flower-deployment",
         bring=fetch,
     )
+    # Before any training: a model that a bundle cannot describe is found now.
+    outline = store.outline(store.model_digest(run.entry().model))
+    write_file(run.model, outline.to_bytes())
 
 
 class _Start:

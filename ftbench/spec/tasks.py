@@ -10,6 +10,9 @@ from ftbench.spec.block import Block
 from ftbench.spec.primitives import Count, Name, PositiveFloat, Template
 from ftbench.spec.sources import Source
 
+PINNED = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+$"
+"""A package and its exact version."""
+
 
 class Generation(Block):
     """Greedy generation with a fixed budget: it never depends on the gold answers, nor on the batch."""
@@ -53,6 +56,14 @@ class ChoiceTask(Block):
     the text equal to the label; or `positive`, then `negative`, then everything else as neutral, by substring."""
 
 
+class Sandbox(Block):
+    """What the programs of a task find beside their language's own library."""
+
+    packages: list[Annotated[str, Field(pattern=PINNED, max_length=100)]] = []
+    """Python only: packages that programs and tests may import, each as `NAME==VERSION`, read-only from the environment
+    in which the sandbox runs. `[numpy==2.4.6]`."""
+
+
 class CodeTask(Block):
     """A test set whose items are programming problems, scored by running what the model writes."""
 
@@ -73,13 +84,19 @@ class CodeTask(Block):
     program: Template
     """Template of the program: our columns and `{completion}`."""
     tests: Template
-    """Template of the tests that run after the program."""
+    """Template of the tests. They run in a process of their own and call the program's functions from there; what stands
+    before `{completion}` in `program` gives them its helpers, and for C++ the head of the function."""
+    entry_point: Template
+    """Template of the name of the function that the tests call. It is the program's even where the language has that
+    name itself."""
     scoring: list[Literal["pass@1"]]
     """`pass@1`: share of items whose greedy completion passes every test in the sandbox."""
     cpu_seconds: PositiveFloat = 10.0
     """CPU time that a program may use."""
     memory_mib: Count = 512
     """Memory that a program may use."""
+    sandbox: Sandbox = Sandbox()
+    """What is in the sandbox."""
 
 
 Task = Annotated[ChoiceTask | CodeTask, Field(discriminator="kind")]

@@ -28,6 +28,16 @@ def fill(template: str, row: Mapping[str, object]) -> str:
     return "".join(literal if column is None else str(row[column]) for literal, column in _parts(template))
 
 
+def before(template: str, column: str) -> str:
+    """The template up to the first place that names a column; all of it where none does. Raises TemplateError."""
+    made: list[str] = []
+    for literal, name in _parts(template):
+        if name == column:
+            break
+        made.append(f"{{{name}}}" if name is not None else literal.replace("{", "{{").replace("}", "}}"))
+    return "".join(made)
+
+
 def _parts(template: str) -> Iterator[tuple[str, str | None]]:
     end = 0
     for match in _PART.finditer(template):

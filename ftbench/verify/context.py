@@ -28,7 +28,8 @@ from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import Spec, Strategy
 from ftbench.spec.pins import PartitionPin
-from ftbench.verify import documents
+from ftbench.spec.outline import Outline
+from ftbench.verify import base, documents
 from ftbench.verify.check import NotRun
 
 if TYPE_CHECKING:
@@ -93,6 +94,16 @@ class Context:
     def lines(self) -> list[LedgerLine]:
         """The ledger."""
         return self._have(self.documents.ledger, names.LEDGER)
+
+    @property
+    def outline(self) -> Outline:
+        """What the bundle says of its base model's files."""
+        return self._have(self.documents.outline, names.MODEL)
+
+    @cached_property
+    def base(self) -> base.Base:
+        """The base model by the bundle's outline. Raises InvalidInput where that does not hold together."""
+        return base.read(self.outline)
 
     @property
     def ledger_head(self) -> str:

@@ -11,10 +11,11 @@ from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result import ledger, names, safejson, samples
 from ftbench.result.files import Bundle
 from ftbench.result.models import Environment, LedgerLine, Lock, Manifest, Result, Sample
-from ftbench.spec import entries, yaml
+from ftbench.spec import entries, outline, yaml
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.entry import ResolvedEntry
+from ftbench.spec.outline import Outline
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Block)
@@ -40,6 +41,7 @@ class Documents:
     ledger: list[LedgerLine] | None = None
     environment: Environment | None = None
     manifest: Manifest | None = None
+    outline: Outline | None = None
     adapter_config: Any = None
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     """Task → its samples, for every samples file that could be read."""
@@ -74,6 +76,9 @@ def read(bundle: Bundle) -> Documents:
     made.ledger = take(names.LEDGER, ledger.parse)
     made.environment = take(names.ENVIRONMENT, small(Environment))
     made.manifest = take(names.MANIFEST, small(Manifest))
+    made.outline = take(
+        names.MODEL, lambda data, name: safejson.parse_model(data, Outline, name, max_bytes=outline.MAX_BYTES)
+    )
     made.adapter_config = take(names.ADAPTER_CONFIG, lambda data, name: safejson.parse(data, name, max_bytes=MAX_SMALL))
     left, answers, unreadable = MAX_SAMPLES, samples.MAX_ANSWERS, 0
 

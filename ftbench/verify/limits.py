@@ -37,7 +37,7 @@ ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDW
 ABOVE: dict[Level, str] = {
     "CLAIMED": "CLAIMED: whether the documents can be read and the scores can be.",
     "INTACT": "INTACT: whether the files are those of the manifest.",
-    "CONFORMS": "CONFORMS: whether lock, entry, ledger and adapter are what the benchmark asks for.",
+    "CONFORMS": "CONFORMS: whether lock, entry, base model, ledger and adapter are what the benchmark asks for.",
     "RESCORED": "RESCORED: whether items, prompts and scores are the benchmark's.",
 }
 """What is missing when a level was not reached."""

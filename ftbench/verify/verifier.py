@@ -8,7 +8,8 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
              that the manifest binds to its path.
 3. CONFORMS  The lock is known here, and by the plan that comes with it, never by the bundle's:
              a. result, entry and base model are those that the spec allows, under the digests that name them; the
-                result stands in its entry's division, and an entry's own code is the code that it names;
+                base model's revision is known here; the result stands in its entry's division, and an entry's own
+                code is the code that it names;
              b. the ledger is one chain of a whole run, and rounds, learning rates, clients, rows, steps, states, bytes
                 and budget are what plan, entry and seed imply; no loss is below 0 and no stop without its reason;
              c. the adapter is of the round that the spec's rule chooses, in shape and configuration what the entry

@@ -156,6 +156,17 @@ def test_from_the_hub_to_a_verified_bundle(world: World) -> None:
 
     assert world.ftbench("verify", bundle, "--require", "RESCORED", store="second")["accepted"]
 
+    # A maintainer who has the data but has never heard of that commit asks the hub, and downloads no weights.
+    world.ftbench("data", "fetch", SPEC, store="third")
+    (verdict,) = world.ftbench("verify", bundle, code=1, store="third")["bundles"]
+    assert verdict["verdict"]["level"] == "INTACT"
+    (unknown,) = [one for one in verdict["verdict"]["checks"] if one["check"] == "base-model"]
+    command = f"ftbench data fetch --model {MODEL}@{world.model} --no-weights"
+    assert unknown["outcome"] == "not-run" and command in unknown["evidence"]
+    world.ftbench(*command.split()[1:], store="third")
+    assert not list((world.folder / "third" / "models").glob("*/model.safetensors"))
+    assert world.ftbench("verify", bundle, "--require", "RESCORED", store="third")["accepted"]
+
     # From here on there is no hub.
     asked = len(world.hub.requests)
     world.hub.fail("503")

@@ -56,6 +56,10 @@ class HubServer:
         self.requests: list[tuple[str, str]] = []
         self.tokens: set[tuple[str, str]] = set()
         """(host, Authorization header) of what was sent with a token."""
+        self.whole = False
+        """Whether ranges are ignored, as a simple proxy does."""
+        self.sent = 0
+        """Bytes of files."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -207,11 +211,11 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
         def body(self, data: bytes, headers: dict[str, str], fault: Fault | None) -> None:
             if fault is not None and fault.kind == "wrong":
                 data = bytes([data[0] ^ 1]) + data[1:]
-            start, status = 0, 200
-            if found := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
-                start, status = int(found[1]), 206
-                headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
-            rest = data[start:]
+            start, end, status = 0, len(data), 200
+            if found := re.fullmatch(r"bytes=(\d+)-(\d*)", "" if hub.whole else self.headers.get("Range", "")):
+                start, end, status = int(found[1]), min(int(found[2] or len(data)) + 1, len(data)), 206
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+            rest = data[start:end]
             self.head(status, {**headers, "Content-Length": str(len(rest)), "Accept-Ranges": "bytes"})
             if self.command == "HEAD":
                 return
@@ -221,6 +225,7 @@ def _handler(hub: HubServer) -> type[BaseHTTPRequestHandler]:
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True
                 return
+            hub.sent += len(rest)
             self.wfile.write(rest)
 
         def fail(self, fault: Fault) -> None:

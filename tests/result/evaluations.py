@@ -22,7 +22,7 @@ def code(name: str = "c", **changes: Any) -> dict[str, Any]:
     """A code task in Python."""
     task = {"kind": "code", "name": name, "source": SOURCE, "columns": {"q": "q", "tests": "t"}, "prompt": "{q}"}
     task |= {"language": "python", "generation": {"max_new_tokens": 8, "stop": []}, "scoring": ["pass@1"]}
-    return {**task, "program": "{completion}", "tests": "{tests}", **changes}
+    return {**task, "program": "{completion}", "tests": "{tests}", "entry_point": "f", **changes}
 
 
 def evaluation(*tasks: dict[str, Any], confidence: float = 0.95) -> Evaluation:

@@ -64,6 +64,7 @@ RICH: list[dict[str, Any]] = [
         # What is generated stands in a comment, so that half of a random model's programs pass.
         "program": "value = {n}\n# {completion}\n",
         "tests": "assert value % 2 == 0\n",
+        "entry_point": "value",
         "scoring": ["pass@1"],
         "cpu_seconds": 5,
         "memory_mib": 256,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ftbench import builtin
 from ftbench.compile.compiler import Compiled
 from ftbench.data.store import Store
 from ftbench.errors import RunFailed
@@ -219,7 +220,7 @@ class World:
     def start(self, **options: Any) -> runner.RunOutcome:
         source = options.pop("compiled", self.compiled)
         entry = options.pop("entry", self.entry)
-        store = options.pop("store", Store([self.out.parent / "store"]))
+        store = options.pop("store", Store([self.out.parent / "store", builtin.store()]))
         return runner.start(source, entry, out=self.out, store=store, engine="inline", **options)
 
     def put_in(self, monkeypatch: pytest.MonkeyPatch) -> None:

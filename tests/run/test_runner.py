@@ -61,6 +61,8 @@ def test_a_run_from_start_to_bundle(world: World) -> None:
     assert not result.smoke
     written = Environment.model_validate_json((run.bundle / "environment.json").read_bytes())
     assert set(written.packages) <= set(world.compiled.plan.stack)
+    described = Store([builtin.store()]).outline(world.entry.model.revision)
+    assert (run.bundle / "model.json").read_bytes() == described.to_bytes()
 
 
 def test_the_app_is_told_everything(world: World) -> None:

@@ -19,8 +19,8 @@ from ftbench import builtin
 from ftbench.cli.main import run
 from ftbench.compile.compiler import Compiled, compile_spec
 from ftbench.data.store import Store
-from ftbench.errors import MissingResource, RunFailed
-from ftbench.run import preflight
+from ftbench.errors import InvalidInput, MissingResource, RunFailed
+from ftbench.run import preflight, runner
 from ftbench.run.base_model import bring, fetch_command
 from ftbench.spec.entries import resolve_entry
 from ftbench.spec.entry import ResolvedEntry
@@ -173,6 +173,36 @@ def test_a_model_without_a_revision_gets_its_commit(
     hub.fail("503")
     assert run(["run", "quickstart", "--model", "some/model"]) == MissingResource.exit_code
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_a_built_in_model_that_does_not_exist_is_refused(
+    hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    where = ["--out", str(tmp_path / "runs")] if command == "run" else []
+    entry = tmp_path / "entry.yaml"
+    entry.write_text(
+        f"ftbench: entry/v1\nmetadata: {{name: mine}}\nmodel: {{name: builtin/micro, revision: '{'c' * 64}'}}\n"
+    )
+    for chosen in (["--model", f"micro@{'c' * 64}"], ["--entry", str(entry)], ["--model", f"micro@{'c' * 40}"]):
+        assert run([command, "quickstart", *chosen, *where]) == InvalidInput.exit_code
+        told = capsys.readouterr()
+        assert "FTB134" in told.out + told.err
+    assert hub.requests == [] and not (tmp_path / "runs").exists()
+
+
+def test_a_model_that_no_bundle_could_describe_is_refused_before_any_training(
+    ref: BaseModelRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: ResolvedEntry, compiled: Compiled
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_bytes(b"\xff")
+    store = Store([tmp_path / "store", builtin.store()])
+    store.put_model_ref(ref, store.put_model(folder))
+    monkeypatch.setattr("ftbench.run.preflight._packages", lambda plan, unpinned: [])
+    with pytest.raises(MissingResource, match="FTB332"):
+        runner.start(compiled, entry, out=tmp_path / "runs", store=store, engine="inline")
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_a_draft_without_pins_asks_nobody(

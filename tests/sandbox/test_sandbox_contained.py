@@ -60,7 +60,7 @@ def test_network(run: Run) -> None:
             "for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_VSOCK):\n"
             "    assert refused(socket.socket, family, socket.SOCK_DGRAM)\n"
         )
-        outcome = run("python", program, tests)
+        outcome = run("python", program + tests)
         assert outcome["passed"], outcome
         with pytest.raises(BlockingIOError):
             server.accept()
@@ -106,7 +106,7 @@ def test_files_of_the_machine(run: Run, canaries: list[Path]) -> None:
         "    os.unlink('link')\n"
         "    assert refused(open, '../' * 40 + name)\n"
     )
-    outcome = run("python", program, tests)
+    outcome = run("python", program + tests)
     assert outcome["passed"], outcome
 
 
@@ -121,7 +121,7 @@ def test_writing_outside_its_folder(run: Run) -> None:
         "assert refused(os.mknod, '/tmp/disk', 0o060600, os.makedev(8, 0))\n"
         "open('own', 'w').write('x')\n"
     )
-    outcome = run("python", program, tests)
+    outcome = run("python", program + tests)
     assert outcome["passed"], outcome
 
 
@@ -134,8 +134,8 @@ def test_environment_and_descriptors_of_the_caller(run: Run, monkeypatch: pytest
             "    try:\n        os.fstat(n)\n        open_ones.append(n)\n"
             "    except OSError:\n        pass\n"
         )
-        tests = "assert 'FTBENCH_TEST_SECRET' not in os.environ\nassert open_ones == [0, 1, 2, 3], open_ones\n"
-        outcome = run("python", program, tests)
+        tests = "assert 'FTBENCH_TEST_SECRET' not in os.environ\nassert len(open_ones) == 5, open_ones\n"
+        outcome = run("python", program + tests)
         assert outcome["passed"], outcome
 
 
@@ -191,7 +191,7 @@ def test_programs_do_not_see_each_other(run: Run) -> None:
     program = "import os, time\nseen = os.listdir('/tmp')\nopen('/tmp/mine', 'w').close()\n"
     tests = "time.sleep(0.05)\nassert seen == [] and os.listdir('/tmp') == ['mine']\nassert os.getpid() < 10\n"
     with ThreadPoolExecutor(4) as pool:
-        outcomes = list(pool.map(lambda _: run("python", program, tests), range(8)))
+        outcomes = list(pool.map(lambda _: run("python", program + tests), range(8)))
     assert all(outcome["passed"] for outcome in outcomes), outcomes
 
 
@@ -227,15 +227,14 @@ def test_processes_are_bounded(run: Run) -> None:
         "        if child == 0:\n            signal.pause()\n        children.append(child)\n"
         "except BlockingIOError:\n    pass\n"
     )
-    outcome = run("python", program, f"assert len(children) <= {ftbench_sandbox.PROCESSES}, len(children)\n")
+    outcome = run("python", program + f"assert len(children) <= 48, len(children)\n")
     assert outcome["passed"], outcome
     assert not left_over()
 
 
 def test_memory_bomb(run: Run) -> None:
     outcome = run("python", "x = []\nwhile True:\n    x.append(bytearray(1 << 20))\n", memory_mib=128)
-    assert outcome["status"] == "failed"
-    assert "MemoryError" in outcome["stderr_tail"]
+    assert (outcome["status"], outcome["reason"]) == ("failed", "MemoryError:"), outcome
 
 
 def test_memory_bomb_of_many_processes(run: Run) -> None:
@@ -250,9 +249,9 @@ def test_memory_bomb_of_many_processes(run: Run) -> None:
 
 def test_memory_bomb_in_javascript(run: Run) -> None:
     outcome = run("javascript", "const x = []; for (;;) x.push(Buffer.alloc(1 << 20, 1));\n", memory_mib=128)
-    assert outcome["status"] in ("failed", "killed", "memory"), outcome
+    assert outcome["status"] in ("failed", "killed", "memory", "ended"), outcome
     heap = run("javascript", "const x = []; for (;;) x.push(new Array(1000).fill({}));\n", memory_mib=64)
-    assert heap["status"] in ("failed", "killed", "memory"), heap
+    assert heap["status"] in ("failed", "killed", "memory", "ended"), heap
 
 
 @pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
@@ -264,19 +263,19 @@ def test_disk_fill(run: Run, folder: str) -> None:
         "            for _ in range(8):\n                written += file.write(block)\n"
         "except OSError as problem:\n    why = problem.errno\n"
     )
-    outcome = run("python", program, "assert why == errno.ENOSPC and written <= 64 << 20, (why, written)\n")
+    outcome = run("python", program + "assert why == errno.ENOSPC and written <= 64 << 20, (why, written)\n")
     assert outcome["passed"], outcome
 
 
 def test_huge_file(run: Run) -> None:
     program = REFUSED + "import os\nfile = open('huge', 'wb', buffering=0)\n"
-    outcome = run("python", program, "assert refused(os.truncate, file.fileno(), 1 << 40)\n")
+    outcome = run("python", program + "assert refused(os.truncate, file.fileno(), 1 << 40)\n")
     assert outcome["passed"], outcome
 
 
 def test_output_flood(run: Run) -> None:
-    program = "import os\nwhile True:\n    for n in (1, 2, 3):\n        os.write(n, b'x' * 65536)\n"
-    outcome = run("python", program, "", cpu_seconds=0.05)
+    program = "import os\nwhile True:\n    for n in (1, 2):\n        os.write(n, b'x' * 65536)\n"
+    outcome = run("python", program, "", cpu_seconds=0.3)
     assert outcome["status"] == "timeout"
     assert len(outcome["stdout_tail"]) <= ftbench_sandbox.TAIL
     assert len(outcome["stderr_tail"]) <= ftbench_sandbox.TAIL
@@ -309,8 +308,9 @@ def test_sleeper_that_ignores_signals(run: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_killing_everybody(run: Run) -> None:
-    outcome = run("python", "import os\nos.kill(-1, 9)\n", "os.kill(1, 9)\nos.kill(os.getppid(), 9)\n")
-    assert outcome["status"] in ("passed", "failed", "killed")  # it has nobody else to kill
+    program = "import os\nfor who in (-1, 1, os.getppid()):\n    os.kill(who, 9)\n"
+    outcome = run("python", program)
+    assert outcome["status"] in ("passed", "failed", "killed", "ended")  # it has nobody else to kill; not the judge
 
 
 @pytest.mark.parametrize(
@@ -330,8 +330,8 @@ def test_endless_recursion(run: Run, program: str, statuses: list[str]) -> None:
 
 @pytest.mark.slow
 def test_endless_recursion_in_cpp(run: Run) -> None:
-    program = "volatile int x;\nint f(int n) { x = n; return f(n + 1) + x; }\n"
-    outcome = run("cpp", program, "int main() { return f(0); }\n")
+    given, body = "volatile int x;\nint f(int n) {", " x = n; return f(n + 1) + x;\n"
+    outcome = run("cpp", given + body, "}\nint main() { return f(0); }\n", given=given, entry_point="f")
     assert (outcome["status"], outcome["signal"]) == ("killed", "SIGSEGV")
 
 

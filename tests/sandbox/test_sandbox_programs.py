@@ -16,7 +16,8 @@ from ftbench.tasks import ftbench_sandbox
 Run = Callable[..., dict[str, Any]]
 
 JS_TESTS = "const assert = require('node:assert');\nfunction test() { assert.deepEqual(add(1, 2), 3); }\ntest();\n"
-CPP_START = "#include <vector>\nlong add(long a, long b) {\n  return "
+CPP_GIVEN = "#include <vector>\nlong add(long a, long b) {\n"
+CPP_START = CPP_GIVEN + "  return "
 CPP_TESTS = "}\nint main() {\n  auto candidate = add;\n  assert(candidate(1, 2) == 3);\n}\n"
 
 
@@ -36,7 +37,8 @@ CPP_TESTS = "}\nint main() {\n  auto candidate = add;\n  assert(candidate(1, 2) 
     ],
 )
 def test_verdicts(run: Run, language: str, program: str, tests: str, status: str) -> None:
-    outcome = run(language, program, tests)
+    given = CPP_GIVEN if language == "cpp" else ""
+    outcome = run(language, program, tests, given=given, entry_point="add")
     assert outcome["status"] == status, outcome
     assert outcome["phase"] == ("compile" if status == "compile-error" else "run")
 
@@ -44,9 +46,8 @@ def test_verdicts(run: Run, language: str, program: str, tests: str, status: str
 def test_python_runs_as_the_public_harnesses_run_it(run: Run) -> None:
     """By `exec` in an empty namespace: `__name__` is not `__main__`, and there is no file."""
     program = "ran = []\nif __name__ == '__main__':\n    ran.append(1)\n"
-    assert run("python", program, "assert not ran and '__file__' not in globals() and __name__ == 'builtins'\n")[
-        "passed"
-    ]
+    program += "assert not ran and '__file__' not in globals() and __name__ == 'builtins'\n"
+    assert run("python", program)["passed"]
 
 
 def test_ordinary_libraries_work(run: Run) -> None:
@@ -58,12 +59,12 @@ def test_ordinary_libraries_work(run: Run) -> None:
         "    with concurrent.futures.ThreadPoolExecutor(4) as pool:\n        return list(pool.map(abs, [-1, -2]))\n"
         "async def slow():\n    return 3\n"
     )
-    tests = (
+    program += (
         "assert threads() == [1, 2] and asyncio.run(slow()) == 3 and D(1) == D(1) and P(1, 2).y == 2\n"
         "with multiprocessing.Lock():\n    pass\n"
         "assert subprocess.run(['echo', 'x'], capture_output=True).stdout == b'x\\n'\n"
     )
-    outcome = run("python", program, tests)
+    outcome = run("python", program)
     assert outcome["passed"], outcome
 
 
@@ -91,7 +92,7 @@ def test_programs_larger_than_a_pipe(run: Run) -> None:
         ({"language": "python", "program": "", "tests": "", "extra": 1}, "a job is an object"),
         ({"language": "cobol", "program": "", "tests": ""}, "a language of python, javascript, cpp"),
         ({"language": ["python"], "program": "", "tests": ""}, "a language of"),
-        ({"language": "python", "program": 1, "tests": ""}, "program and tests as text"),
+        ({"language": "python", "program": 1, "tests": ""}, "program, tests, given, entry_point as text"),
         ({"language": "python", "program": "", "tests": "", "cpu_seconds": float("nan")}, "cpu_seconds"),
         ({"language": "python", "program": "", "tests": "", "cpu_seconds": True}, "cpu_seconds"),
         ({"language": "python", "program": "", "tests": "", "memory_mib": 1}, "memory_mib"),
@@ -128,7 +129,8 @@ def test_unsafe_runs_without_and_says_so(
 ) -> None:
     tmp_path.chmod(0o777)
     monkeypatch.setattr(ftbench_sandbox, "available", lambda: "bwrap is not installed")
-    job = {"language": language, "program": program, "tests": tests, "unsafe": True}
+    given = CPP_GIVEN if language == "cpp" else ""
+    job = {"language": language, "program": program, "tests": tests, "given": given, "entry_point": "add", "unsafe": True}
     outcome = ftbench_sandbox.run(job)
     assert (outcome["passed"], outcome["sandbox"]) == (True, "none"), outcome
     wrong = ftbench_sandbox.run(job | {"program": program.replace("a + b", "a - b")})
@@ -140,7 +142,7 @@ def test_unsafe_still_uses_bubblewrap_where_it_works(run: Run) -> None:
 
 
 def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ftbench_sandbox, "PATH", "/nowhere")
+    monkeypatch.setitem(ftbench_sandbox._BOX["tool"].__globals__, "PATH", "/nowhere")
     ftbench_sandbox.available.cache_clear()
     try:
         assert "apt-get install bubblewrap" in ftbench_sandbox.available()

@@ -121,6 +121,7 @@ def test_code_task() -> None:
         "generation": {"max_new_tokens": 64, "stop": ["\ndef"]},
         "program": "{completion}",
         "tests": "{tests}",
+        "entry_point": "f",
         "scoring": ["pass@1"],
     }
     made = plan("north", drop=["options", "answer"], **changes)

@@ -150,6 +150,8 @@ CODE = {
     "language": "python",
     "program": "{completion}\n",
     "tests": "assert f() == {n}\n",
+    "entry_point": "f",
+    "sandbox": {"packages": []},
     "cpu_seconds": 5.0,
     "memory_mib": 256,
 }

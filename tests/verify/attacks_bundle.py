@@ -261,6 +261,49 @@ def built_in_model_at_a_commit(f: Forged) -> None:
         entry["model"] = result["model"] = {"name": "builtin/micro", "revision": "c" * 40}
 
 
+def in_headers(f: Forged, old: str, new: str) -> None:
+    with f.json(names.MODEL) as model:
+        (name,) = model["headers"]
+        assert old in model["headers"][name]
+        model["headers"][name] = model["headers"][name].replace(old, new)
+
+
+@attack(sealed="base-model")
+def base_model_described_smaller_than_it_is(f: Forged) -> None:
+    """As many bytes, half the parameters. No digest in the bundle binds a header; what the verifier knows does."""
+    in_headers(f, '"dtype":"F32","shape":[16,8]', '"dtype":"F64","shape":[8,8]')
+
+
+@attack(sealed="base-model")
+def base_model_with_layers_renamed(f: Forged) -> None:
+    in_headers(f, "mlp.down_proj", "mlp.down_pro")
+
+
+@attack(sealed="base-model")
+def base_model_with_other_settings(f: Forged) -> None:
+    """Settings of a layout that is not known, so that no layer could be missed."""
+    with f.json(names.MODEL) as model:
+        model["config"] = '{"model_type": "own"}'
+
+
+@attack(sealed="base-model")
+def base_model_described_without_weights(f: Forged) -> None:
+    with f.json(names.MODEL) as model:
+        model["headers"] = {}
+
+
+@attack(sealed="base-model")
+def files_of_another_base_model_described(f: Forged) -> None:
+    """Consistent in itself, settings and files and digest, but not what the result names."""
+    with f.json(names.MODEL) as model:
+        model["files"]["model.safetensors"] = "d" * 64
+
+
+@attack(raw="documents-parse", sealed="documents-parse", keep="all")
+def base_model_not_described(f: Forged) -> None:
+    del f.files[names.MODEL]
+
+
 @attack(sealed="entry-digest", keep="entry")
 def result_names_another_model(f: Forged) -> None:
     with f.result() as result:

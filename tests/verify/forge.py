@@ -65,6 +65,7 @@ CODE: dict[str, Any] = {
     "generation": {"max_new_tokens": 64},
     "program": "{completion}\n",
     "tests": "assert f() == {n}\n",
+    "entry_point": "f",
     "scoring": ["pass@1"],
     "cpu_seconds": 5,
     "memory_mib": 256,
@@ -243,6 +244,7 @@ def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
     files = {
         names.ENTRY: dump_resolved(entry),
         names.LOCK: world.compiled.files["ftbench.lock"],
+        names.MODEL: world.store.outline(spec.model.base.revision).to_bytes(),
         names.ADAPTER: adapter.write_tensors(tensors(rank, seed, kind)),
         names.ADAPTER_CONFIG: b"{}",
         names.ENVIRONMENT: pretty(_environment(world)),

@@ -94,12 +94,19 @@ def test_what_does_not_run_yet_says_so(world: forge.World, tmp_path: Path, level
         on_disk(world, tmp_path, required=level)
 
 
+def knowing(world: forge.World, root: Path) -> Store:
+    """A store that knows the world's base model and has neither its weights nor any data."""
+    store = Store([root])
+    store.put_outline(world.store.outline(world.spec.model.base.revision))
+    return store
+
+
 def test_without_test_data_it_stays_at_conforms(world: forge.World, genuine: forge.Forged, tmp_path: Path) -> None:
-    verdict = world.verdict(genuine.files, Store([tmp_path]))
+    verdict = world.verdict(genuine.files, knowing(world, tmp_path))
     assert verdict.level == "CONFORMS" and not verdict.accepted
     assert outcomes(verdict, "failed") == []
     assert outcomes(verdict, "not-run") == ["items-asked", "prompts-compiled", "programs-rerun"]
-    assert any("not in the store" in sentence for sentence in verdict.not_checked)
+    assert any("the weights are not here" in sentence for sentence in verdict.not_checked)
 
 
 def test_corrupt_store_is_not_the_bundles_fault_nor_a_pass(
@@ -108,7 +115,7 @@ def test_corrupt_store_is_not_the_bundles_fault_nor_a_pass(
     pin = world.compiled.plan.pins.sources["task:jars"].digest
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / f"{pin}.jsonl").write_bytes(b"{}\n")
-    verdict = world.verdict(genuine.files, Store([tmp_path]))
+    verdict = world.verdict(genuine.files, knowing(world, tmp_path))
     assert verdict.level == "CONFORMS" and "items-asked" in outcomes(verdict, "not-run")
 
 

@@ -91,6 +91,7 @@ def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
         )
     yield from _known(task.program, (*at, "program"), {**task.columns, COMPLETION: COMPLETION})
     yield from _known(task.tests, (*at, "tests"), task.columns)
+    yield from _known(task.entry_point, (*at, "entry_point"), task.columns)
     if _readable(task.program) and COMPLETION not in template.columns(task.program):
         message = f"`{show((*at, 'program'))}` lacks `{{{COMPLETION}}}`, so that what the model wrote is never run"
         yield Problem(codes.TEMPLATE, (*at, "program"), message, f"for example `{{prompt}}{{{COMPLETION}}}`")

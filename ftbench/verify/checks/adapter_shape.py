@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ftbench.errors import MissingResource
 from ftbench.result import adapter
 from ftbench.spec.model import Adapter
 from ftbench.verify import adapters, base
@@ -20,20 +19,13 @@ def run(context: Context) -> str | Failure:
     problems = [f"`{name}` is no factor of a low-rank adapter" for name in strange]
     problems += [f"`{name}` is not finite" for name in adapter.not_finite(context.tensors)]
     problems += _shapes(modules, block)
-    fitted = "base model not in the store"
-    try:
-        weights = base.linear_weights(context.store.model_path(context.store.model_digest(context.entry.model)))
-    except MissingResource:
-        context.notes.append("Whether the adapter fits the base model: that is not in the store.")
-    else:
-        problems += _fit(modules, block, weights)
-        fitted = "fits the base model"
+    problems += _fit(modules, block, context.base)
     told = context.started.trainable_parameters
     counted = not problems and not context.brings("strategy")  # what an entry's own strategy trains only it knows
     if counted and told != (due := adapters.trained(context.in_force, context.tensors)):
         problems.append(f"the ledger says {told} parameters are trained, by the file and the entry it is {due}")
     count = adapter.parameters(context.tensors)
-    return judge(problems, f"{plural(len(modules), 'module')} of rank {block.rank}, {count} parameters, {fitted}")
+    return judge(problems, f"{plural(len(modules), 'module')} of rank {block.rank}, {count} parameters, on the base model's layers")
 
 
 def _shapes(modules: Mapping[str, adapter.Factors], block: Adapter) -> Iterator[str]:
@@ -56,15 +48,16 @@ def _shapes(modules: Mapping[str, adapter.Factors], block: Adapter) -> Iterator[
                 yield f"no module for the target `{target}`"
 
 
-def _fit(modules: Mapping[str, adapter.Factors], block: Adapter, weights: base.Weights) -> Iterator[str]:
+def _fit(modules: Mapping[str, adapter.Factors], block: Adapter, model: base.Base) -> Iterator[str]:
+    linear = model.linear
     for module, pair in modules.items():
-        shape = weights.shapes.get(module)
+        shape = linear.get(module)
         if shape is None:
             yield f"the base model has no linear layer `{module}`"
         elif pair.a and pair.b and (pair.b[0], pair.a[-1]) != shape:
             yield f"`{module}` maps {pair.a[-1]} to {pair.b[0]}, the base model {shape[1]} to {shape[0]}"
-    if weights.complete:
-        due = {name for name in weights.shapes if is_target(name, block.targets)}
+    if model.complete:
+        due = {name for name in linear if is_target(name, block.targets)}
         for name in sorted(due - set(modules)):
             yield f"`{name}` has no adapter"
 

@@ -1,38 +1,64 @@
-"""The base model is the one named, by the digest of its files, and within the limit on its size."""
+"""The base model is the one named, as far as this verifier knows that, and within the limit on its size."""
 
 from __future__ import annotations
 
+from ftbench.data.store import FETCH
 from ftbench.errors import MissingResource
-from ftbench.verify import base
-from ftbench.verify.check import Check, Failure, judge
+from ftbench.spec.outline import Outline
+from ftbench.verify.check import Check, Failure, NotRun, judge
 from ftbench.verify.context import Context
 
 
 def run(context: Context) -> str | Failure:
-    """Compare with the revision where that is a digest, and with the store where it has the model."""
-    model, result = context.entry.model, context.result
+    """Hold result, ledger and outline to one another and to what is known here of the revision; count parameters."""
+    model, told, outline = context.entry.model, context.result.base_model, context.outline
     problems = []
-    if context.started.base_model != result.base_model:
+    if context.started.base_model != told:
         problems.append("result and ledger name different base model files")
-    if len(model.revision) == 64 and result.base_model != model.revision:
-        problems.append(f"the entry names revision {model.revision[:12]}, the files are {result.base_model[:12]}")
-    evidence = f"{model.name} {result.base_model[:12]}"
-    try:
-        digest = context.store.model_digest(model)
-        folder = context.store.model_path(digest)
-        parameters = base.parameters(folder)
-    except MissingResource:
-        what = "parameter count" if len(model.revision) == 64 else "files and parameter count"
-        context.notes.append(f"The base model's {what}: {model.name} is not in the store.")
-        return judge(problems, f"{evidence}; not in the store, so its parameter limit was not checked")
-    if digest != result.base_model:
-        problems.append(f"the store has {digest[:12]} for {model.name} at that revision, not {result.base_model[:12]}")
-    if base.packed(folder):
+    if outline.digest != told:
+        problems.append(f"the bundle describes files {outline.digest[:12]}, the result names {told[:12]}")
+    if len(model.revision) == 64 and told != model.revision:
+        problems.append(f"the entry names revision {model.revision[:12]}, the files are {told[:12]}")
+    if context.base.packed:
         problems.append("its weights are stored quantised: its parameters cannot be counted")
-    limit = context.spec.model.max_parameters
+    parameters, limit = context.base.parameters, context.spec.model.max_parameters
     if parameters > limit:
         problems.append(f"{parameters} parameters, at most {limit} are allowed")
-    return judge(problems, f"{evidence}, {parameters} parameters of at most {limit}")
+    try:
+        known = _known(context)
+    except (NotRun, MissingResource):
+        if problems:  # what is wrong is wrong, whatever the revision is
+            return judge(problems, "")
+        raise
+    if known.digest != told:
+        problems.append(f"{model.name} at that revision has files {known.digest[:12]}, not {told[:12]}")
+    elif known != outline:
+        problems.append(f"the bundle's headers are not those of {model.name} at that revision")
+    source = "the weights here"
+    if not context.store.has_model(known.digest):
+        source = "its headers"
+        context.notes.append(
+            f"That the headers of {model.name} are those of its weights: the weights are not here, and the hub was "
+            "believed."
+        )
+    return judge(problems, f"{model.name} {told[:12]}, {parameters} parameters by {source}, of at most {limit}")
+
+
+def _known(context: Context) -> Outline:
+    """What this verifier itself has of the revision, from a store of its own and never from the bundle.
+
+    A digest names files and not whose they are, so that it is taken from the spec or from what is built in only.
+    """
+    model, store = context.entry.model, context.store
+    name = f"{model.name}@{model.revision}"
+    if len(model.revision) == 64 and model != context.spec.model.base and not model.name.startswith("builtin/"):
+        raise NotRun(f"{name} is no commit of a hub: nothing here says that these are files of {model.name}")
+    try:
+        return store.outline(store.model_digest(model), name)
+    except MissingResource as error:
+        told = "; ".join(one.message for one in error.diagnostics)
+        hint = f"; where there is a connection: {FETCH} {name} --no-weights" if len(model.revision) == 40 else ""
+        raise NotRun(f"this revision is not known here: {told}{hint}") from error
 
 
 CHECK = Check("base-model", "CONFORMS", "FTB634", "the base model's files are those of the revision named", run)
