@@ -3,110 +3,53 @@
 It is copied beside the task files of every compiled benchmark, so it uses nothing but the standard library. As a
 script it reads one JSON job a line and writes one JSON outcome a line, in the same order:
 
-    {"language": "python" | "javascript" | "cpp", "program": "...", "tests": "...",
-     "cpu_seconds": 3.0, "memory_mib": 512, "id": ..., "unsafe": false}        (the last four may be left out)
-    {"passed": false, "status": "no-token", "phase": "run", "exit_code": 0, "signal": null, "cpu_seconds": 0.01, ...}
+    {"language": "python" | "javascript" | "cpp", "program": "...", "given": "...", "tests": "...",
+     "entry_point": "...", "cpu_seconds": 3.0, "memory_mib": 512, "packages": ["numpy==2.4.6"], "id": ..., "unsafe": false}
+    {"passed": false, "status": "failed", "reason": "...", "phase": "run", "exit_code": 0, "cpu_seconds": 0.01, ...}
 
-A pass needs exit status 0 and a token, drawn for this one program, that the driver hands over on a descriptor of its
-own after the last test. `docs/sandbox.md` says how each driver keeps the token from the program and what it can't stop.
+The tests run in a process that never runs the program: the judge. It calls the program's functions over a pipe, gets
+plain data back, and compares that itself. `docs/sandbox.md` says what follows from it, and what does not.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
 import json
-import math
 import os
 import platform
+import re
 import runpy
-import secrets
-import selectors
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-PATH = "/usr/bin:/usr/local/bin:/bin"
-"""Where tools are looked for: nothing outside /usr is visible to a program."""
 
-ENVIRONMENT = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0"}  # noqa: S108
-MIB = 1 << 20
-TAIL = 4096
-"""Bytes of standard output and standard error that are kept: the last ones."""
-ARTEFACT = 64 * MIB
-"""Largest compiled program, and largest file that a program may write."""
-TMP = 64 * MIB
-"""Size of the sandbox's only writable folder, in memory."""
-PROCESSES = 48
-"""Processes and threads; node alone has about a dozen threads."""
-NODE_SPACE = 64 << 30
-"""Address space for node, which reserves far more than it uses; RLIMIT_DATA binds it instead."""
-
-DEFAULT_CPU = {"python": 3.0, "javascript": 5.0, "cpp": 15.0}
-"""CPU seconds of a run, all its processes together; the wall limits that are usual elsewhere."""
-MACHINES = ("x86_64", "aarch64")
-TOOLS = {"python": "python3", "javascript": "node", "cpp": "g++"}
-PACKAGES = {"python3": "python3", "node": "nodejs", "g++": "g++", "bwrap": "bubblewrap", "prlimit": "util-linux"}
-
-
-class Unavailable(Exception):
-    """The program was not run: no sandbox, no toolchain, or a job that says nothing sensible. The message is why."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one command may use. `cpu` in seconds over all its processes, memory in MiB, address space in bytes."""
-
-    cpu: float
-    memory: int
-    space: int | None = None
-
-    @property
-    def wall(self) -> float:
-        """Seconds on the clock, a backstop for sleepers only: a busy machine must not fail a program."""
-        return 10 * self.cpu + 10
-
-
-COMPILE = Limits(cpu=60.0, memory=2048)
-
-
-@dataclass
-class Ended:
-    """How a command ended. `exit_code` is None where the sandbox itself failed or the command was stopped."""
-
-    exit_code: int | None = None
-    stopped: str = ""
-    cpu: float = 0.0
-    channel: bytes = b""
-    stdout: bytes = b""
-    stderr: bytes = b""
-
-
-@dataclass
-class Command:
-    """A command, what it gets on standard input, the files that it finds in its folder, and how many bytes of
-    its standard output are kept."""
-
-    words: list[str]
-    limits: Limits
-    stdin: Callable[[int], bytes] = lambda channel: b""
-    files: dict[str, bytes] = field(default_factory=dict)
-    kept: int = TAIL
-
-
-@functools.cache
 def _beside(part: str) -> dict[str, Any]:
     """What another file of the sandbox defines. They lie in one folder, whichever way this one was loaded."""
     return runpy.run_path(str(Path(__file__).with_name(f"ftbench_sandbox_{part}.py")))
+
+
+_BOX = _beside("box")
+Command, Ended, Limits, Unavailable = (_BOX[name] for name in ("Command", "Ended", "Limits", "Unavailable"))
+ARTEFACT, TAIL, PACKAGES = _BOX["ARTEFACT"], _BOX["TAIL"], _BOX["PACKAGES"]
+
+LANGUAGES = {"python": "python3", "javascript": "node", "cpp": "g++"}
+"""Language → its tool."""
+DEFAULT_CPU = {"python": 3.0, "javascript": 5.0, "cpp": 15.0}
+"""CPU seconds of a run, all its processes together; the wall limits that are usual elsewhere."""
+MACHINES = ("x86_64", "aarch64")
+NODE_SPACE = 64 << 30
+"""Address space for node, which reserves far more than it uses; RLIMIT_DATA binds it instead."""
+COMPILE = Limits(cpu=60.0, memory=2048)
+TEXTS = {"given": "", "entry_point": ""}
+"""Texts that a job may leave out."""
+VERDICTS = ("passed", "failed", "not-plain", "ended")
+"""What a judge can say."""
+_PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.+!_-]+)")
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
@@ -116,65 +59,101 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     if isinstance(job, dict) and "id" in job:
         outcome["id"] = job["id"]
     try:
-        language, program, tests, limits, unsafe = _checked(job)
+        job = _checked(job)
         reason = available()
-        if reason and not unsafe:
+        if reason and not job["unsafe"]:
             raise Unavailable(f"{reason}. Without a sandbox programs run only where --unsafe-no-sandbox is given")
-        _tool(TOOLS[language])
+        _BOX["tool"](LANGUAGES[job["language"]])
         outcome["sandbox"] = "none" if reason else "bubblewrap"
-        return outcome | _run(language, program, tests, limits, sandboxed=not reason)
+        return outcome | _run(job, sandboxed=not reason)
     except Unavailable as problem:
         return outcome | {"reason": str(problem)}
     except OSError as problem:  # of this machine, not of the program: no memory or descriptors for another process
         return outcome | {"status": "sandbox-error", "reason": f"the sandbox could not be started: {problem}"}
 
 
-def _checked(job: Any) -> tuple[str, str, str, Limits, bool]:
-    known = {"language", "program", "tests", "cpu_seconds", "memory_mib", "id", "unsafe"}
+def _checked(job: Any) -> dict[str, Any]:
+    """The job with what it leaves out filled in. Raises Unavailable where it is none."""
+    known = {"language", "program", "tests", *TEXTS, "cpu_seconds", "memory_mib", "packages", "id", "unsafe"}
     if not isinstance(job, dict) or not set(job) <= known:
         raise Unavailable(f"a job is an object with the keys {', '.join(sorted(known))}")
-    language, program, tests, unsafe = (job.get(key) for key in ("language", "program", "tests", "unsafe"))
-    if language not in (*TOOLS,) or not isinstance(program, str) or not isinstance(tests, str):
-        raise Unavailable(f"a job needs program and tests as text and a language of {', '.join(TOOLS)}: {language!r}")
-    cpu, memory = job.get("cpu_seconds"), job.get("memory_mib")
+    language = job.get("language")
+    texts = {name: job.get(name, TEXTS.get(name)) for name in ("program", "tests", *TEXTS)}
+    if not isinstance(language, str) or language not in LANGUAGES:
+        raise Unavailable(f"a job needs a language of {', '.join(LANGUAGES)}: {language!r}")
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise Unavailable(f"a job needs {', '.join(texts)} as text")
+    cpu, memory, unsafe = job.get("cpu_seconds"), job.get("memory_mib"), job.get("unsafe")
     cpu, memory = DEFAULT_CPU[language] if cpu is None else cpu, 512 if memory is None else memory
     numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in (cpu, memory))
     if not numbers or not 0 < cpu <= 3600 or not 32 <= memory <= 65536 or unsafe not in (None, False, True):
         raise Unavailable("cpu_seconds lies in (0, 3600], memory_mib in 32 to 65536, unsafe is true or false")
+    packages = job.get("packages") or []
+    if not isinstance(packages, list) or not all(isinstance(p, str) and _PINNED.fullmatch(p) for p in packages):
+        raise Unavailable('packages is a list of "NAME==VERSION"')
+    if packages and language != "python":
+        raise Unavailable("packages are Python's")
     limits = Limits(float(cpu), int(memory), NODE_SPACE if language == "javascript" else None)
-    return language, program, tests, limits, bool(unsafe)
+    return {"language": language, **texts, "limits": limits, "packages": packages, "unsafe": bool(unsafe)}
 
 
-def _run(language: str, program: str, tests: str, limits: Limits, *, sandboxed: bool) -> dict[str, Any]:
-    drivers = _beside("drivers")
-    token = secrets.token_hex(32).encode()
-    files: dict[str, bytes] = drivers["FILES"][language]
-    if language == "cpp":
-        source = {"program.cpp": drivers["cpp_source"](program, tests)}
-        compiling = Command(drivers["COMPILE"], COMPILE, files=files | source, kept=ARTEFACT + 1)
-        binary = _execute(compiling, sandboxed=sandboxed)
-        compiled, binary.stdout = binary.stdout, b""
-        if binary.exit_code != 0 or len(compiled) > ARTEFACT:
-            return _outcome("compile", binary, b"")
-        files = {"program": compiled}
-    words = [word.replace("@memory", str(limits.memory)) for word in drivers["WORDS"][language]]
-    feed = functools.partial(drivers["feed"], language, token, program, tests)
-    return _outcome("run", _execute(Command(words, limits, feed, files), sandboxed=sandboxed), token)
+def _run(job: dict[str, Any], *, sandboxed: bool) -> dict[str, Any]:
+    """Both sides, each in a sandbox of its own, joined by two pipes; the verdict is the judge's alone."""
+    folders = _folders(tuple(job["packages"]))
+
+    def execute(words: list[str], files: Mapping[str, bytes], stdin: bytes = b"") -> Any:
+        command = Command(words, COMPILE, stdin, files, kept=ARTEFACT + 1)
+        return _BOX["execute"](command, sandboxed=sandboxed)
+
+    sides = _language(job["language"])["sides"](job, execute)
+    if "failed" in sides:
+        return _told("compile", sides["failed"], "compile-error")
+    limits = job["limits"]
+    with _BOX["pipes"](3) as (questions, answers, verdict):
+        program = _command(sides["program"], limits, folders, {"@in": questions[0], "@out": answers[1]})
+        ends = {"@in": answers[0], "@out": questions[1], "@verdict": verdict[1]}
+        judge = _command(sides["judge"], limits, folders, ends)
+        ran, judged = _BOX["converse"]([program, judge], sandboxed=sandboxed, verdict=verdict)
+    return _outcome(ran, judged)
 
 
-def _outcome(phase: str, ended: Ended, token: bytes) -> dict[str, Any]:
+def _command(side: dict[str, Any], limits: Any, folders: Mapping[str, str], ends: dict[str, int]) -> Any:
+    words: list[str] = []
+    for word in side["words"]:
+        if word == "@packages":
+            words += [PACKAGES] if folders else []
+        else:
+            values = {**ends, "@memory": limits.memory, "@python": "python3"}
+            words.append(str(values.get(word, word)).replace("@memory", str(limits.memory)))
+    return Command(
+        words, limits, side["stdin"], side["files"], packages=folders, descriptors=tuple(sorted(ends.values()))
+    )
+
+
+def _outcome(ran: Any, judged: Any) -> dict[str, Any]:
+    """What the judge said, where the program came to its end in the ordinary way."""
+    line = printable(judged.channel).strip()
+    said, _, reason = line.partition(" ")
+    if ran.stopped or judged.stopped:
+        status, reason = ran.stopped or judged.stopped, "" if ran.stopped else "while its result was compared"
+    elif ran.exit_code is None and judged.exit_code is None:
+        status, reason = "sandbox-error", printable(ran.stderr).strip()
+    elif said not in VERDICTS or judged.exit_code != 0:
+        status, reason = "failed", "its result could not be compared: " + printable(judged.stderr).strip()[-200:]
+    elif said == "passed" and ran.exit_code != 0:
+        status, reason = "failed", f"after its tests it ended with exit code {ran.exit_code}"
+    else:
+        status = said
+    return _told("run", ran, status) | {"reason": reason}
+
+
+def _told(phase: str, ended: Any, status: str) -> dict[str, Any]:
     code = ended.exit_code
     number = code - 128 if code is not None and 128 < code < 192 else None
-    if ended.stopped:
-        status = ended.stopped
-    elif code is None:
-        status = "sandbox-error"
-    elif phase == "compile":
-        status = "compile-error"
-    elif code == 0:
-        status = "passed" if secrets.compare_digest(ended.channel, token) else "no-token"
-    else:  # an assertion of C++ ends in SIGABRT: the ordinary way to fail
-        status = "failed" if number in (None, signal.SIGABRT) else "killed"
+    if phase == "compile":
+        status = ended.stopped or ("sandbox-error" if code is None else status)
+    elif status == "ended" and number is not None:
+        status = "killed"
     return {
         "passed": status == "passed",
         "status": status,
@@ -182,8 +161,8 @@ def _outcome(phase: str, ended: Ended, token: bytes) -> dict[str, Any]:
         "exit_code": code,
         "signal": _signal_name(number),
         "cpu_seconds": round(ended.cpu, 3),
-        "stdout_tail": printable(ended.stdout),
-        "stderr_tail": printable(ended.stderr),
+        "stdout_tail": printable(ended.stdout[-TAIL:]),
+        "stderr_tail": printable(ended.stderr[-TAIL:]),
     }
 
 
@@ -199,7 +178,45 @@ def printable(data: bytes) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in data.decode("utf-8", "replace"))
 
 
-# --- the sandbox -----------------------------------------------------------------------------------------------------
+@functools.cache
+def _language(name: str) -> dict[str, Any]:
+    return _beside(name)
+
+
+@functools.cache
+def _folders(packages: tuple[str, ...]) -> dict[str, str]:
+    """Name → path of what the packages have at their top, from this interpreter's own environment.
+
+    Raises Unavailable where a package is not here, has another version, or is not for the sandbox's Python.
+    """
+    if not packages:
+        return {}
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    found: dict[str, str] = {}
+    for package in packages:
+        name, version = package.split("==")
+        try:
+            here = distribution(name)
+        except PackageNotFoundError:
+            raise Unavailable(f"{package} is not installed beside {sys.executable}: pip install {package}") from None
+        if here.version.partition("+")[0] != version.partition("+")[0]:
+            raise Unavailable(f"{name} {here.version} is installed where the benchmark has {version}")
+        for path in here.files or ():
+            top = path.parts[0]
+            if top != ".." and not top.endswith((".dist-info", ".pth")) and top != "__pycache__":
+                found[top] = str(Path(str(here.locate_file(top))).resolve())
+    modules = ", ".join(sorted(top.partition(".")[0] for top in found if not top.endswith(".libs")))
+    code = f"import sys; sys.path.append({PACKAGES!r}); import {modules}"
+    sandboxed = not available()
+    tried = Command(["python3", "-s", "-S", "-c", code], Limits(60, 2048), packages=found)
+    ended = _BOX["execute"](tried, sandboxed=sandboxed)
+    if ended.exit_code != 0:
+        said = printable(ended.stderr).strip().rpartition("\n")[2]
+        version = ".".join(map(str, sys.version_info[:2]))
+        hint = f"they are of Python {version}; /usr/bin/python3 must be of that version too, and be able to read them"
+        raise Unavailable(f"the packages {', '.join(packages)} can't be used in the sandbox ({said}): {hint}")
+    return found
 
 
 @functools.cache
@@ -208,9 +225,9 @@ def available() -> str:
     if sys.platform != "linux" or platform.machine() not in MACHINES:
         return f"the sandbox needs Linux on {' or '.join(MACHINES)}, not {sys.platform} on {platform.machine()}"
     try:
-        _tool("bwrap")
-        _tool("prlimit")
-        ended = _execute(Command(["true"], Limits(5, 256)), sandboxed=True)
+        _BOX["tool"]("bwrap")
+        _BOX["tool"]("prlimit")
+        ended = _BOX["execute"](Command(["true"], Limits(5, 256)), sandboxed=True)
     except (Unavailable, OSError) as problem:
         return str(problem)
     if ended.exit_code == 0:
@@ -221,219 +238,6 @@ def available() -> str:
         "kernel.unprivileged_userns_clone, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns; "
         "in a container also its seccomp profile)"
     )
-
-
-def _tool(name: str) -> str:
-    found = shutil.which(name, path=PATH)
-    if found is None:
-        raise Unavailable(f"{name} is not installed under /usr (Debian: apt-get install {PACKAGES.get(name, name)})")
-    return found
-
-
-def _unprivileged() -> dict[str, Any]:
-    """The user that a program runs as. Root's processes are exempt from RLIMIT_NPROC, so root gives itself up for a
-    user number that nobody else has, another one for each program; 65534 where a container maps no such numbers."""
-    if os.geteuid() != 0:
-        return {}
-    uid = 0x60000000 + secrets.randbelow(1 << 24)
-    spans = [tuple(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()]
-    if not any(first <= uid < first + count for first, _, count in spans):
-        uid = 65534
-    return {"user": uid, "group": uid, "extra_groups": []}
-
-
-def _limited(words: list[str], limits: Limits, *, sandboxed: bool) -> list[str]:
-    """The command with its limits, set inside the sandbox so that processes are counted per sandbox, not per user."""
-    seconds, memory = math.ceil(limits.cpu) + 1, limits.memory * MIB
-    space = memory if limits.space is None else limits.space
-    settings = {"cpu": seconds, "as": space, "fsize": ARTEFACT, "nofile": 128, "core": 0, "stack": 8 * MIB}
-    if limits.space is not None:
-        settings["data"] = memory + 512 * MIB  # thread stacks and code count too
-    if sandboxed or os.geteuid() == 0:
-        settings["nproc"] = PROCESSES
-    return [_tool("prlimit"), *(f"--{name}={value}" for name, value in settings.items()), "--", *words]
-
-
-def _bubblewrap(words: list[str], files: dict[str, int], seccomp: int, status: int) -> list[str]:
-    """The whole of what a program sees: /usr read-only, a small /tmp of its own, four devices, and no /proc."""
-    command = [_tool("bwrap"), "--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent"]
-    command += ["--new-session", "--clearenv", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
-    command += ["--hostname", "sandbox", "--json-status-fd", str(status), "--seccomp", str(seccomp)]
-    command += ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "lib", "lib32", "lib64", "sbin"):
-        path = Path("/", name)
-        if path.is_symlink():
-            command += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            command += ["--ro-bind", str(path), str(path)]
-    for name in ("/etc/ld.so.cache", "/etc/alternatives"):
-        command += ["--ro-bind-try", name, name]
-    for name in ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"):
-        command += ["--dev-bind", name, name]
-    command += ["--perms", "0700", "--size", str(TMP), "--tmpfs", "/tmp", "--symlink", "/tmp", "/dev/shm"]  # noqa: S108
-    for name, descriptor in files.items():
-        command += ["--perms", "0755", "--file", str(descriptor), f"/tmp/{name}"]  # noqa: S108
-    for key, value in ENVIRONMENT.items():
-        command += ["--setenv", key, value]
-    # The root folder is memory too, without a size: nothing may be written there.
-    return [*command, "--remount-ro", "/", "--chdir", "/tmp", "--", *words]  # noqa: S108
-
-
-def _memory_file(stack: contextlib.ExitStack, data: bytes) -> int:
-    descriptor = os.memfd_create("ftbench")
-    stack.callback(os.close, descriptor)
-    with open(descriptor, "wb", closefd=False) as file:
-        file.write(data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
-def _pipe(stack: contextlib.ExitStack) -> tuple[int, int]:
-    ours, theirs = os.pipe()
-    stack.callback(os.close, ours)
-    return ours, theirs
-
-
-def _execute(command: Command, *, sandboxed: bool) -> Ended:
-    """Run one command to its end, in a folder of its own, within its limits. Nothing of it is left afterwards."""
-    with contextlib.ExitStack() as stack:
-        channel, channel_end = _pipe(stack)
-        status, status_end = _pipe(stack)
-        words = _limited(command.words, command.limits, sandboxed=sandboxed)
-        user, folder, extra = _unprivileged(), "/", [channel_end]
-        if sandboxed:
-            files = {name: _memory_file(stack, data) for name, data in command.files.items()}
-            seccomp = _memory_file(stack, _beside("seccomp")["seccomp_filter"](platform.machine()))
-            words = _bubblewrap(words, files, seccomp, status_end)
-            extra += [status_end, seccomp, *files.values()]
-        else:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ftbench-", ignore_cleanup_errors=True))
-            for name, data in command.files.items():
-                Path(folder, name).write_bytes(data)
-                Path(folder, name).chmod(0o755)
-            for name in ("", *command.files) if user else ():
-                os.chown(Path(folder, name), user["user"], user["group"])
-        try:
-            process = subprocess.Popen(  # noqa: S603
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, bufsize=0,
-                env=ENVIRONMENT if sandboxed else ENVIRONMENT | {"HOME": folder}, pass_fds=extra,
-                start_new_session=True, **user,
-            )  # fmt: skip
-        finally:
-            os.close(channel_end)
-            os.close(status_end)
-        with process:
-            try:
-                ended, report = _watch(process, command, command.stdin(channel_end), channel, status)
-            finally:
-                _kill(process)
-        if sandboxed:  # bubblewrap reports the exit code only where it got as far as running the command
-            ended.exit_code = _reported(report, "exit-code")
-        elif not ended.stopped:
-            ended.exit_code = process.returncode if process.returncode >= 0 else 128 - process.returncode
-        return ended
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """The sandbox dies with its first process, whatever signals its others ignore. That one is killed by itself too:
-    it has not yet asked to die with bubblewrap where bubblewrap is killed while it still sets things up."""
-    if process.returncode is not None:  # waited for: its number may be another's by now
-        return
-    for child in _beside("processes")["children"](process.pid):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(child, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # without the sandbox it leads a group of its own
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-
-
-def _reported(lines: bytes, key: str) -> int | None:
-    """What bubblewrap has told of itself: `child-pid`, once it has one, and `exit-code`, where the command ended."""
-    for line in lines.splitlines():
-        with contextlib.suppress(ValueError):
-            value = json.loads(line).get(key)
-            if value is not None:
-                return int(value)
-    return None
-
-
-def _watch(
-    process: subprocess.Popen[bytes], command: Command, feed: bytes, channel: int, status: int
-) -> tuple[Ended, bytes]:
-    """Feed and drain a process until it ends or passes a limit; what it says beyond the bounds is thrown away."""
-    assert process.stdin and process.stdout and process.stderr
-    ended, deadline, pause = Ended(), time.monotonic() + command.limits.wall, 0.005
-    into, out, err = process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno()
-    kept = {descriptor: bytearray() for descriptor in (out, err, channel, status)}
-    bounds = {descriptor: command.kept if descriptor == out else TAIL for descriptor in kept}
-    with contextlib.ExitStack() as stack:
-        processes = _beside("processes")
-        gone = stack.enter_context(processes["Watched"](process.pid)).descriptor
-        selector = stack.enter_context(selectors.DefaultSelector())
-        for descriptor in (*kept, gone):
-            selector.register(descriptor, selectors.EVENT_READ)
-        os.set_blocking(into, False)
-        selector.register(into, selectors.EVENT_WRITE)
-
-        def drain(descriptor: int) -> bool:
-            data = os.read(descriptor, 1 << 16)
-            kept[descriptor] += data
-            if len(kept[descriptor]) > bounds[descriptor] + MIB:
-                del kept[descriptor][: -bounds[descriptor]]
-            return bool(data)
-
-        first, last_gone, sampled = None, None, time.monotonic()
-        while not ended.stopped:
-            ready = [int(key.fd) for key, _ in selector.select(max(0.0, sampled + pause - time.monotonic()))]
-            for descriptor in ready:
-                if descriptor == into:
-                    feed = _feed(process, selector, feed)
-                elif descriptor in kept and not drain(descriptor):
-                    selector.unregister(descriptor)
-                if descriptor == status and first is None:
-                    first = _reported(bytes(kept[status]), "child-pid")
-                    if first is not None:
-                        last_gone = stack.enter_context(processes["Watched"](first))
-            if gone in ready:
-                break
-            if time.monotonic() >= sampled + pause:
-                ended.stopped, ended.cpu = _over(process.pid, command.limits, ended.cpu, deadline)
-                sampled, pause = time.monotonic(), min(0.1, pause * 1.5)
-        _kill(process)
-        if last_gone is not None:  # the sandbox's first process ends after all its others: nothing runs on
-            last_gone.wait(seconds=10)
-        for descriptor in kept:  # what is still in the pipes, a MiB at most; who else holds them open is not waited for
-            os.set_blocking(descriptor, False)
-            with contextlib.suppress(BlockingIOError):
-                all(drain(descriptor) for _ in range(MIB >> 16))
-    last = {descriptor: bytes(kept[descriptor][-bounds[descriptor] :]) for descriptor in kept}
-    ended.stdout, ended.stderr, ended.channel = last[out], last[err], last[channel]
-    return ended, last[status]
-
-
-def _feed(process: subprocess.Popen[bytes], selector: selectors.BaseSelector, feed: bytes) -> bytes:
-    assert process.stdin
-    try:
-        feed = feed[os.write(process.stdin.fileno(), feed) :] if feed else b""
-    except BrokenPipeError:
-        feed = b""
-    if not feed:
-        selector.unregister(process.stdin.fileno())
-        process.stdin.close()
-    return feed
-
-
-def _over(root: int, limits: Limits, before: float, deadline: float) -> tuple[str, float]:
-    """Which limit a tree of processes has passed, if any, and the CPU seconds seen so far."""
-    seconds, resident = _beside("processes")["usage"](root)
-    seconds = max(before, seconds)
-    if seconds > limits.cpu or time.monotonic() > deadline:
-        return "timeout", seconds
-    return "memory" if resident > (limits.memory + 128) * MIB else "", seconds
-
-
-# --- the script ------------------------------------------------------------------------------------------------------
 
 
 def outcomes(jobs: Iterable[dict[str, Any]], workers: int) -> Iterator[dict[str, Any]]:

@@ -75,10 +75,13 @@ def mark_program(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
     row = {**json.loads(doc["row"]), "completion": results[0]}
     job = {
         "language": spec["language"],
+        "given": render(_before(spec["program"], "completion"), row),
         "program": render(spec["program"], row),
         "tests": render(spec["tests"], row),
+        "entry_point": render(spec["entry_point"], row),
         "cpu_seconds": spec["cpu_seconds"],
         "memory_mib": spec["memory_mib"],
+        "packages": spec["sandbox"]["packages"],
     }
     command = [sys.executable, "-I", str(Path(__file__).resolve().with_name("ftbench_sandbox.py"))]
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
@@ -174,6 +177,12 @@ def render(template: str, row: dict[str, Any]) -> str:
         return str(value)
 
     return PLACEHOLDER.sub(put, template)
+
+
+def _before(template: str, column: str) -> str:
+    """The template up to the first place that names a column."""
+    places = (match.start() for match in PLACEHOLDER.finditer(template) if match.group(1) == column)
+    return template[: next(places, len(template))]
 
 
 def _item(spec: dict[str, Any], index: int, line: bytes) -> dict[str, Any]:
