@@ -131,7 +131,7 @@ class Hub:
         return [into / file.path for file in files]
 
     def beginning(self, kind: Kind, repo: str, commit: str, path: str, size: int) -> bytes:
-        """The first `size` bytes of a file, and no more of it. They are as the hub gives them: the digest of a file says
+        """The first `size` bytes of a file, no more of it. They are as the hub gives them: the digest of a file says
         nothing of a part."""
         from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
 

@@ -117,7 +117,7 @@ def fetch(ref: BaseModelRef, store: Store, hub: Hub, *, weights: bool = True) ->
             left = [file for file in files if file.sha256 is not None and file.path.endswith(".safetensors")]
             files = [file for file in files if file not in left]
             download(files)
-            digest = store.put_outline(_outline(ref.name, commit, left, folder / "files", files, hub))
+            digest = store.put_outline(_outline(ref.name, commit, left, folder / "files", files, hub=hub))
         store.put_model_ref(ref, digest)
     size = sum(file.size for file in files)
     licence = hub.licence("model", ref.name, commit)
@@ -155,7 +155,7 @@ def _weights(
 
 
 def _outline(
-    name: str, commit: str, left: list[RemoteFile], folder: Path, files: list[RemoteFile], hub: Hub
+    name: str, commit: str, left: list[RemoteFile], folder: Path, files: list[RemoteFile], *, hub: Hub
 ) -> Outline:
     """The outline of a model of which the files `left` stay on the hub, and the others lie in `folder`."""
     headers = {}

@@ -36,7 +36,8 @@ def check_sandbox(compiled: Path, plan: Plan, *, unsafe: bool) -> Sandbox | None
         if not reason:
             return "none"
     hint = (
-        "install bubblewrap and the languages' tools (Debian: bubblewrap python3 nodejs g++), and packages at the spec's versions; --unsafe-no-sandbox runs "
+        "install bubblewrap and the languages' tools (Debian: bubblewrap python3 nodejs g++), and packages at the "
+        "spec's versions; --unsafe-no-sandbox runs "
         "generated programs with your own rights, and the result says so"
     )
     raise MissingResource(Diagnostic(codes.NO_SANDBOX, f"generated programs can't be run: {reason}", hint=hint))

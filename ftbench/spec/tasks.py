@@ -84,8 +84,8 @@ class CodeTask(Block):
     program: Template
     """Template of the program: our columns and `{completion}`."""
     tests: Template
-    """Template of the tests. They run in a process of their own and call the program's functions from there; what stands
-    before `{completion}` in `program` gives them its helpers, and for C++ the head of the function."""
+    """Template of the tests. They run in a process of their own and call the program's functions from there; what
+    stands before `{completion}` in `program` gives them its helpers, and for C++ the head of the function."""
     entry_point: Template
     """Template of the name of the function that the tests call. It is the program's even where the language has that
     name itself."""

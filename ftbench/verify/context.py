@@ -27,8 +27,8 @@ from ftbench.result.models import (
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import Spec, Strategy
-from ftbench.spec.pins import PartitionPin
 from ftbench.spec.outline import Outline
+from ftbench.spec.pins import PartitionPin
 from ftbench.verify import base, documents
 from ftbench.verify.check import NotRun
 

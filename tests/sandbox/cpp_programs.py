@@ -1,5 +1,6 @@
 """C++ problems of our own in MultiPL-E's shape, right programs for them, wrong ones that try to pass, and mutants."""
 
+# ruff: noqa: E501 - programs are easier to read in few lines
 from __future__ import annotations
 
 import random
@@ -9,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftbench.tasks import ftbench_sandbox as sandbox
-
 
 COMMON = ("assert.h", "stdlib.h", "stdexcept")
 """Headers that every problem has; few, so that tests are quick. MultiPL-E has <bits/stdc++.h> everywhere."""
@@ -146,7 +146,9 @@ REFERENCES = (
 
 # --- hostile programs ------------------------------------------------------------------------------------------------
 
-ADD = problem("add", "string vector", "long add(long a, long b)", "", "candidate((1), (2)) == (3)", "candidate((4), (5)) == (9)")
+ADD = problem(
+    "add", "string vector", "long add(long a, long b)", "", "candidate((1), (2)) == (3)", "candidate((4), (5)) == (9)"
+)
 LETTERS = problem("letters", "string vector", "std::vector<std::string> letters(std::string text)", "",
                   'candidate(("ab")) == (std::vector<std::string>({(std::string)"a", (std::string)"b"}))',
                   'candidate(("x")) == (std::vector<std::string>({(std::string)"x"}))')  # fmt: skip
@@ -307,7 +309,9 @@ def hostile(name: str) -> tuple[dict[str, str], str]:
 # --- mutants ---------------------------------------------------------------------------------------------------------
 
 SWAPS = ("+ - *", "< <= > >= == !=", "&& ||", "+= -=", "true false", "% /", "push_back", "++ --")
-CHANGED = re.compile(r"\b\d+L?\b|&&|\|\||[+-]=|\+\+|--|[<>=!]=|(?<= )[-+*/%<>](?= )|\btrue\b|\bfalse\b|return [^;]+;|'.'")
+CHANGED = re.compile(
+    r"\b\d+L?\b|&&|\|\||[+-]=|\+\+|--|[<>=!]=|(?<= )[-+*/%<>](?= )|\btrue\b|\bfalse\b|return [^;]+;|'.'"
+)
 
 
 def mutants(text: str, given: str, dice: random.Random, count: int) -> Iterator[str]:
@@ -322,7 +326,9 @@ def _changed(word: str, dice: random.Random) -> str:
     if word[0].isdigit():
         return str(int(word.rstrip("L")) + dice.choice((-1, 1))) + ("L" if word.endswith("L") else "")
     if word.startswith("return"):
-        return dice.choice(("return {};", 'throw std::out_of_range("x");', "std::abort();", "std::exit(0);", word[:-1] + " + 1;"))
+        return dice.choice(
+            ("return {};", 'throw std::out_of_range("x");', "std::abort();", "std::exit(0);", word[:-1] + " + 1;")
+        )
     if word[0] == "'":
         return dice.choice(("'a'", "' '", "'!'", "'Z'"))
     signs = next(signs.split() for signs in SWAPS if word in signs.split())

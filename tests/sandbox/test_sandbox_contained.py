@@ -227,7 +227,7 @@ def test_processes_are_bounded(run: Run) -> None:
         "        if child == 0:\n            signal.pause()\n        children.append(child)\n"
         "except BlockingIOError:\n    pass\n"
     )
-    outcome = run("python", program + f"assert len(children) <= 48, len(children)\n")
+    outcome = run("python", program + "assert len(children) <= 48, len(children)\n")
     assert outcome["passed"], outcome
     assert not left_over()
 

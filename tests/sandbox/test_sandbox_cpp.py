@@ -1,5 +1,6 @@
 """C++: right programs pass, wrong ones fail whatever they try, and both as program and tests in one text would."""
 
+# ruff: noqa: E501 - programs are easier to read in few lines
 from __future__ import annotations
 
 import random
@@ -67,7 +68,9 @@ def agreement(judge: Judge, items: list[dict[str, str]]) -> tuple[int, int]:
     with ThreadPoolExecutor(2) as pool:
         for item, (ours, theirs, outcome) in zip(items, pool.map(both, items), strict=True):
             if ours != theirs:
-                checked = plain_cpp(item, "-fsanitize=address,undefined -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS")
+                checked = plain_cpp(
+                    item, "-fsanitize=address,undefined -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS"
+                )
                 assert theirs and checked == "failed", (item["program"], outcome, theirs, checked)
             passed += ours and theirs
             failed += not ours and not theirs
@@ -179,8 +182,14 @@ def test_what_is_no_plain_data(judge: Judge) -> None:
 @pytest.mark.parametrize(
     ("item", "says"),
     [
-        (_ask("std::unique_ptr<int> f(long n)", "  return nullptr;", "assert(!f(1));", "memory"), "std::unique_ptr<int> can't cross"),
-        (_ask("template <class T> T f(T n)", "  return n;", "assert(f(1) == 1);", ""), "no head of an ordinary function"),
+        (
+            _ask("std::unique_ptr<int> f(long n)", "  return nullptr;", "assert(!f(1));", "memory"),
+            "std::unique_ptr<int> can't cross",
+        ),
+        (
+            _ask("template <class T> T f(T n)", "  return n;", "assert(f(1) == 1);", ""),
+            "no head of an ordinary function",
+        ),
         (_ask("long f(long)", "  return 1;", "assert(f(1) == 1);", ""), "no parameter with a name"),
     ],
 )
@@ -194,7 +203,9 @@ def test_items_that_can_not_be_judged_say_why(judge: Judge, item: dict[str, str]
 
 def test_the_head_may_be_read_from_a_program_of_plain_types(run: Run) -> None:
     """Where nothing is given: never its text, only its types."""
-    program = "using namespace std;\n// one(\nstatic int two() { return 2; }\nvector<long> one(const std::string &s, long) "
+    program = (
+        "using namespace std;\n// one(\nstatic int two() { return 2; }\nvector<long> one(const std::string &s, long) "
+    )
     program = "#include <string>\n#include <vector>\n" + program.replace("long)", "long n)") + "{ return {n}; }\n"
     tests = 'int main() { assert(one("", 4) == std::vector<long>{4}); }\n'
     assert run("cpp", program, tests)["passed"]
@@ -208,8 +219,14 @@ def test_the_head_may_be_read_from_a_program_of_plain_types(run: Run) -> None:
     ("body", "status"),
     [
         ('  return {"a", "b"};\n}\nnamespace std { int unique; }\nint letters(int x) { return x;', "compile-error"),
-        ('  if (text == "x") return {text};\n  return {"a", "b"};\n}\n#define letters wrong\nint x() { return 1;', "compile-error"),
-        ('  if (text == "x") return {text};\n  return {"a", "b"};\n}\n#define unused\nstatic int x = 1;\nint y() { return x;', "passed"),
+        (
+            '  if (text == "x") return {text};\n  return {"a", "b"};\n}\n#define letters wrong\nint x() { return 1;',
+            "compile-error",
+        ),
+        (
+            '  if (text == "x") return {text};\n  return {"a", "b"};\n}\n#define unused\nstatic int x = 1;\nint y() { return x;',
+            "passed",
+        ),
     ],
 )
 def test_what_the_tests_could_not_name_does_not_compile(judge: Judge, body: str, status: str) -> None:

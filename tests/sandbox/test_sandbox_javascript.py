@@ -1,5 +1,6 @@
 """JavaScript in the sandbox: verdicts are a plain run's, for all that is plain data, and no program gets round them."""
 
+# ruff: noqa: E501 - programs are easier to read in few lines
 from __future__ import annotations
 
 import random
@@ -298,7 +299,11 @@ def test_a_death_is_no_error_that_tests_expect(run: Run) -> None:
     unequal = ASSERT + "assert.notDeepEqual(f(), { x: 1 }); assert.throws(() => assert.equal(f(), 1));\n"
     assert run("javascript", "class C {} function f() { return new C() }", unequal)["status"] == "not-plain"
     converted = ASSERT + "let n = 0; try { n = f() + 1 } catch {} assert(n < 2);\n"
-    for value in ("new (class { valueOf() { return 0 } })()", "{ valueOf: () => 0 }", "{ [Symbol.toPrimitive]: () => 0 }"):
+    for value in (
+        "new (class { valueOf() { return 0 } })()",
+        "{ valueOf: () => 0 }",
+        "{ [Symbol.toPrimitive]: () => 0 }",
+    ):
         assert run("javascript", f"function f() {{ return {value} }}", converted)["status"] == "not-plain"
 
 

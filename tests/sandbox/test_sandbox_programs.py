@@ -130,7 +130,8 @@ def test_unsafe_runs_without_and_says_so(
     tmp_path.chmod(0o777)
     monkeypatch.setattr(ftbench_sandbox, "available", lambda: "bwrap is not installed")
     given = CPP_GIVEN if language == "cpp" else ""
-    job = {"language": language, "program": program, "tests": tests, "given": given, "entry_point": "add", "unsafe": True}
+    job = {"language": language, "program": program, "tests": tests, "given": given, "entry_point": "add"}
+    job["unsafe"] = True
     outcome = ftbench_sandbox.run(job)
     assert (outcome["passed"], outcome["sandbox"]) == (True, "none"), outcome
     wrong = ftbench_sandbox.run(job | {"program": program.replace("a + b", "a - b")})

@@ -25,7 +25,8 @@ def run(context: Context) -> str | Failure:
     if counted and told != (due := adapters.trained(context.in_force, context.tensors)):
         problems.append(f"the ledger says {told} parameters are trained, by the file and the entry it is {due}")
     count = adapter.parameters(context.tensors)
-    return judge(problems, f"{plural(len(modules), 'module')} of rank {block.rank}, {count} parameters, on the base model's layers")
+    found = f"{plural(len(modules), 'module')} of rank {block.rank}, {count} parameters, on the base model's layers"
+    return judge(problems, found)
 
 
 def _shapes(modules: Mapping[str, adapter.Factors], block: Adapter) -> Iterator[str]:

@@ -176,7 +176,7 @@ def _build(texts: tuple[str, str], execute: Execute) -> tuple[Any, Any]:
     for end in ends:
         if isinstance(end, Exception):
             raise end
-    return tuple(_refused(end) if end.exit_code != 0 else end.stdout for end in ends)  # type: ignore[return-value]
+    return tuple(_refused(end) if end.exit_code != 0 else end.stdout for end in ends)
 
 
 def _refused(ended: Any) -> Any:
@@ -237,7 +237,7 @@ def _units(given: str, tests: str) -> tuple[str, str]:
         + [f"namespace ftbench_declared {{ {head}; }}\n{head};", wire["SERVE"]]
     )
     judged = "\n".join(
-        [narrow if set(NAME.findall(_blank(tests, strings=True))) <= known else directives]
+        [narrow if set(NAME.findall(_blank(tests, strings=True))) <= known else directives]  # noqa: RUF005
         + [headers + start + wire["WIRE"] + wire["JUDGE"], wire["UNION_JUDGE"] if unions else ""]
         + [_judged(before, unions), f"namespace ftbench_declared {{ {head} {{ {stand_in} }} }}", _asking(tests, name)]
     )
@@ -392,9 +392,9 @@ namespace ftbench_side {{ namespace {{ template <> struct codec<{name}> {{
   }}
 }}; }} }}
 """
-        before = re.sub(
-            r"\bunion\s+" + name + r"\s*\{" + re.escape(body) + r"\}\s*;", lambda _, text=codec: text, before, count=1
-        )
+        found = re.search(r"\bunion\s+" + name + r"\s*\{" + re.escape(body) + r"\}\s*;", before)
+        if found:
+            before = before[: found.start()] + codec + before[found.end() :]
     return before
 
 

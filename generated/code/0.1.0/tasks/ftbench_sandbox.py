@@ -4,7 +4,8 @@ It is copied beside the task files of every compiled benchmark, so it uses nothi
 script it reads one JSON job a line and writes one JSON outcome a line, in the same order:
 
     {"language": "python" | "javascript" | "cpp", "program": "...", "given": "...", "tests": "...",
-     "entry_point": "...", "cpu_seconds": 3.0, "memory_mib": 512, "packages": ["numpy==2.4.6"], "id": ..., "unsafe": false}
+     "entry_point": "...", "cpu_seconds": 3.0, "memory_mib": 512, "packages": ["numpy==2.4.6"],
+     "id": ..., "unsafe": false}
     {"passed": false, "status": "failed", "reason": "...", "phase": "run", "exit_code": 0, "cpu_seconds": 0.01, ...}
 
 The tests run in a process that never runs the program: the judge. It calls the program's functions over a pipe, gets
