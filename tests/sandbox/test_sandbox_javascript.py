@@ -1,6 +1,6 @@
 """JavaScript in the sandbox: verdicts are a plain run's, for all that is plain data, and no program gets round them."""
 
-# ruff: noqa: E501 - programs are easier to read in few lines
+
 from __future__ import annotations
 
 import random
