@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ftbench.cli.main import run
+from ftbench.data.store import Store
 
 Captured = pytest.CaptureFixture[str]
 
@@ -21,12 +22,19 @@ def test_verify_accepts(submitted: Any, capsys: Captured) -> None:
     assert "not checked" in out
 
 
-def test_verify_refuses_below_the_level_required(submitted: Any, capsys: Captured) -> None:
+def test_verify_refuses_below_the_level_required(submitted: Any, capsys: Captured, tmp_path: Path) -> None:
     tampered = str(submitted.bundles / "tampered")
     assert run(["verify", tampered, *submitted.options]) == 1
     assert "refused" in capsys.readouterr().out
-    assert run(["verify", submitted.good, "--store", "/nowhere", *submitted.options[2:]]) == 1
-    assert run(["verify", submitted.good, "--require", "CONFORMS", "--store", "/nowhere", *submitted.options[2:]]) == 0
+    # A maintainer without data and weights, who has only made the base model known.
+    light = Store(tmp_path)
+    light.put_outline(submitted.world.store.outline(submitted.world.spec.model.base.revision))
+    options = ["--store", str(tmp_path), *submitted.options[2:]]
+    assert run(["verify", submitted.good, *options]) == 1
+    assert run(["verify", submitted.good, "--require", "CONFORMS", *options]) == 0
+    nothing = ["--store", "/nowhere", *submitted.options[2:]]
+    assert run(["verify", submitted.good, "--require", "CONFORMS", *nothing]) == 1
+    assert run(["verify", submitted.good, "--require", "INTACT", *nothing]) == 0
 
 
 def test_verify_of_several_is_one_object(submitted: Any, capsys: Captured) -> None:

@@ -1,6 +1,5 @@
 """JavaScript in the sandbox: verdicts are a plain run's, for all that is plain data, and no program gets round them."""
 
-
 from __future__ import annotations
 
 import random

@@ -70,8 +70,7 @@ CODE: dict[str, Any] = {
     "cpu_seconds": 5,
     "memory_mib": 256,
 }
-LOSSES = [1.5, 1.25, 1.0, 1.125]
-"""Validation losses by round: the third is chosen."""
+LOSSES = [1.5, 1.25, 1.0, 1.125]  # of validation by round: the third is chosen
 
 
 @dataclass

@@ -172,7 +172,7 @@ def test_programs_run_without_a_sandbox_are_told(world: forge.World, genuine: fo
     verdict = world.verdict(genuine.files)
     assert verdict.accepted
     assert evidence(verdict, "programs-rerun") == (
-        "12 programs run again in bubblewrap; the submitter ran them without a sandbox"
+        "12 programs run again in bubblewrap: 6 failed, 6 passed; the submitter ran them without a sandbox"
     )
 
 

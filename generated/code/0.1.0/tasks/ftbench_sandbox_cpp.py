@@ -210,7 +210,9 @@ def _asking(tests: str, name: str) -> str:
 
 @functools.cache
 def _wire() -> dict[str, Any]:
-    return runpy.run_path(str(Path(__file__).with_name("ftbench_sandbox_cpp_wire.py")))
+    """Name → text of C++ of the other two files: what crosses, and what either side does."""
+    files = (Path(__file__).with_name(f"ftbench_sandbox_cpp_{part}.py") for part in ("wire", "sides"))
+    return {name: text for file in files for name, text in runpy.run_path(str(file)).items()}
 
 
 def _units(given: str, tests: str) -> tuple[str, str]:
