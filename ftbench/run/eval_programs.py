@@ -58,14 +58,14 @@ def run_programs(
     for task in _code_tasks(plan):
         digest = plan.pins.sources[f"task:{task.name}"].digest
         rows = store.rows(digest) if digest is not None else []
-        for phase, answers in done.items():
-            places = [n for n, a in enumerate(answers) if a.task == task.name]
-            jobs = [programs.job(task, rows[answers[n].index], answers[n].answer.text or "") for n in places]
-            on_progress(f"{phase} {task.name} programs", 0, len(jobs))
-            for n, outcome in zip(places, programs.outcomes(script, jobs, unsafe=unsafe), strict=True):
-                told = {"passed": outcome["passed"], "status": outcome["status"]}
-                answers[n] = answers[n].model_copy(update={"answer": answers[n].answer.model_copy(update=told)})
-            on_progress(f"{phase} {task.name} programs", len(jobs), len(jobs))
+        # All phases at once: what the sandbox builds for an item serves all of its programs.
+        places = [(answers, n) for answers in done.values() for n, a in enumerate(answers) if a.task == task.name]
+        jobs = [programs.job(task, rows[answers[n].index], answers[n].answer.text or "") for answers, n in places]
+        on_progress(f"{task.name} programs", 0, len(jobs))
+        for (answers, n), outcome in zip(places, programs.outcomes(script, jobs, unsafe=unsafe), strict=True):
+            told = {"passed": outcome["passed"], "status": outcome["status"]}
+            answers[n] = answers[n].model_copy(update={"answer": answers[n].answer.model_copy(update=told)})
+        on_progress(f"{task.name} programs", len(jobs), len(jobs))
     return done
 
 

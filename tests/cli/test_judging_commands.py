@@ -27,7 +27,7 @@ def test_verify_refuses_below_the_level_required(submitted: Any, capsys: Capture
     assert run(["verify", tampered, *submitted.options]) == 1
     assert "refused" in capsys.readouterr().out
     # A maintainer without data and weights, who has only made the base model known.
-    light = Store(tmp_path)
+    light = Store([tmp_path])
     light.put_outline(submitted.world.store.outline(submitted.world.spec.model.base.revision))
     options = ["--store", str(tmp_path), *submitted.options[2:]]
     assert run(["verify", submitted.good, *options]) == 1

@@ -242,6 +242,28 @@ def program_that_ends_before_its_tests(f: Forged) -> None:
 
 
 @attack(sealed="programs-rerun")
+def program_that_raises_stop_iteration(f: Forged) -> None:
+    """It ended the chain of steps in the sandbox of 0.1, and was told as passed in an honest run."""
+    with f.samples("sums") as answers:
+        answers[1]["tuned"] |= {"text": "def f():\n    return next(iter([]))", "passed": True, "status": "passed"}
+
+
+@attack(sealed="programs-rerun")
+def program_whose_result_equals_everything(f: Forged) -> None:
+    """The sandbox of 0.1 believed it, in the verifier as well."""
+    text = "class A:\n    def __eq__(self, other):\n        return True\n\n\ndef f():\n    return A()"
+    with f.samples("sums") as answers:
+        answers[1]["tuned"] |= {"text": text, "passed": True, "status": "passed"}
+
+
+@attack(sealed="programs-rerun")
+def failure_told_as_no_plain_data(f: Forged) -> None:
+    """A wrong answer is to look like one that could not be read."""
+    with f.samples("sums") as answers:
+        answers[1]["tuned"]["status"] = "not-plain"
+
+
+@attack(sealed="programs-rerun")
 def no_word_of_the_sandbox(f: Forged) -> None:
     with f.result() as result:
         result["sandbox"] = None

@@ -25,7 +25,7 @@ def main() -> None:
         text = stream.read()
     os.close(0)
     os.open("/dev/null", os.O_RDONLY)  # the lowest number that is free: 0
-    for name in ("program.py", "wire.py"):  # a program finds an empty folder
+    for name in ("program.pyc", "wire.pyc"):  # a program finds an empty folder
         os.unlink(name)  # noqa: PTH108 - pathlib would cost every program milliseconds
     sys.path[:1] = ["", *packages]
     sys.argv[1:] = []

@@ -124,7 +124,7 @@ def _command(side: dict[str, Any], limits: Any, folders: Mapping[str, str], ends
         if word == "@packages":
             words += [PACKAGES] if folders else []
         else:
-            values = {**ends, "@memory": limits.memory, "@python": "python3"}
+            values = {**ends, "@memory": limits.memory}
             words.append(str(values.get(word, word)).replace("@memory", str(limits.memory)))
     return Command(
         words, limits, side["stdin"], side["files"], packages=folders, descriptors=tuple(sorted(ends.values()))
