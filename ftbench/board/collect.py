@@ -10,7 +10,7 @@ from pathlib import Path
 from ftbench.board import codes
 from ftbench.board.model import Refused
 from ftbench.board.submission import Marks, Submission
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, MissingResource
@@ -164,7 +164,7 @@ def known_plans(benchmarks: Sequence[Path]) -> dict[str, Plan]:
     plans: dict[str, Plan] = {}
     for folder in compiled_folders(benchmarks):
         try:
-            plan = Plan.model_validate_json((folder / "plan.json").read_bytes())
+            plan = Plan.model_validate_json((folder / PLAN).read_bytes())
         except (OSError, ValueError):
             continue
         plans.setdefault(plan.spec_hash, plan)

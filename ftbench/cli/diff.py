@@ -10,6 +10,7 @@ import click
 
 from ftbench.cli.options import SPEC, example, json_option
 from ftbench.cli.ui import Ui
+from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
     from ftbench.cli.outputs import Edit
@@ -72,8 +73,8 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
     from ftbench.spec.load import find_spec, load_spec
 
     path = Path(argument)
-    if path.is_dir() and (path / "plan.json").is_file():
-        path = path / "plan.json"
+    if path.is_dir() and (path / PLAN).is_file():
+        path = path / PLAN
     if path.suffix == ".json" and path.is_file():
         return read_plan(path).as_json()
     loaded = load_spec(find_spec(argument))

@@ -18,6 +18,7 @@ from ftbench.cli.options import (
 )
 from ftbench.cli.progress import EvaluationProgress
 from ftbench.cli.ui import Ui
+from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
     from ftbench.cli.result_outputs import EvaluateOutput
@@ -118,7 +119,7 @@ def _run(
             workers=workers,
             unsafe_no_sandbox=unsafe,
         )
-    plan = read_plan(target / "compiled" / "plan.json")
+    plan = read_plan(target / "compiled" / PLAN)
     scores = score(samples, plan.typed_spec().evaluation)
     return EvaluateOutput(
         target=str(target),

@@ -112,11 +112,11 @@ def normalisers(spec: str) -> Iterator[Item]:
 def strategies(spec: str) -> Iterator[Item]:
     """Ways in which the server combines."""
     from ftbench.spec.model import Strategy
-    from ftbench.spec.strategies import PARAMETERS
+    from ftbench.spec.strategies import STRATEGIES
 
-    for kind, description in _described(Strategy).items():
-        parameters = {name: Strategy.model_fields[name].description or "" for name in PARAMETERS[kind]}
-        yield Item(name=kind, description=description, details={"parameters": parameters})
+    for kind, one in STRATEGIES.items():
+        parameters = {name: Strategy.model_fields[name].description or "" for name in one.parameters}
+        yield Item(name=kind, description=f"{one.meaning} ({one.source}).", details={"parameters": parameters})
 
 
 def partitions(spec: str) -> Iterator[Item]:

@@ -23,6 +23,7 @@ from ftbench.cli.options import (
     unsafe_option,
 )
 from ftbench.cli.ui import Ui
+from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
@@ -266,10 +267,10 @@ def _following(ui: Ui) -> Iterator[Listener]:
 def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
     """What to run, with its plan: a spec compiled in memory, or a compiled folder as it is."""
     folder = Path(spec)
-    if (folder / "plan.json").is_file():
+    if (folder / PLAN).is_file():
         from ftbench.cli.benchmark import read_plan
 
-        return folder, read_plan(folder / "plan.json")
+        return folder, read_plan(folder / PLAN)
     from ftbench.cli.benchmark import compiled
 
     _, made = compiled(ui, spec)

@@ -12,6 +12,7 @@ from ftbench.compile.fab import fab_hash
 from ftbench.compile.plan import Plan
 from ftbench.compile.sources import app_modules, task_modules
 from ftbench.compile.stack import STACK, stack
+from ftbench.compile.values import without_nulls
 from ftbench.spec.canonical import pretty, sha256
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import Spec
@@ -38,7 +39,7 @@ def make_plan(spec: Spec, pins: Pins) -> Plan:
     """Resolve a spec: defaults filled in, references as digests, code and stack named."""
     plan = Plan(
         metadata=spec.metadata,
-        spec=spec.model_dump(mode="json", exclude={"metadata"}),
+        spec=without_nulls(spec),
         pins=pins,
         code={},
         stack=stack(spec),
@@ -53,7 +54,6 @@ def compile_spec(spec: Spec, pins: Pins) -> Compiled:
     plan = make_plan(spec, pins)
     spec_hash = plan.spec_hash
     files = {
-        "plan.json": plan.to_bytes(),
         **app_modules(spec),
         **task_modules(spec),
         **emit_app.emit(plan),

@@ -7,7 +7,7 @@ from typing import Any
 
 import tomli_w
 
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.compile.sources import APP_PACKAGE
 from ftbench.compile.values import at
 
@@ -18,7 +18,7 @@ def emit(plan: Plan) -> dict[str, bytes]:
     """`app/pyproject.toml` and the plan beside the app's modules."""
     return {
         "app/pyproject.toml": tomli_w.dumps(_pyproject(plan)).encode(),
-        f"app/{APP_PACKAGE}/plan.json": plan.to_bytes(),
+        PLAN: plan.to_bytes(),
     }
 
 

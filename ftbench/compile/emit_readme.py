@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ftbench.compile.emit_app import requirements
 from ftbench.compile.emit_tasks import lm_eval_command
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.spec.objective import DpoObjective
 
 
@@ -33,7 +33,7 @@ def _readme(plan: Plan, spec_hash: str) -> str:
             "",
             "| file | what it is |",
             "|---|---|",
-            "| `plan.json` | conditions, data and code digests, package versions: what the spec hash is made of |",
+            f"| `{PLAN}` | conditions, data and code digests, package versions: what the spec hash is made of |",
             "| `app/` | the Flower app |",
             "| `tasks/` | the evaluation-harness tasks |",
             "| `requirements.txt` | the exact packages |",

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ftbench.compile.codes import CANNOT_WRITE, LOCK_BROKEN, NOT_A_FOLDER, NOT_COMPILED, PUBLISHED_DIFFERS
 from ftbench.compile.compiler import LOCK_NAME, Compiled
+from ftbench.compile.plan import PLAN
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
@@ -57,7 +58,7 @@ def refuse_published(folder: Path) -> None:
 def status(folder: Path) -> str | None:
     """`draft` or `published`, as the plan in `folder` says; None where no plan can be read."""
     try:
-        plan = json.loads((folder / "plan.json").read_bytes())
+        plan = json.loads((folder / PLAN).read_bytes())
         return str(plan["metadata"]["status"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -9,6 +9,9 @@ from ftbench.spec.canonical import canonical, spec_hash
 from ftbench.spec.model import Metadata, Sha256, Spec
 from ftbench.spec.pins import Pins
 
+PLAN = "app/ftbench_app/plan.json"
+"""Where the plan lies in a compiled benchmark: beside the app's modules, which travel with it."""
+
 
 class Plan(Block):
     """Everything that makes two results comparable, in one document (design §5)."""

@@ -1,14 +1,39 @@
-"""Reading a value of a spec by its dotted path."""
+"""The plan's spec as JSON: which fields it has, and reading one by its dotted path."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from ftbench.spec.block import Block
+from ftbench.spec.model import Spec
+
 
 def at(tree: Mapping[str, Any], path: str) -> Any:
-    """The value at `training.schedule.learning_rate` and the like. Raises KeyError where there is none."""
+    """The value at `training.schedule.learning_rate` and the like; None where the spec does not ask for it."""
     value: Any = tree
     for key in path.split("."):
-        value = value[key]
+        value = value.get(key) if value is not None else None
     return value
+
+
+def without_nulls(spec: Spec) -> dict[str, Any]:
+    """The spec as JSON, without metadata and without the fields that are null by default and were left so.
+
+    So a new field, whose default must be null, leaves the plan of every benchmark that does not use it as it was. A
+    null that the author had to write stays: a revision that is not known yet.
+    """
+    return {name: value for name, value in _bare(spec).items() if name != "metadata"}
+
+
+def _bare(block: Block) -> dict[str, Any]:
+    plain = block.model_dump(mode="json")
+    for name, field in type(block).model_fields.items():
+        value = getattr(block, name)
+        if value is None and field.default is None:
+            del plain[name]
+        elif isinstance(value, Block):
+            plain[name] = _bare(value)
+        elif isinstance(value, list):
+            plain[name] = [_bare(v) if isinstance(v, Block) else p for v, p in zip(value, plain[name], strict=True)]
+    return plain

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ftbench.spec import traffic
 from ftbench.spec.block import Block
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.spec.transport import Transport
 
 MIB, GIB = 2**20, 2**30
@@ -63,7 +64,7 @@ class Sending:
     @property
     def growing(self) -> bool:
         """Whether each round moves more than the one before."""
-        return self.strategy == "flora"
+        return STRATEGIES[self.strategy].growing
 
     def client(self, rank: int, done: int) -> tuple[int, int]:
         """Bytes down and up of a client of that rank after `done` rounds."""

@@ -18,6 +18,7 @@ from ftbench.models.shapes import Linear
 from ftbench.models.weights import Bits
 from ftbench.spec import traffic
 from ftbench.spec.block import Block
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.spec.transport import Transport
 
 CARDS = (8, 12, 16, 24, 40, 80)
@@ -190,10 +191,10 @@ def _memory(
     ]
     if setting.moments:
         fixed.append(("optimiser", 4 * setting.moments * parameters, f"{setting.moments} float32 moments a parameter"))
-    if setting.strategy == "scaffold":
+    if STRATEGIES[setting.strategy].variates:
         how = "the correction in float32 and the sum of gradients in float64"
         fixed.append(("control variates", 12 * parameters, how))
-    if setting.strategy == "flora" and setting.rounds > 1:
+    if STRATEGIES[setting.strategy].growing and setting.rounds > 1:
         replies = setting.clients_per_round * (setting.rounds - 1)
         how = f"float32, what FLoRA stacked of {replies:,} replies before the last round"
         fixed.insert(1, ("stacked adapters", 4 * held * replies, how))

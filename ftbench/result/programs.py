@@ -45,13 +45,17 @@ def job(task: CodeTask, row: Mapping[str, object], text: str) -> dict[str, Any]:
         "entry_point": fill(task.entry_point, columns),
         "cpu_seconds": task.cpu_seconds,
         "memory_mib": task.memory_mib,
-        "packages": task.sandbox.packages,
+        "packages": _packages(task),
     }
 
 
 def needs(tasks: Iterable[CodeTask]) -> set[tuple[str, tuple[str, ...]]]:
     """Languages, each with the packages that a task wants for it."""
-    return {(task.language, tuple(task.sandbox.packages)) for task in tasks}
+    return {(task.language, tuple(_packages(task))) for task in tasks}
+
+
+def _packages(task: CodeTask) -> list[str]:
+    return task.sandbox.packages if task.sandbox else []
 
 
 def missing(script: Path, wanted: Iterable[tuple[str, tuple[str, ...]]], *, unsafe: bool = False) -> str:

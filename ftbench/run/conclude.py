@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.folder import check_lock, present, read_lock
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import budgets, bundle, ledger
@@ -39,7 +39,7 @@ def read_compiled(compiled: Compiled | Path) -> tuple[dict[str, bytes], Plan, st
     lock = read_lock(compiled)
     wrong = check_lock(compiled)
     try:
-        plan = Plan.model_validate_json((compiled / "plan.json").read_bytes())
+        plan = Plan.model_validate_json((compiled / PLAN).read_bytes())
     except (OSError, ValidationError):
         wrong.append("plan.json cannot be read")
     if not wrong and plan.spec_hash != lock.spec_hash:

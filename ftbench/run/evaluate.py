@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
@@ -209,7 +209,7 @@ def _samples(task: str, asked: Mapping[str, list[Asked]]) -> list[Sample]:
 
 
 def _plan(compiled: Path) -> Plan:
-    path = compiled / "plan.json"
+    path = compiled / PLAN
     try:
         return Plan.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
 from ftbench.run import eval_codes as codes
@@ -60,7 +60,7 @@ def _evaluate(job: Job, out: IO[str]) -> None:
 
     torch.set_num_threads(job.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    plan = Plan.model_validate_json((Path(job.compiled) / "plan.json").read_bytes())
+    plan = Plan.model_validate_json((Path(job.compiled) / PLAN).read_bytes())
     spec, folder = plan.typed_spec(), Path(job.model)
     block = spec.model
     model, tokenizer = eval_model.load_base(

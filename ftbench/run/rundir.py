@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from ftbench.atomic import write_file
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.run import codes
@@ -196,7 +196,7 @@ class RunDir:
 
     def plan(self) -> Plan:
         """The plan of the run's copy. Raises InvalidInput (FTB501)."""
-        return self._model(self.compiled / "plan.json", Plan)
+        return self._model(self.compiled / PLAN, Plan)
 
     def lock_file(self) -> Lock:
         """The lock of the run's copy. Raises InvalidInput (FTB501)."""

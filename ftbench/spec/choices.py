@@ -121,7 +121,7 @@ def settle(spec: Spec, chosen: dict[str, Chosen], found: list[Diagnostic]) -> Sp
     plain = spec.model_dump(mode="json")
     kind = chosen[strategies.KIND].value if strategies.KIND in chosen else spec.strategy.kind
     refused = len(found)
-    strategies.rest(spec, kind, plain, set(chosen))
+    _without_idle(spec, kind, plain, set(chosen))
     for path, choice in chosen.items():
         if diagnostic := _refusal(spec, plain, kind, path, choice):
             found.append(diagnostic)
@@ -195,3 +195,12 @@ def _leaves(value: dict[str, Any], prefix: str = "") -> list[str]:
     for key, item in value.items():
         names += _leaves(item, f"{prefix}{key}.") if isinstance(item, dict) and item else [f"{prefix}{key}"]
     return names
+
+
+def _without_idle(spec: Spec, kind: object, plain: dict[str, Any], chosen: set[str]) -> None:
+    """Set parameters that `kind` does not use to null in `plain`, a spec as JSON, unless they were chosen."""
+    if kind == spec.strategy.kind:
+        return
+    for name in strategies.EVERY:
+        if not strategies.uses(kind, name) and f"{strategies.BLOCK}.{name}" not in chosen:
+            plain[strategies.BLOCK][name] = None

@@ -5,10 +5,11 @@ What is planned but does not run yet is listed in `ftbench.spec.reserved` and re
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
+from ftbench.spec import strategies
 from ftbench.spec.block import Block
 from ftbench.spec.budgets import CostToTarget, QualityWithin
 from ftbench.spec.faults import Faults
@@ -265,6 +266,12 @@ class Adapter(Block):
     the server keeps; null: every client trains rank `rank`."""
 
 
+if TYPE_CHECKING:
+    StrategyKind: TypeAlias = str
+else:
+    StrategyKind = Literal[tuple(strategies.STRATEGIES)]
+
+
 class Strategy(Block):
     """How the server combines the clients' adapters. A parameter that the kind does not use must be null or left out.
 
@@ -272,32 +279,7 @@ class Strategy(Block):
     m is the mean minus the global adapter.
     """
 
-    kind: Literal[
-        "fedavg",
-        "fedprox",
-        "fedavgm",
-        "fedadam",
-        "fedyogi",
-        "fedadagrad",
-        "scaffold",
-        "ffa-lora",
-        "flexlora",
-        "flora",
-        "fedmedian",
-        "fedtrimmedavg",
-        "krum",
-        "multikrum",
-    ]
-    """`fedavg`: the mean (arXiv 1602.05629). `fedprox`: the client's loss has (mu / 2) · ‖w − w_global‖²
-    (arXiv 1812.06127). `fedavgm`: v ← momentum · v + m, w ← w + server_learning_rate · v (arXiv 1909.06335). `fedadam`:
-    Adam on m with tau in the denominator (arXiv 2003.00295). `fedyogi`: the same with Yogi's second moment (arXiv
-    2003.00295). `fedadagrad`: the same with Adagrad's (arXiv 2003.00295). `scaffold`: control variates correct each
-    client's gradients (arXiv 1910.06378). `ffa-lora`: A stays as drawn, and B's mean is taken (arXiv 2403.12313).
-    `flexlora`: the mean of the products B A, factored again by SVD (arXiv 2402.11505). `flora`: the clients' factors
-    stacked, and a fresh adapter each round (arXiv 2409.05976). `fedmedian`: each coordinate's median (arXiv
-    1803.01498). `fedtrimmedavg`: each coordinate's mean without the extremes (arXiv 1803.01498). `krum`: the one reply
-    whose nearest neighbours are nearest (Blanchard et al., NeurIPS 2017). `multikrum`: the mean of several such
-    (Blanchard et al., NeurIPS 2017)."""
+    kind: Annotated[StrategyKind, Field(description=strategies.TEXT)]
     mu: PositiveFloat | None = None
     """FedProx: weight of the proximal term."""
     server_learning_rate: PositiveFloat | None = None

@@ -9,29 +9,6 @@ from pydantic import Field
 from ftbench.spec.block import Block
 from ftbench.spec.primitives import PositiveFloat
 
-HOLDS: dict[str, tuple[str, ...]] = {
-    "central": ("fedavg", "fedprox", "fedavgm", "fedadam", "fedyogi", "fedadagrad", "ffa-lora"),
-    "local": (
-        "fedavg",
-        "fedprox",
-        "fedavgm",
-        "fedadam",
-        "fedyogi",
-        "fedadagrad",
-        "ffa-lora",
-        "flexlora",
-        "fedmedian",
-        "fedtrimmedavg",
-        "krum",
-        "multikrum",
-    ),
-}
-"""Who adds the noise → the strategies under which its promise holds and which remain what they are.
-
-Central: those whose server sees a mean of changes and nothing else. Local: those whose clients send one change of what
-they were sent, and nothing beside it.
-"""
-
 
 class Privacy(Block):
     """Client-level (epsilon, delta) differential privacy: two federations that differ in one client's data.

@@ -1,4 +1,4 @@
-"""Which rank each client trains, and which strategies go with which kinds of adapter."""
+"""Which rank each client trains."""
 
 from __future__ import annotations
 
@@ -6,19 +6,6 @@ from ftbench.spec.model import Adapter
 
 RANKS = "adapter.client_ranks"
 """Path of the clients' ranks."""
-MIXED = "flexlora"
-"""The strategy that can combine factors of different ranks: it averages their products."""
-LORA_ONLY = {
-    "ffa-lora": (
-        "FFA-LoRA freezes A so that the mean of the clients' B gives the mean of their weights; DoRA divides each "
-        "weight by its norm, and that mean is lost"
-    ),
-    "flora": (
-        "FLoRA adds every client's product to the weights by stacking factors; DoRA's magnitudes multiply the weights "
-        "and cannot be stacked"
-    ),
-}
-"""Strategies that their papers define for LoRA alone → why DoRA does not go with them."""
 
 
 def of_clients(adapter: Adapter, clients: int) -> list[int]:

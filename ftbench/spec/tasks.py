@@ -59,7 +59,7 @@ class ChoiceTask(Block):
 class Sandbox(Block):
     """What the programs of a task find beside their language's own library."""
 
-    packages: list[Annotated[str, Field(pattern=PINNED, max_length=100)]] = []
+    packages: Annotated[list[Annotated[str, Field(pattern=PINNED, max_length=100)]], Field(min_length=1)]
     """Python only: packages that programs and tests may import, each as `NAME==VERSION`, read-only from the environment
     in which the sandbox runs. `[numpy==2.4.6]`."""
 
@@ -95,8 +95,8 @@ class CodeTask(Block):
     """CPU time that a program may use."""
     memory_mib: Count = 512
     """Memory that a program may use."""
-    sandbox: Sandbox = Sandbox()
-    """What is in the sandbox."""
+    sandbox: Sandbox | None = None
+    """What is in the sandbox beside the language's own library; null: nothing."""
 
 
 Task = Annotated[ChoiceTask | CodeTask, Field(discriminator="kind")]

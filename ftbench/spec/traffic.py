@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.spec.transport import Coding, Transport, sent_bytes
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 """Tensor name → shape."""
 A, B = ".lora_A.weight", ".lora_B.weight"
 """Endings of the factors' names: A is [rank, in], B is [out, rank]."""
+FACTORS = {"A": A, "B": B}
 CONTROL = "control::"
 """Prefix of SCAFFOLD's control variates."""
 
@@ -32,7 +34,7 @@ class Message:
 
 def down(message: Message) -> Shapes:
     """What the client is sent."""
-    if message.strategy == "flora":  # whole each round: who was not asked before has none of it
+    if STRATEGIES[message.strategy].growing:  # whole each round: who was not asked before has none of it
         return of_rank(message.adapter, message.stacked)
     return up(message)
 
@@ -40,7 +42,7 @@ def down(message: Message) -> Shapes:
 def up(message: Message) -> Shapes:
     """What it sends back."""
     shapes = trained(message.strategy, message.adapter, message.rank)
-    if message.strategy == "scaffold":  # the adapter and a control variate for each of its tensors
+    if STRATEGIES[message.strategy].variates:  # the adapter and a control variate for each of its tensors
         return {**shapes, **{CONTROL + name: shape for name, shape in shapes.items()}}
     return shapes
 
@@ -48,9 +50,12 @@ def up(message: Message) -> Shapes:
 def trained(strategy: str, adapter: Shapes, rank: int) -> Shapes:
     """What a client of that rank trains."""
     shapes = of_rank(adapter, rank)
-    if strategy == "ffa-lora":  # A is frozen: everyone draws the same
-        return {name: shape for name, shape in shapes.items() if not name.endswith(A)}
-    return shapes
+    return {name: shape for name, shape in shapes.items() if not is_frozen(strategy, name)}
+
+
+def is_frozen(strategy: str, name: str) -> bool:
+    """Whether that tensor stays as it was drawn, the same everywhere, so that nobody sends it."""
+    return any(name.endswith(FACTORS[factor]) for factor in STRATEGIES[strategy].frozen)
 
 
 def of_rank(shapes: Shapes, rank: int) -> Shapes:

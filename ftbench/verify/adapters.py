@@ -10,12 +10,9 @@ from ftbench.result import adapter
 from ftbench.result.models import Round
 from ftbench.spec import ranks, traffic
 from ftbench.spec.model import Adapter, Spec
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.context import Context
 
-STACKING = "flora"
-"""The strategy whose adapter grows with every reply."""
-FREEZING = "ffa-lora"
-"""The strategy under which A stays as it was drawn."""
 TINY = 2.0**-100
 """Below this a product may have lost digits in float32."""
 
@@ -26,7 +23,7 @@ def finished(context: Context) -> Adapter:
     FLoRA's has the rank of all replies up to the round scored, and that rank as alpha, so that its scale is 1.
     """
     block = context.in_force.adapter
-    if context.in_force.strategy.kind != STACKING:
+    if STRATEGIES[context.in_force.strategy.kind].combines != "stack":
         return block
     rank = grown(block, context.rounds, context.finished.round)
     return block.model_copy(update={"rank": rank, "alpha": rank})
@@ -47,7 +44,7 @@ def trained(spec: Spec, tensors: Mapping[str, adapter.Tensor]) -> int:
 
 def frozen(spec: Spec, name: str) -> bool:
     """Whether that tensor is as it was drawn in every round."""
-    return spec.strategy.kind == FREEZING and name.endswith(traffic.A)
+    return traffic.is_frozen(spec.strategy.kind, name)
 
 
 def cut(tensors: Mapping[str, adapter.Tensor], rank: int) -> dict[str, adapter.Tensor]:

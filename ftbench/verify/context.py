@@ -166,14 +166,10 @@ class Context:
         return found.model_copy(update={"strategy": Strategy(kind="fedavg")}) if self.brings("strategy") else found
 
     def block(self, name: Literal["adapter", "strategy"]) -> dict[str, Any]:
-        """A block in force as digests hold it: with the fields that the plan has, not those that came to ftbench since.
-
-        So what was made by a published version can be verified for ever.
-        """
-        plan: dict[str, Any] = self.plan.spec
-        known = plan[name]
-        found: dict[str, Any] = getattr(self.in_force, name).model_dump(mode="json")
-        return {field: value for field, value in found.items() if field in known}
+        """A block in force as digests hold it: what it asks for, without nulls. So a field that came to ftbench since
+        is in no digest of what was made before."""
+        found: dict[str, Any] = getattr(self.in_force, name).model_dump(mode="json", exclude_none=True)
+        return found
 
     def brings(self, kind: Literal["strategy", "client"]) -> bool:
         """Whether the entry is in the open division with a module of that kind."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ftbench.result.models import Round
 from ftbench.spec import traffic
 from ftbench.spec.model import Spec
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.context import Context
 
 
@@ -54,8 +55,8 @@ def one(
 ) -> Due:
     """The same for one round. `replies`: usable ones of all rounds before; `sizes`: kept from round to round."""
     sizes = {} if sizes is None else sizes
-    # FLoRA alone sends something else from round to round; all its clients have one rank.
-    stacked = spec.adapter.rank * replies if spec.strategy.kind == "flora" else 0
+    # What is sent may grow from round to round; all clients have one rank then.
+    stacked = spec.adapter.rank * replies if STRATEGIES[spec.strategy.kind].growing else 0
     told = {}
     for client in asked:
         key = (_rank(spec, client), stacked)

@@ -9,9 +9,12 @@ import numpy
 import pytest
 
 from ftbench.app import arrays as arr
-from ftbench.app import codec, coding, settings
+from ftbench.app import codec, settings
 from ftbench.app.arrays import Arrays
 from ftbench.app.settings import Settings
+from ftbench.spec.transport import WIDTH
+
+CODINGS = tuple(WIDTH)
 
 MakeBench = Callable[..., Any]
 A, B = "m.lora_A.weight", "m.lora_B.weight"
@@ -91,7 +94,7 @@ def test_without_feedback_small_changes_would_never_arrive(having: Any) -> None:
 
 @pytest.mark.parametrize("kind", LOSSY)
 def test_clients_begin_from_coded_values_and_the_server_adds_to_its_own(having: Any, kind: str) -> None:
-    for up in coding.KINDS:
+    for up in CODINGS:
         wanted = having(kind, up)
         theta = adapter(0)
         down = codec.Down(wanted, None)
@@ -159,7 +162,7 @@ def test_float32_is_as_it_was(having: Any) -> None:
     assert not codec.keeps_client_state(wanted)
 
 
-@pytest.mark.parametrize("kind", coding.KINDS)
+@pytest.mark.parametrize("kind", CODINGS)
 def test_tensors_without_a_counterpart_are_coded_as_they_are(having: Any, kind: str) -> None:
     wanted = having("int8", kind)
     theta = adapter(0)
@@ -172,8 +175,8 @@ def test_tensors_without_a_counterpart_are_coded_as_they_are(having: Any, kind: 
 
 
 @pytest.mark.parametrize("bad", [numpy.nan, numpy.inf])
-@pytest.mark.parametrize("kind", coding.KINDS)
-@pytest.mark.parametrize("down", coding.KINDS)
+@pytest.mark.parametrize("kind", CODINGS)
+@pytest.mark.parametrize("down", CODINGS)
 def test_the_server_sees_what_is_not_finite(having: Any, down: str, kind: str, bad: float) -> None:
     wanted = having(down, kind)
     theta, reply = adapter(0), adapter(1)

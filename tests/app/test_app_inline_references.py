@@ -82,7 +82,7 @@ def pins(spec: Spec, world: Any) -> Pins:
 def test_a_run_and_what_it_is_compared_with(job: TrainJob, world: Any) -> None:
     from ftbench.compile.plan import Plan
 
-    spec = Plan.model_validate_json((job.compiled / "plan.json").read_bytes()).typed_spec()
+    spec = Plan.model_validate_json((job.compiled / "app/ftbench_app/plan.json").read_bytes()).typed_spec()
     names = due_references(spec)
     assert names == ["centralised", "local-0", "local-1", "local-2"]
     assert not (job.compiled / "app" / "ftbench_app" / "strategy" / "flexlora.py").exists()

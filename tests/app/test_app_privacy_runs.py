@@ -17,7 +17,7 @@ from ftbench.app.errors import AppError
 from ftbench.app.privacy import accounting
 from ftbench.result.models import LedgerLine, Round
 from ftbench.run.inline_grid import InlineGrid
-from ftbench.spec.privacy import HOLDS
+from ftbench.spec.strategies import STRATEGIES
 
 MakeBench = Callable[..., Any]
 BLOCKS: dict[str, dict[str, Any]] = {
@@ -61,7 +61,7 @@ def flat(arrays: dict[str, Any]) -> Any:
     return numpy.concatenate([arrays[name].astype(float).ravel() for name in sorted(arrays)])
 
 
-@pytest.mark.parametrize("kind", HOLDS["central"])
+@pytest.mark.parametrize("kind", [k for k, one in STRATEGIES.items() if "central" in one.privacy])
 def test_it_runs_under_every_strategy_that_it_holds_for(make_bench: MakeBench, kind: str) -> None:
     bench = make_bench({**strategy(kind), "privacy": FIXED})
     bench.play()
@@ -72,7 +72,7 @@ def test_it_runs_under_every_strategy_that_it_holds_for(make_bench: MakeBench, k
         LedgerLine.model_validate_json(line)
 
 
-@pytest.mark.parametrize("kind", HOLDS["local"])
+@pytest.mark.parametrize("kind", [k for k, one in STRATEGIES.items() if "local" in one.privacy])
 def test_local_privacy_runs_under_every_strategy_that_it_holds_for(make_bench: MakeBench, kind: str) -> None:
     blocks = {"krum": {"byzantine": 0}, "multikrum": {"byzantine": 0, "keep": 2}, "fedtrimmedavg": {"trim": 0.34}}
     extra = {f"strategy.{name}": value for name, value in blocks.get(kind, {}).items()}

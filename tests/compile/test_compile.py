@@ -17,6 +17,7 @@ from ftbench import builtin
 from ftbench.compile import open_app
 from ftbench.compile.compiler import LOCK_NAME, Compiled, compile_spec, make_plan
 from ftbench.compile.folder import check_lock, drift, read_lock, write
+from ftbench.compile.plan import PLAN
 from ftbench.compile.sources import STRATEGIES
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import canonical, sha256, spec_hash
@@ -53,14 +54,13 @@ def changed(spec: Spec, path: str, value: object) -> Spec:
 
 
 def test_plan_is_canonical_and_names_every_copied_file(compiled: Compiled) -> None:
-    plan = json.loads(compiled.files["plan.json"])
-    assert canonical(plan) == compiled.files["plan.json"]
+    plan = json.loads(compiled.files[PLAN])
+    assert canonical(plan) == compiled.files[PLAN]
     assert spec_hash(plan) == compiled.lock.spec_hash
     for path, digest in plan["code"].items():
         assert sha256(compiled.files[path]) == digest
     unnamed = set(compiled.files) - set(plan["code"])
     assert unnamed == {
-        "plan.json",
         "app/ftbench_app/plan.json",
         "app/pyproject.toml",
         "README.md",
@@ -78,6 +78,8 @@ def test_lock_names_every_file_but_itself(compiled: Compiled) -> None:
 def test_copied_modules_are_the_tested_ones(compiled: Compiled) -> None:
     source = Path(builtin.__file__).parent
     unneeded = {f"strategy/{kind.replace('-', '_')}.py" for kind in STRATEGIES - {"fedavg"}} | {"objective/dpo.py"}
+    unneeded |= {f"strategy/{shared}.py" for shared in ("adaptive", "factors", "robust")}
+    unneeded |= {"coding/bf16.py", "coding/int8.py"}
     unneeded |= {f"privacy/{path.name}" for path in (source / "app" / "privacy").glob("[!_]*.py")}
     for path in (source / "app").rglob("*.py"):
         name = path.relative_to(source / "app").as_posix()
@@ -93,7 +95,7 @@ def test_copied_modules_are_the_tested_ones(compiled: Compiled) -> None:
         (None, {"fedavg"}),
         ({"choices": ["fedavg", "flexlora"]}, {"fedavg", "flexlora"}),
         ({"choices": ["fedavg", "ffa-lora", "krum"]}, {"fedavg", "ffa_lora", "krum"}),
-        ({"free": True}, {kind.replace("-", "_") for kind in STRATEGIES}),
+        ({"choices": sorted(STRATEGIES)}, {kind.replace("-", "_") for kind in STRATEGIES}),
     ],
 )
 def test_only_strategies_that_a_run_may_have_are_copied(
@@ -104,7 +106,8 @@ def test_only_strategies_that_a_run_may_have_are_copied(
     compiled = compile_spec(Spec.model_validate(tree), pins)
     prefix = "app/ftbench_app/strategy/"
     copied = {path.removeprefix(prefix).removesuffix(".py") for path in compiled.files if path.startswith(prefix)}
-    assert copied == kinds | {"__init__", "base", "mean", "adaptive", "factors", "robust"}
+    shared = {"adaptive": {"fedadam"}, "factors": {"flexlora", "ffa_lora", "flora"}, "robust": {"krum"}}
+    assert copied == kinds | {"__init__", "base", "mean"} | {name for name, users in shared.items() if users & kinds}
     config = tomllib.loads(compiled.files["app/pyproject.toml"].decode())["tool"]["flwr"]["app"]["config"]
     assert knob is None or config["strategy"] == {"kind": "fedavg", "mu": "null"}
     assert (config["reference"], config["reference-client"]) == ("", 0)
@@ -219,7 +222,7 @@ def test_drift_is_shown_and_mended(compiled: Compiled, tmp_path: Path) -> None:
     assert check_lock(folder) == []
     (folder / "requirements.txt").write_text("torch==1.0\n")
     (folder / "extra.txt").write_text("x")
-    (folder / "plan.json").unlink()
+    (folder / PLAN).unlink()
     shown = "".join(drift(compiled, folder))
     assert "-torch==1.0" in shown and "extra.txt" in shown and "missing" in shown
     assert len(check_lock(folder)) == 3

@@ -336,7 +336,7 @@ def test_lock_fetch_compile_with_the_real_command(hub: Any, commits: Any, path: 
     ftbench("lock", str(path), "--check")
     ftbench("data", "fetch", str(path), "--store", str(tmp_path / "other"))
     ftbench("compile", str(path), "--out", str(tmp_path / "generated"))
-    plan = tmp_path / "generated" / "small-hub" / "0.1.0" / "plan.json"
+    plan = tmp_path / "generated" / "small-hub" / "0.1.0" / "app/ftbench_app/plan.json"
     pins = Pins.model_validate(json.loads(plan.read_bytes())["pins"])
     assert pins == load_pins(path) and pins.resolved
     assert {file for file in files(home) if not file.startswith(".cache/ftbench")} == set()

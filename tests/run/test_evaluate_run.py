@@ -231,14 +231,14 @@ def test_what_is_no_run_is_refused(run: Path, scored: tuple[World, object, objec
     (run / "entry.yaml").write_text("format: ftbench/entry/v1\n")
     with pytest.raises(InvalidInput, match="FTB571"):
         evaluate_run(run, store=scored[0].store, on_progress=quiet)
-    (run / "compiled" / "plan.json").write_text("{}")
+    (run / "compiled" / "app/ftbench_app/plan.json").write_text("{}")
     with pytest.raises(InvalidInput, match="FTB571"):
         evaluate_run(run, store=scored[0].store, on_progress=quiet)
 
 
 def test_a_plan_that_cannot_be_read_is_told_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "compiled").mkdir()
-    (tmp_path / "compiled" / "plan.json").write_text("{")
+    (tmp_path / "compiled" / "app/ftbench_app/plan.json").write_text("{")
     with pytest.raises(InvalidInput) as caught:
         evaluate_run(tmp_path, store=Store([tmp_path]), on_progress=lambda phase, done, total: None)
     message = caught.value.diagnostics[0].message

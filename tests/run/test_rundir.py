@@ -34,7 +34,7 @@ SETTINGS = RunSettings(
 
 def filled(out: Path) -> RunDir:
     run = RunDir.create(out, "bench-mine-s3")
-    run.fill({"plan.json": b"{}", "app/ftbench_app/x.py": b"pass\n"}, ENTRY, SETTINGS)
+    run.fill({"app/ftbench_app/plan.json": b"{}", "app/ftbench_app/x.py": b"pass\n"}, ENTRY, SETTINGS)
     return run
 
 

@@ -157,7 +157,7 @@ def test_a_copy_that_was_edited_is_refused(world: World) -> None:
 def test_a_compiled_folder_serves_as_well(world: World, tmp_path: Path) -> None:
     place = folder.write(world.compiled, tmp_path / "generated")
     assert world.start(compiled=place).result.spec_hash == world.compiled.lock.spec_hash
-    (place / "plan.json").write_bytes(b"{}")
+    (place / "app/ftbench_app/plan.json").write_bytes(b"{}")
     with pytest.raises(InvalidInput, match=r"FTB512.*plan\.json"):
         world.start(compiled=place)
 

@@ -14,7 +14,7 @@ from ftbench.spec import checks
 from ftbench.spec.entries import resolve_entry
 from ftbench.spec.load import load_pins, load_spec
 from ftbench.spec.model import ChoiceTask, CodeTask, HubSource, Spec
-from ftbench.spec.strategies import PARAMETERS
+from ftbench.spec.strategies import STRATEGIES
 
 CLIENTS = {"general-nlp": (20, 4), "finance": (50, 10), "medical": (20, 4), "code": (10, 2)}
 """Domain → clients, and how many train in a round."""
@@ -64,7 +64,7 @@ SUBJECTS = {
 }  # fmt: skip
 SHARED_KNOBS = {"model.base", "adapter.kind", "adapter.rank", "adapter.alpha", "adapter.targets", "strategy.kind"}
 PAPER = ("fedavg", "fedprox", "fedavgm", "fedadam", "flexlora")
-SHARED_KNOBS |= {f"strategy.{name}" for kind in PAPER for name in PARAMETERS[kind]}
+SHARED_KNOBS |= {f"strategy.{name}" for kind in PAPER for name in STRATEGIES[kind].parameters}
 
 
 def spec_of(name: str) -> Spec:
@@ -189,7 +189,7 @@ def test_compiles_from_what_is_committed_as_a_draft_that_says_what_is_missing(na
     (warning,) = checks.check_pins(spec, pins)
     assert (warning.code, warning.severity) == ("FTB195", "warning") and "ftbench lock" in warning.hint
     compiled = compile_spec(spec, pins)
-    assert compiled.files["plan.json"] and compiled.folder.endswith("/0.1.0")
+    assert compiled.files["app/ftbench_app/plan.json"] and compiled.folder.endswith("/0.1.0")
     published = spec.model_copy(update={"metadata": spec.metadata.model_copy(update={"status": "published"})})
     assert [d.severity for d in checks.check_pins(published, pins)] == ["error"]
 
@@ -208,7 +208,7 @@ def test_every_strategy_of_the_paper_can_be_entered(name: str) -> None:
         sets = [f"strategy.kind={kind}", *(f"strategy.{key}={value}" for key, value in parameters.items())]
         knobs = resolve_entry(spec, None, sets).knobs
         assert {path for path, value in knobs.items() if value is None} == {
-            f"strategy.{key}" for kind in PAPER for key in PARAMETERS[kind]
+            f"strategy.{key}" for kind in PAPER for key in STRATEGIES[kind].parameters
         } - {f"strategy.{key}" for key in parameters}
         if parameters:
             with pytest.raises(InvalidInput, match="needs `strategy"):

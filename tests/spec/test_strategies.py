@@ -16,7 +16,9 @@ metadata: {{name: open}}
 strategy: {strategy}
 knobs:
   training.local_steps: {{min: 1, max: 100}}
-  strategy.kind: {{free: true}}
+  strategy.kind:
+    choices: [fedavg, fedprox, fedavgm, fedadam, fedyogi, fedadagrad, scaffold, ffa-lora, flexlora, flora, fedmedian,
+      fedtrimmedavg, krum, multikrum]
   strategy.mu: {{min: 0.001, max: 10}}
   strategy.server_learning_rate: {{min: 0.001, max: 10}}
   strategy.momentum: {{min: 0, max: 0.99}}

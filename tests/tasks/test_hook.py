@@ -42,7 +42,9 @@ def compiled(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> Path:
         "pins": {"sources": {"task:t": {"digest": name, "rows": len(ROWS)}}},
     }
     (folder / "v" / "1.0.0").mkdir()
-    (folder / "v" / "1.0.0" / "plan.json").write_text(json.dumps(plan))
+    path = folder / "v" / "1.0.0" / hook.PLAN
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(plan))
     return folder / "v" / "1.0.0"
 
 
@@ -151,7 +153,6 @@ CODE = {
     "program": "{completion}\n",
     "tests": "assert f() == {n}\n",
     "entry_point": "f",
-    "sandbox": {"packages": []},
     "cpu_seconds": 5.0,
     "memory_mib": 256,
 }

@@ -164,7 +164,7 @@ def spec_edited_with_the_old_hash_quoted(f: Forged) -> None:
     spec["federation"]["rounds"] *= 10
     plan = f.world.compiled.plan.model_copy(update={"spec": {k: v for k, v in spec.items() if k != "metadata"}})
     with f.json(names.LOCK) as lock:
-        lock["files"]["plan.json"] = forge.sha256(plan.to_bytes())
+        lock["files"]["app/ftbench_app/plan.json"] = forge.sha256(plan.to_bytes())
 
 
 @attack(sealed="lock-known")
@@ -174,7 +174,7 @@ def spec_edited_and_locked_anew(f: Forged) -> None:
     spec["federation"]["rounds"] *= 10
     plan = f.world.compiled.plan.model_copy(update={"spec": {k: v for k, v in spec.items() if k != "metadata"}})
     with f.json(names.LOCK) as lock, f.result() as result, f.lines() as lines:
-        lock["files"]["plan.json"] = forge.sha256(plan.to_bytes())
+        lock["files"]["app/ftbench_app/plan.json"] = forge.sha256(plan.to_bytes())
         lock["spec_hash"] = result["spec_hash"] = lines[0]["body"]["spec_hash"] = plan.spec_hash
 
 
@@ -185,7 +185,7 @@ def partition_not_the_seeds(f: Forged) -> None:
     plan["pins"]["partition"]["sizes"] = [37, 1, 1, 1, 1, 1]
     own = type(f.world.compiled.plan).model_validate(plan)
     with f.json(names.LOCK) as lock, f.result() as result, f.lines() as lines:
-        lock["files"]["plan.json"] = forge.sha256(own.to_bytes())
+        lock["files"]["app/ftbench_app/plan.json"] = forge.sha256(own.to_bytes())
         lock["spec_hash"] = result["spec_hash"] = lines[0]["body"]["spec_hash"] = own.spec_hash
 
 

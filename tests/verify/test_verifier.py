@@ -149,8 +149,8 @@ def open_bundle_of(forged: forge.Forged) -> forge.Bundle:
 
 def test_benchmark_that_does_not_fit_its_own_lock(world: forge.World, genuine: forge.Forged, tmp_path: Path) -> None:
     """A plan edited in the verifier's own folder is noticed; it is never used."""
-    files = {name: world.compiled.files[name] for name in ("ftbench.lock", "plan.json")}
-    files["plan.json"] = files["plan.json"].replace(b'"rounds":4', b'"rounds":5')
+    files = {name: world.compiled.files[name] for name in ("ftbench.lock", "app/ftbench_app/plan.json")}
+    files["app/ftbench_app/plan.json"] = files["app/ftbench_app/plan.json"].replace(b'"rounds":4', b'"rounds":5')
     forge.write_folder(files, tmp_path)
     verdict = climb(Context(open_bundle_of(genuine), world.store, None, [tmp_path]), "RESCORED", CHECKS)
     assert verdict.level == "INTACT" and "lock-known" in outcomes(verdict, "not-run")

@@ -14,6 +14,8 @@ from .mean import Exact
 class Strategy(Adaptive):
     """Adagrad on the mean change."""
 
+    parameters = frozenset({"server_learning_rate", "tau"})
+
     def second(self, before: Exact, square: Exact) -> Exact:
         """The sum of all squares so far."""
         return before + square

@@ -17,6 +17,9 @@ from .robust import nearest
 class Strategy(base.Strategy):
     """The reply that lies closest to the others."""
 
+    parameters = frozenset({"byzantine"})
+    whole = parameters
+
     def aggregate(self, current: Arrays, replies: Weighted, state: Arrays | None) -> tuple[Arrays, Arrays | None]:
         """Its very values. Keeps no state. Raises ValueError where there are too few replies."""
         (place,) = nearest(replies, list(current), int(self.block["byzantine"]), 1)

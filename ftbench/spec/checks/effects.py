@@ -15,6 +15,7 @@ from ftbench.spec.checks.federation import sampled
 from ftbench.spec.model import CosineSchedule, Sgd, Spec
 from ftbench.spec.paths import Path
 from ftbench.spec.problems import Problem
+from ftbench.spec.strategies import STRATEGIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _still_server(spec: Spec) -> bool:
 
 
 def _scaffold(spec: Spec) -> bool:
-    return spec.strategy.kind == "scaffold"
+    return STRATEGIES[spec.strategy.kind].variates
 
 
 def _no_drift(spec: Spec) -> bool:

@@ -6,7 +6,7 @@ too few each time it is tried.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -15,16 +15,13 @@ from ftbench.spec.checks.federation import sampled
 from ftbench.spec.faults import Faults
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
+from ftbench.spec.strategies import STRATEGIES
 
 AT = ("faults",)
 FLOAT32 = 4
 """Bytes of a number, at most, as it is sent."""
 WORK = 6_000
 """Rounds of up to a hundred clients that are drawn, about a second's work; of a larger spec only the first ones are."""
-SENT: Mapping[str, float] = {"scaffold": 2.0}
-"""Strategies → how many adapters' worth of arrays a client is sent and sends each way; others one."""
-GROWING = ("flora",)
-"""Strategies that send a client the adapters of all others, of all rounds."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +166,8 @@ def _question(spec: Spec, faults: Faults) -> Question:
 
 def _largest(spec: Spec, count: int) -> int:
     """Most bytes that a client is sent and sends in a round."""
-    kind = spec.strategy.kind
-    ways = 1 + count * spec.federation.rounds if kind in GROWING else 2 * SENT.get(kind, 1.0)
+    record = STRATEGIES[spec.strategy.kind]
+    ways = 1 + count * spec.federation.rounds if record.growing else 2 * record.sent
     return int(ways * FLOAT32 * spec.budget.trainable_parameters)
 
 

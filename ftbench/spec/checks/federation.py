@@ -9,6 +9,7 @@ from ftbench.spec import codes
 from ftbench.spec.knobs import extremes
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.spec.transport import DIRECTIONS, WIDTH
 from ftbench.spec.words import number
 
@@ -47,7 +48,7 @@ def replies(spec: Spec) -> Iterator[Problem]:
 
 def budget(spec: Spec) -> Iterator[Problem]:
     """The budget allows one round of the smallest adapter of this rank: one module with one input and one output."""
-    least = (1 if spec.strategy.kind == "ffa-lora" else 2) * min(spec.adapter.client_ranks or [spec.adapter.rank])
+    least = (2 - len(STRATEGIES[spec.strategy.kind].frozen)) * min(spec.adapter.client_ranks or [spec.adapter.rank])
     if spec.budget.trainable_parameters < least:
         message = f"an adapter of rank {spec.adapter.rank} has at least {least} parameters, "
         message += f"and the budget allows {spec.budget.trainable_parameters}"

@@ -69,8 +69,10 @@ def _range(name: str, knob: Knob, field: Shape) -> Iterator[Problem]:
         yield from _number_range(name, knob, field)
     elif isinstance(knob, Choices):
         yield from _choices(name, knob, field)
-    else:
-        _ = knob.free
+    elif knob.free and field.words:
+        message = f"the knob `{name}` is free, and `{name}` is one of a list of words, which may grow with ftbench"
+        hint = f"name what this benchmark allows: choices: [{', '.join(field.words)}]"
+        yield Problem(codes.KNOB_RANGE, ("knobs", name), message, hint, key=True)
 
 
 def _number_range(name: str, knob: NumberRange, field: Shape) -> Iterator[Problem]:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from ftbench.spec import accounting, codes, words
 from ftbench.spec.checks.strategies import kinds
 from ftbench.spec.model import Spec
-from ftbench.spec.privacy import HOLDS
 from ftbench.spec.problems import Problem
-from ftbench.spec.strategies import KIND
+from ftbench.spec.strategies import KIND, STRATEGIES
 
 ADAPTIVE = ("quantile", "clip_learning_rate", "count_noise_multiplier")
 """Parameters of adaptive clipping."""
@@ -46,7 +45,8 @@ def strategies(spec: Spec) -> Iterator[Problem]:
     privacy = spec.privacy
     if privacy is None:
         return
-    wrong = sorted(kinds(spec) - set(HOLDS[privacy.kind]))
+    holds = [kind for kind, one in STRATEGIES.items() if privacy.kind in one.privacy]
+    wrong = sorted(kinds(spec) - set(holds))
     reason = {
         "central": "it needs the single replies or more than those, and the server's noise covers their mean alone",
         "local": "its clients send more than one change of what they were sent",
@@ -54,7 +54,7 @@ def strategies(spec: Spec) -> Iterator[Problem]:
     for kind in wrong:
         own = kind == spec.strategy.kind
         message = f"`privacy.kind: {privacy.kind}` does not hold under `{kind}`: {reason}"
-        hint = f"strategies for which it holds: {words.listed(HOLDS[privacy.kind])}"
+        hint = f"strategies for which it holds: {words.listed(holds)}"
         yield Problem(codes.CONTRADICTION, ("strategy", "kind") if own else ("knobs", KIND), message, hint, key=not own)
 
 

@@ -10,9 +10,13 @@ from ftbench.spec.knobs import extremes
 from ftbench.spec.model import Choices, Free, Spec
 from ftbench.spec.paths import Path
 from ftbench.spec.problems import Problem
-from ftbench.spec.ranks import LORA_ONLY, MIXED, RANKS
-from ftbench.spec.strategies import KIND
+from ftbench.spec.ranks import RANKS
+from ftbench.spec.strategies import KIND, STRATEGIES, having
 
+MIXED = frozenset(having(mixes_ranks=True))
+"""Strategies that can combine factors of different ranks."""
+LORA_ONLY = {kind: one.lora_only for kind, one in STRATEGIES.items() if one.lora_only}
+"""Strategies that their papers define for LoRA alone → why DoRA does not go with them."""
 AT: Path = ("adapter", "client_ranks")
 
 
@@ -39,19 +43,19 @@ def adapters(spec: Spec) -> Iterator[Problem]:
 def ranks(spec: Spec) -> Iterator[Problem]:
     """Ranks have an effect with the strategy in force, none is above the server's, and at least two differ."""
     kind, given, knob = spec.strategy.kind, spec.adapter.client_ranks, spec.knobs.get(RANKS)
-    if given is not None and kind != MIXED:
+    if given is not None and kind not in MIXED:
         message = f"`{RANKS}` has no effect with `strategy.kind: {kind}`: it cannot combine factors of different ranks"
-        yield Problem(codes.NO_EFFECT, AT, message, f"leave it out, or use `{MIXED}`")
+        yield Problem(codes.NO_EFFECT, AT, message, f"leave it out, or use {words.listed(sorted(MIXED))}")
     elif given is not None:
         yield from _listed(spec, given, spec.adapter.rank, AT)
-        others = sorted(kinds(spec) - {MIXED})
+        others = sorted(kinds(spec) - MIXED)
         null = isinstance(knob, Free) or (isinstance(knob, Choices) and None in knob.choices)
         if others and not null:
             message = f"the knob `{KIND}` allows {words.listed(others)}, with which `{RANKS}` has no effect"
             yield Problem(
                 codes.CONTRADICTION, ("knobs", KIND), message, f"make `{RANKS}` a knob that allows null", key=True
             )
-    if knob is not None and MIXED not in kinds(spec):
+    if knob is not None and not MIXED & kinds(spec):
         message = f"the knob `{RANKS}` has no effect: no strategy that the spec allows uses it"
         yield Problem(codes.NO_EFFECT, ("knobs", RANKS), message, "leave it out", key=True)
     elif isinstance(knob, Choices):

@@ -72,7 +72,7 @@ def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
         yield Problem(codes.OUT_OF_LIMITS, (*at, "scoring"), f"`{show((*at, 'scoring'))}` must not be empty")
     yield from _once(task.scoring, (*at, "scoring"))
     yield from _stops(task.generation, at)
-    packages, where = task.sandbox.packages, (*at, "sandbox", "packages")
+    packages, where = task.sandbox.packages if task.sandbox else [], (*at, "sandbox", "packages")
     yield from _once(packages, where)
     if packages and task.language != "python":
         message = f"`{show(where)}` has no effect: the task's programs are in {task.language}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftbench.spec import codes, words
-from ftbench.spec.model import Choices, Free, Spec
+from ftbench.spec.model import Choices, Spec
 from ftbench.spec.problems import Problem
-from ftbench.spec.strategies import EVERY, KIND, PARAMETERS, uses
+from ftbench.spec.strategies import EVERY, KIND, STRATEGIES, uses
 
 
 def parameters(spec: Spec) -> Iterator[Problem]:
@@ -22,21 +22,19 @@ def parameters(spec: Spec) -> Iterator[Problem]:
             yield Problem(codes.MISSING_PARAMETER, ("strategy", "kind"), message, f"its parameters: {_listed(kind)}")
         elif not uses(kind, name) and value is not None:
             message = f"`strategy.{name}` has no effect with `strategy.kind: {kind}`"
-            owners = words.listed(other for other in PARAMETERS if uses(other, name))
+            owners = words.listed(other for other in STRATEGIES if uses(other, name))
             yield Problem(codes.NO_EFFECT, ("strategy", name), message, f"leave it out, or use {owners}")
 
 
 def _listed(kind: str) -> str:
-    return ", ".join(f"`{name}`" for name in PARAMETERS[kind])
+    return ", ".join(f"`{name}`" for name in STRATEGIES[kind].parameters)
 
 
 def kinds(spec: Spec) -> set[str]:
     """The kinds of strategy that the spec or its knob allows."""
     knob = spec.knobs.get(KIND)
-    if isinstance(knob, Free):
-        return set(PARAMETERS)
     chosen = (
-        {choice for choice in knob.choices if isinstance(choice, str) and choice in PARAMETERS}
+        {choice for choice in knob.choices if isinstance(choice, str) and choice in STRATEGIES}
         if isinstance(knob, Choices)
         else set()
     )
@@ -47,7 +45,7 @@ def choosable(spec: Spec) -> Iterator[Problem]:
     """Every kind that may be chosen can be given its parameters, and every parameter that is a knob has a kind."""
     allowed = kinds(spec)
     for kind in sorted(allowed - {spec.strategy.kind}):
-        fixed = [name for name in PARAMETERS[kind] if f"strategy.{name}" not in spec.knobs]
+        fixed = [name for name in STRATEGIES[kind].parameters if f"strategy.{name}" not in spec.knobs]
         lacking = [name for name in fixed if getattr(spec.strategy, name) is None]
         if lacking:
             names = words.listed((f"strategy.{name}" for name in lacking), "and")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftbench.result import adapter
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify import adapters
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
@@ -24,12 +25,12 @@ def run(context: Context) -> str | Failure:
         f"the {where} names {told[:12]}, the file is {digest[:12]}" for where, told in named.items() if told != digest
     ]
     evidence = f"adapter {digest[:12]}"
-    kind = context.in_force.strategy.kind
-    if kind == adapters.FREEZING:
+    strategy = STRATEGIES[context.in_force.strategy.kind]
+    if strategy.frozen:
         problems += _drawn(context, config)
         evidence += ", its A that of the adapter before round 1"
         context.notes.append(FROZEN)
-    elif kind == adapters.STACKING:
+    elif strategy.combines == "stack":
         problems += _stacked(context, config)
         evidence += f", and in it those after every round up to {number}"
     return judge(problems, evidence)

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from ftbench.result import adapter
 from ftbench.spec import traffic
 from ftbench.spec.model import Spec
+from ftbench.spec.strategies import STRATEGIES, having
 from ftbench.verify import adapters, division
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 
-PLAIN_MEAN = ("fedavg", "fedprox")
+PLAIN_MEAN = having(combines="mean", frozen=())
 """Strategies whose new adapter is the weighted mean of the replies and nothing else."""
-MIDDLE = ("fedmedian", "fedtrimmedavg", "multikrum")
+MIDDLE = having(combines="middle")
 """Strategies whose new adapter lies among the replies: where these are alike, it is they."""
-ONE_REPLY = ("krum",)
+ONE_REPLY = having(combines="one")
 """Strategies whose new adapter is one of the replies."""
 
 
@@ -38,9 +39,9 @@ def run(context: Context) -> str | Failure:
         one = sum(len(body.replies) == 1 for body in context.rounds)
         evidence += f"; {plural(one, 'mean')} of one reply equal to it"
     problems = list(_problems(context))
-    if context.in_force.strategy.kind == adapters.FREEZING:
+    if STRATEGIES[context.in_force.strategy.kind].frozen:
         problems += _of_b(context)
-    elif context.in_force.strategy.kind == adapters.STACKING:
+    elif STRATEGIES[context.in_force.strategy.kind].combines == "stack":
         stacked = _stacked(context)
         problems += [problem for problem in stacked if problem]
         evidence += f"; {plural(len(stacked), 'update')} found in the stack"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftbench import builtin
-from ftbench.compile.plan import Plan
+from ftbench.compile.plan import PLAN, Plan
 from ftbench.errors import FtbenchError
 from ftbench.result import names, safejson
 from ftbench.result.models import Lock
@@ -61,11 +61,11 @@ def _plan(folder: Path, known: bytes) -> Plan:
     """The plan of a known benchmark, held to its own lock."""
     try:
         lock = safejson.parse_model(known, Lock, names.LOCK)
-        data = (folder / "plan.json").read_bytes()
+        data = (folder / PLAN).read_bytes()
         plan = safejson.parse_model(data, Plan, "plan.json")
     except (FtbenchError, OSError) as error:
         raise NotRun(f"the benchmark in {folder} cannot be read: {error}") from error
-    if sha256(data) != lock.files.get("plan.json") or plan.spec_hash != lock.spec_hash:
+    if sha256(data) != lock.files.get(PLAN) or plan.spec_hash != lock.spec_hash:
         raise NotRun(f"the benchmark in {folder} does not fit its own lock; `ftbench compile` it again")
     return plan
 

@@ -7,18 +7,13 @@ from itertools import pairwise
 
 from ftbench.result.models import Round
 from ftbench.spec.model import Spec
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify import clipping, division
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 
-SERVER = ("fedavgm", "fedadam", "fedyogi", "fedadagrad", "scaffold")
-"""Strategies whose server carries numbers of its own from round to round."""
-CLIENTS = ("scaffold",)
-"""Strategies whose clients do."""
 CLIP = "the adaptive clip"
 DIGESTS = "What the states of server and clients hold: in a ledger they are digests."
-NO_CHANGES = ("flora",)
-"""Strategies whose replies are not changes that add up over rounds: what coding one loses is not made up for later."""
 
 
 def run(context: Context) -> str | Failure:
@@ -43,7 +38,7 @@ def run(context: Context) -> str | Failure:
 
 def server_keeps(spec: Spec) -> list[str]:
     """What makes the server keep a state."""
-    kept: list[str] = [spec.strategy.kind] if spec.strategy.kind in SERVER else []
+    kept: list[str] = [spec.strategy.kind] if STRATEGIES[spec.strategy.kind].server_keeps != "nothing" else []
     if spec.privacy is not None and spec.privacy.clipping == "adaptive":
         kept.append(CLIP)
     return kept + ([f"{spec.transport.down} residual"] if spec.transport.down != "float32" else [])
@@ -52,8 +47,10 @@ def server_keeps(spec: Spec) -> list[str]:
 def clients_keep(spec: Spec) -> list[str]:
     """What makes clients keep one."""
     kind, up = spec.strategy.kind, spec.transport.up
-    kept = [kind] if kind in CLIENTS else []
-    return kept + ([f"{up} residual"] if up != "float32" and kind not in NO_CHANGES else [])
+    record = STRATEGIES[kind]
+    kept = [kind] if record.client_keeps else []
+    # Where replies are no changes that add up, what coding one loses is not made up for later.
+    return kept + ([f"{up} residual"] if up != "float32" and record.changes_add_up else [])
 
 
 def _round(body: Round, server: list[str], clients: list[str]) -> Iterator[str]:
@@ -73,9 +70,9 @@ def new_each_round(spec: Spec) -> bool:
 
     Momentum, control variates and what coding lost are. A second moment alone may stay as it is in float32.
     """
-    kind = spec.strategy.kind
-    moment = kind in ("fedadam", "fedyogi") and bool(spec.strategy.beta1)
-    return kind in ("fedavgm", "scaffold") or moment or spec.transport.down != "float32"
+    keeps = STRATEGIES[spec.strategy.kind].server_keeps
+    moment = keeps == "moments" and bool(spec.strategy.beta1)
+    return keeps == "velocity" or moment or spec.transport.down != "float32"
 
 
 def _repeated(rounds: Sequence[Round], rows: Sequence[str], server: bool) -> Iterator[str]:

@@ -20,6 +20,7 @@ from typing import Any
 
 COMPILED = Path(__file__).resolve().parent.parent
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+PLAN = "app/ftbench_app/plan.json"
 APART = "apart"
 """Value of `FTBENCH_PROGRAMS` with which programs are not run here, since the caller runs them: the mark is NaN."""
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
@@ -81,7 +82,7 @@ def mark_program(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
         "entry_point": render(spec["entry_point"], row),
         "cpu_seconds": spec["cpu_seconds"],
         "memory_mib": spec["memory_mib"],
-        "packages": spec["sandbox"]["packages"],
+        "packages": spec.get("sandbox", {}).get("packages", []),
     }
     command = [sys.executable, "-I", str(Path(__file__).resolve().with_name("ftbench_sandbox.py"))]
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
@@ -140,7 +141,7 @@ def items(task: str, *, compiled: Path | None = None) -> list[dict[str, Any]]:
 
 
 def _plan(compiled: Path) -> dict[str, Any]:
-    return _parse((compiled / "plan.json").read_bytes())
+    return _parse((compiled / PLAN).read_bytes())
 
 
 @functools.cache

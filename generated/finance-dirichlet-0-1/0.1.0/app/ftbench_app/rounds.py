@@ -61,7 +61,7 @@ class Run:
         inbox.clear(self.run_dir)
         self.ledger = Ledger(self.run_dir / "ledger.jsonl", settings.spec_hash)
         self.measurements = Measurements(self.run_dir / "measurements.jsonl")
-        self.validates = settings.spec["data"]["validation"] is not None
+        self.validates = "validation" in settings.spec["data"]
         self.nodes: dict[int, int] = {}
         """Partition id → node id."""
 
@@ -313,7 +313,7 @@ class Run:
         """The adapters that the spec scores within smaller budgets."""
         if self.settings.reference:
             return
-        for number in within.rounds(self.settings.spec["evaluation"]["quality_within"], self.ledger.rounds()):
+        for number in within.rounds(self.settings.spec["evaluation"].get("quality_within"), self.ledger.rounds()):
             self._write_adapter(self._adapter_after(number, first), within.folder(self.run_dir, number))
 
     def _finish(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def check_store(wanted: Settings, partition: int) -> None:
         return
     store.find_rows(wanted.roots, wanted.pins["sources"]["train"]["digest"], source_of(wanted))
     store.find_partition(wanted.roots, wanted.pins["partition"]["digest"])
-    if wanted.spec["data"]["validation"] is not None:
+    if "validation" in wanted.spec["data"]:
         store.find_partition(wanted.roots, wanted.pins["partition"]["validation"])
 
 
@@ -197,7 +197,7 @@ def train(
     worker, kind = find(wanted), kind or strategy.of(wanted)
     examples = examples_of(worker, wanted, partition)
     spec = wanted.spec["training"]
-    norm = spec["max_grad_norm"]
+    norm = spec.get("max_grad_norm")
     whole = int(spec["batch_size"])
     auto = wanted.micro_batch == settings.AUTO
     stream = shares.stream(wanted, partition)

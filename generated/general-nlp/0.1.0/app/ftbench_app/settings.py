@@ -7,10 +7,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
@@ -18,6 +18,10 @@ from . import opened
 from .errors import AppError
 from .plan import Plan
 
+if TYPE_CHECKING:
+    from .strategy.base import Strategy
+
+STRATEGY_KNOB = "strategy.kind"
 MODEL_KNOB = "model.base"
 RANKS_KNOB = "adapter.client_ranks"
 WHOLE = frozenset(
@@ -28,31 +32,12 @@ WHOLE = frozenset(
         "federation.min_replies",
         "federation.rounds",
         "model.max_parameters",
-        "strategy.byzantine",
-        "strategy.keep",
         "training.batch_size",
         "training.local_steps",
         "training.sequence_length",
     }
 )
-"""Fields of the spec that are whole numbers."""
-STRATEGY_PARAMETERS: dict[str, frozenset[str]] = {
-    "fedavg": frozenset(),
-    "fedprox": frozenset({"mu"}),
-    "fedavgm": frozenset({"server_learning_rate", "momentum"}),
-    "fedadam": frozenset({"server_learning_rate", "beta1", "beta2", "tau"}),
-    "fedyogi": frozenset({"server_learning_rate", "beta1", "beta2", "tau"}),
-    "fedadagrad": frozenset({"server_learning_rate", "tau"}),
-    "scaffold": frozenset({"server_learning_rate"}),
-    "ffa-lora": frozenset(),
-    "flexlora": frozenset(),
-    "flora": frozenset(),
-    "fedmedian": frozenset(),
-    "fedtrimmedavg": frozenset({"trim"}),
-    "krum": frozenset({"byzantine"}),
-    "multikrum": frozenset({"byzantine", "keep"}),
-}
-"""Strategy → the parameters of the spec's `strategy` block that it uses."""
+"""Fields of the spec that are whole numbers, beside those of the strategy."""
 AUTO = -1
 """Value of `micro-batch`: the whole batch, halved whenever memory runs out."""
 CENTRALISED, LOCAL = "centralised", "local"
@@ -144,17 +129,22 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
     runs = plan.spec["seeds"]["runs"]
     if seed not in runs:
         raise AppError("FTB544", f"seed {seed} is not one of the benchmark's seeds", f"choose one of {runs}")
+    kind = _strategy(str(config.get(STRATEGY_KNOB, plan.spec["strategy"]["kind"])))
+    whole = WHOLE | {f"strategy.{name}" for name in kind.whole}
     knobs = {
-        path: _knob(path, rule, _at(plan.spec, path), config)
+        path: _knob(path, rule, _at(plan.spec, path), config, whole)
         for path, rule in sorted(plan.spec["knobs"].items())
         if path != MODEL_KNOB
     }
     spec = copy.deepcopy(dict(plan.spec))
     for path, value in knobs.items():
         *folders, last = path.split(".")
-        _at(spec, ".".join(folders))[last] = value
-    _check_strategy(spec["strategy"])
-    _check_ranks(spec)
+        block = _at(spec, ".".join(folders))
+        block.pop(last, None)
+        if value is not None:  # like the plan, without what is not asked for
+            block[last] = value
+    _check_strategy(spec["strategy"], kind)
+    _check_ranks(spec, kind)
     if plan.pins["partition"] is None:
         raise AppError(
             "FTB544", "the benchmark's data is not resolved: it is a draft that cannot run", "`ftbench lock SPEC`"
@@ -221,7 +211,7 @@ def _whole(key: str, value: Any) -> int:
 def _at(spec: Mapping[str, Any], path: str) -> Any:
     value: Any = spec
     for part in path.split(".") if path else ():
-        value = value[part]
+        value = value.get(part) if value is not None else None
     return value
 
 
@@ -247,7 +237,7 @@ def _model(text: str, plan: Plan) -> dict[str, str]:
     return model
 
 
-def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str, Any]) -> Any:
+def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str, Any], whole: Set[str]) -> Any:
     value = config.get(path, default)
     # Flower carries scalars only: a list (or null) comes as JSON text.
     text = isinstance(default, str | list) and path != RANKS_KNOB
@@ -258,7 +248,7 @@ def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str,
             raise AppError("FTB540", f"the setting `{path}` is not JSON: {value!r}") from None
     if value is None and (default is None or path.startswith("strategy.")):
         return None  # not used: what the strategy needs is checked once all knobs are in force
-    if path in WHOLE:
+    if path in whole:
         value = _whole(path, value)
     if "min" in rule:
         number = _number(path, value)
@@ -272,22 +262,29 @@ def _knob(path: str, rule: Mapping[str, Any], default: Any, config: Mapping[str,
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _check_strategy(block: Mapping[str, Any]) -> None:
+def _strategy(kind: str) -> type[Strategy]:
+    from . import strategy  # which reads settings
+
+    try:
+        return strategy.find(kind)
+    except ValueError as error:
+        raise AppError("FTB544", str(error)) from None
+
+
+def _check_strategy(block: Mapping[str, Any], kind: type[Strategy]) -> None:
     """Every parameter that the kind uses has a value, and no other has."""
-    used = STRATEGY_PARAMETERS.get(block["kind"])
-    if used is None:
-        raise AppError("FTB544", f"there is no strategy {block['kind']!r}")
-    for name, value in block.items():
-        if name != "kind" and (value is not None) != (name in used):
-            what = "needs a value" if name in used else "has no effect and must be null"
-            raise AppError("FTB544", f"strategy.{name} {what} with the strategy {block['kind']}")
+    given = block.keys() - {"kind"}
+    for name in sorted(given ^ kind.parameters):
+        what = "needs a value" if name in kind.parameters else "has no effect and must be null"
+        raise AppError("FTB544", f"strategy.{name} {what} with the strategy {block['kind']}")
 
 
-def _check_ranks(spec: Mapping[str, Any]) -> None:
-    """Clients have ranks of their own with FlexLoRA alone, and none above the server's."""
-    adapter, kind = spec["adapter"], spec["strategy"]["kind"]
-    ranks = adapter["client_ranks"]
-    if ranks is not None and kind != "flexlora":
-        raise AppError("FTB544", f"{RANKS_KNOB} has no effect and must be null with the strategy {kind}")
-    if ranks is not None and max(ranks) > adapter["rank"]:
-        raise AppError("FTB544", f"{RANKS_KNOB} has {max(ranks)}, and adapter.rank is {adapter['rank']}")
+def _check_ranks(spec: Mapping[str, Any], kind: type[Strategy]) -> None:
+    """Clients have ranks of their own only where the strategy can combine them, and none above the server's."""
+    ranks = spec["adapter"].get("client_ranks")
+    if ranks is not None and not kind.mixes_ranks:
+        raise AppError(
+            "FTB544", f"{RANKS_KNOB} has no effect and must be null with the strategy {spec['strategy']['kind']}"
+        )
+    if ranks is not None and max(ranks) > spec["adapter"]["rank"]:
+        raise AppError("FTB544", f"{RANKS_KNOB} has {max(ranks)}, and adapter.rank is {spec['adapter']['rank']}")

@@ -23,7 +23,7 @@ def device() -> torch.device:
 
 def quantization(block: Mapping[str, Any]) -> Any:
     """The bitsandbytes configuration of a spec's `model` block, or None. The output head is never quantised."""
-    wanted = block["quantization"]
+    wanted = block.get("quantization")
     if wanted is None:
         return None
     from transformers import BitsAndBytesConfig
@@ -86,7 +86,7 @@ def load_base(folder: Path, block: Mapping[str, Any]) -> torch.nn.Module:
 def as_held(weight: torch.Tensor, block: Mapping[str, Any]) -> torch.Tensor:
     """A linear layer's weight as the computation sees it: cast, and where the spec says so quantised and back."""
     weight = weight.to(device(), DTYPES[block["dtype"]])
-    wanted = block["quantization"]
+    wanted = block.get("quantization")
     if wanted is None:
         return weight
     if wanted["bits"] == 8:

@@ -6,6 +6,7 @@ A compiled benchmark holds only the strategies that its spec allows, so each is 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import opened, shares
@@ -15,30 +16,18 @@ from .mean import Weighted as Weighted
 if TYPE_CHECKING:
     from ..settings import Settings
 
-KINDS = (
-    "fedadagrad",
-    "fedadam",
-    "fedavg",
-    "fedavgm",
-    "fedmedian",
-    "fedprox",
-    "fedtrimmedavg",
-    "fedyogi",
-    "ffa-lora",
-    "flexlora",
-    "flora",
-    "krum",
-    "multikrum",
-    "scaffold",
-)
-"""Every strategy; each is a module here, `-` written `_`, with a class `Strategy`."""
-
 
 def find(kind: str) -> type[base.Strategy]:
-    """The strategy of that kind. Raises ValueError where there is none."""
-    if kind not in KINDS:
-        raise ValueError(f"unknown strategy {kind!r}; known: {', '.join(KINDS)}")
-    found: type[base.Strategy] = importlib.import_module(f".{kind.replace('-', '_')}", __name__).Strategy
+    """The strategy of that kind: the class `Strategy` of the module here with its name, `-` written `_`.
+
+    Raises ValueError where this benchmark has none.
+    """
+    name = kind.replace("-", "_")
+    if name == "base" or not (Path(__file__).parent / f"{name}.py").is_file():
+        raise ValueError(f"there is no strategy {kind!r}")
+    found: type[base.Strategy] | None = getattr(importlib.import_module(f".{name}", __name__), "Strategy", None)
+    if found is None:  # a module that strategies share
+        raise ValueError(f"there is no strategy {kind!r}")
     return found
 
 

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 class Strategy:
     """Federated averaging of whatever is trained. All arrays are float32."""
 
+    parameters: frozenset[str] = frozenset()
+    """Fields of the spec's `strategy` block that it uses; all of them have a value then, and no others."""
+    whole: frozenset[str] = frozenset()
+    """Those of them that are whole numbers."""
+    mixes_ranks = False
+    """Whether it can combine factors of different ranks."""
     keeps_client_state = False
     """Whether a client keeps anything from one of its rounds to the next."""
     changes_add_up = True

@@ -19,6 +19,8 @@ VELOCITY = "velocity::"
 class Strategy(base.Strategy):
     """The mean change, with momentum."""
 
+    parameters = frozenset({"server_learning_rate", "momentum"})
+
     def aggregate(self, current: Arrays, replies: Weighted, state: Arrays | None) -> tuple[Arrays, Arrays | None]:
         """Sums in float64. The step uses v as the state keeps it (float32), so a resumed run takes the same steps."""
         momentum, rate = float(self.block["momentum"]), float(self.block["server_learning_rate"])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Strategy(base.Strategy):
     """A proximal term in each client's loss."""
 
+    parameters = frozenset({"mu"})
+
     def recipe(self, recipe: Recipe, received: Arrays, state: Arrays | None) -> Recipe:
         """With the term's weight."""
         return dataclasses.replace(recipe, proximal=float(self.block["mu"]))

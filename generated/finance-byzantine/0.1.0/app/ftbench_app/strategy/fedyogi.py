@@ -16,6 +16,8 @@ from .mean import Exact
 class Strategy(Adaptive):
     """Yogi on the mean change."""
 
+    parameters = frozenset({"server_learning_rate", "beta1", "beta2", "tau"})
+
     def second(self, before: Exact, square: Exact) -> Exact:
         """Towards Δ² by (1 − beta2) · Δ²."""
         moved: Exact = before - (1 - float(self.block["beta2"])) * square * numpy.sign(before - square)

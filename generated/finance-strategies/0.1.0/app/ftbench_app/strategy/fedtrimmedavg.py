@@ -16,6 +16,8 @@ from .robust import stacked, trimmed_mean
 class Strategy(base.Strategy):
     """The coordinate-wise mean without the extremes."""
 
+    parameters = frozenset({"trim"})
+
     def aggregate(self, current: Arrays, replies: Weighted, state: Arrays | None) -> tuple[Arrays, Arrays | None]:
         """Computed in float64. Keeps no state."""
         trim = float(self.block["trim"])

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class Strategy(base.Strategy):
     """The mean of products, factored again. Keeps no state."""
 
+    mixes_ranks = True
+
     def rank_of(self, partition: int) -> int:
         """The rank that the client with that partition trains."""
         ranks = self.adapter.get("client_ranks") or [self.adapter["rank"]]

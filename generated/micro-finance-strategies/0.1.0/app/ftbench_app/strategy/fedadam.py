@@ -12,6 +12,8 @@ from .mean import Exact
 class Strategy(Adaptive):
     """Adam on the mean change."""
 
+    parameters = frozenset({"server_learning_rate", "beta1", "beta2", "tau"})
+
     def second(self, before: Exact, square: Exact) -> Exact:
         """A decaying mean of the squares."""
         beta2 = float(self.block["beta2"])

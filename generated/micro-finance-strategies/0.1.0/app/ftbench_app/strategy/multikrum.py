@@ -17,6 +17,9 @@ from .robust import nearest, stacked
 class Strategy(base.Strategy):
     """The mean of the replies that lie closest together."""
 
+    parameters = frozenset({"byzantine", "keep"})
+    whole = parameters
+
     def aggregate(self, current: Arrays, replies: Weighted, state: Arrays | None) -> tuple[Arrays, Arrays | None]:
         """Computed in float64. Keeps no state. Raises ValueError where there are too few replies."""
         places = nearest(replies, list(current), int(self.block["byzantine"]), int(self.block["keep"]))

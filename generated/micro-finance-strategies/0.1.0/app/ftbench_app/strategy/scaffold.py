@@ -35,6 +35,8 @@ CONTROL = "control::"
 class Strategy(base.Strategy):
     """FedAvg of clients whose gradients are corrected. Each way carries two tensors for each of the adapter's."""
 
+    parameters = frozenset({"server_learning_rate"})
+
     keeps_client_state = True
 
     # --- on the server ---
