@@ -35,6 +35,3 @@ class DpoObjective(Block):
 
 
 Objective = Annotated[SftObjective | DpoObjective, Field(discriminator="kind")]
-
-OBJECTIVES = ("sft", "dpo")
-"""Every kind; the app has a module of that name for each."""

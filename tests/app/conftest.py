@@ -158,6 +158,13 @@ def base_spec(model: str) -> dict[str, Any]:
     }
 
 
+def _asked(value: Any) -> Any:
+    """Like compile, without what is null; what knobs allow stands as it is."""
+    if not isinstance(value, dict):
+        return value
+    return {key: one if key == "knobs" else _asked(one) for key, one in value.items() if one is not None}
+
+
 @pytest.fixture
 def make_bench(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
     """`make_bench({"federation.clients": 2}, name="a", rank=…)`: a benchmark with these spec values changed."""
@@ -185,7 +192,7 @@ def make_bench(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         document = {
             "format": "ftbench/plan/v1",
             "metadata": {"name": "tiny", "version": "0.1.0"},
-            "spec": spec,
+            "spec": _asked(spec),
             "pins": pins,
             "code": {},
             "stack": {},

@@ -418,7 +418,7 @@ def reseal(forged: Forged) -> None:
         forged.files[names.MANIFEST] = manifest.to_bytes(manifest.make(forged.files))
         return
     entry = parse_resolved(forged.files[names.ENTRY])
-    block = forged.world.spec.adapter.model_dump(mode="json")
+    block = forged.world.spec.adapter.model_dump(mode="json", exclude_none=True)
     block |= {path.removeprefix("adapter."): v for path, v in entry.knobs.items() if path.startswith("adapter.")}
     with forged.result() as result, forged.lines() as lines:
         bodies = [line["body"] for line in lines]

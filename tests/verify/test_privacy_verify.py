@@ -61,7 +61,7 @@ def told(world: forge.World) -> forge.Forged:
                 kept = clipping.adapted(block, clip, within)
                 clip = float(kept[clipping.CLIP][0])
                 state = {f"privacy/{name}": array for name, array in kept.items()}
-                body["strategy_state"] = arrays.digest(spec.strategy.model_dump(mode="json"), state)
+                body["strategy_state"] = arrays.digest(spec.strategy.model_dump(mode="json", exclude_none=True), state)
     with made.samples("jars") as answers:
         for sample in answers:
             sample["references"] = {}

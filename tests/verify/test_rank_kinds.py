@@ -49,7 +49,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, forge.World]:
 def told(world: forge.World) -> forge.Forged:
     """The bundle that an honest run of that world leaves, but for the training."""
     kind, block = world.spec.strategy.kind, world.spec.adapter
-    config = block.model_dump(mode="json")
+    config = block.model_dump(mode="json", exclude_none=True)
     made = forge.make(world)
     made.keep = {"checkpoint", "config"}
     with made.lines() as lines:
@@ -172,7 +172,7 @@ def nothing_trained(made: forge.Forged) -> None:
 def one_client_s_b(made: forge.Forged) -> None:
     """The last adapter's B is what one client sent."""
     tensors = adapter.read_tensors(made.files[names.ADAPTER], "adapter")
-    config = made.world.spec.adapter.model_dump(mode="json")
+    config = made.world.spec.adapter.model_dump(mode="json", exclude_none=True)
     with made.round(4) as body:
         body["replies"][0]["update"] = digest(adapters.moving(tensors), config)
 
@@ -180,7 +180,7 @@ def one_client_s_b(made: forge.Forged) -> None:
 def b_sent_back(made: forge.Forged) -> None:
     """A client of round 1 sent the zeros that it was sent."""
     tensors = adapter.read_tensors(made.files[names.ADAPTER], "adapter")
-    config = made.world.spec.adapter.model_dump(mode="json")
+    config = made.world.spec.adapter.model_dump(mode="json", exclude_none=True)
     with made.round(1) as body:
         body["replies"][0]["update"] = digest(adapters.moving(adapters.zeroed(tensors)), config)
 

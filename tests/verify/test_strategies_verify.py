@@ -9,6 +9,7 @@ import pytest
 
 from ftbench.app import strategy
 from ftbench.result.models import Round
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.checks import averaging, state_kept
 
 
@@ -76,8 +77,8 @@ def test_a_krum_run_whose_clients_go_on_from_the_reply_chosen() -> None:
 
 def test_the_states_expected_are_those_that_strategies_keep() -> None:
     """Two hands, one rule: which kinds the app has clients keep a state for."""
-    keeping = {kind for kind in strategy.KINDS if strategy.find(kind).keeps_client_state}
-    assert keeping == set(state_kept.CLIENTS) == {"scaffold"}
+    keeping = {kind for kind in STRATEGIES if strategy.find(kind).keeps_client_state}
+    assert keeping == {kind for kind, one in STRATEGIES.items() if one.client_keeps} == {"scaffold"}
 
 
 @pytest.mark.parametrize(
