@@ -22,8 +22,8 @@ import torch
 
 from ftbench.app import arrays as arr
 from ftbench.app import coding
-from ftbench.models.adapters import shapes
-from ftbench.models.catalogue import find
+from ftbench.base_models.adapters import shapes
+from ftbench.base_models.catalogue import find
 
 MODEL = "mistralai/Mistral-7B-v0.3"
 ALIKE = 0.001

@@ -7,7 +7,7 @@ from math import fsum
 
 from ftbench.board import figures, text
 from ftbench.board.model import Reached, Row, Table, Within
-from ftbench.result.models import Result
+from ftbench.result.documents import Result
 from ftbench.spec.budgets import plain, within_name
 
 HEADING = "Score within a budget"

@@ -15,8 +15,8 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, MissingResource
 from ftbench.result.bundle import Bundle, open_bundle
+from ftbench.result.documents import Level, Sample, Verdict
 from ftbench.result.marks import Given, problems
-from ftbench.result.models import Level, Sample, Verdict
 from ftbench.result.score import right
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation

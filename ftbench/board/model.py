@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.result.models import Interval, Level
+from ftbench.result.documents import Interval, Level
 from ftbench.spec.block import Block
 from ftbench.spec.model import BaseModelRef, Sha256
 

@@ -13,7 +13,7 @@ from ftbench.board.references import references
 from ftbench.board.rows import by_entry, contender, row
 from ftbench.board.submission import Submission
 from ftbench.compile.plan import Plan
-from ftbench.result.models import LEVELS, Level
+from ftbench.result.documents import LEVELS, Level
 from ftbench.spec.model import Spec
 
 NOTES = (

@@ -12,7 +12,7 @@ from ftbench.board import budgets, figures
 from ftbench.board.compare import Contender, mean_marks
 from ftbench.board.model import BundleRef, Estimate, Rank, Row
 from ftbench.board.submission import Submission
-from ftbench.result.models import LEVELS, Result
+from ftbench.result.documents import LEVELS, Result
 
 UNRANKED = Rank(best=1, worst=1)
 """Stands in a row until all rows of its table have been compared."""

@@ -17,7 +17,7 @@ from ftbench.board.sweep_model import SweepRow, SweepTask
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result.bundle import open_bundle
-from ftbench.result.models import Interval, Result
+from ftbench.result.documents import Interval, Result
 from ftbench.result.statistics import Estimate as Bounded
 from ftbench.result.statistics import mover_mean, paired_difference
 from ftbench.spec.canonical import digest

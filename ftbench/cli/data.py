@@ -126,7 +126,7 @@ def _base_model(ref: BaseModelRef, store: Store, models: tuple[str, ...]) -> lis
 
 def _fetch_model(name: str, store: Store, hub: Hub, *, weights: bool) -> tuple[DataItem, list[Diagnostic]]:
     from ftbench.cli.data_outputs import DataItem
-    from ftbench.data.models import fetch, resolve
+    from ftbench.data.base_models import fetch, resolve
 
     ref = resolve(name, hub)
     fetched = fetch(ref, store, hub, weights=weights)

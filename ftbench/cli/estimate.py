@@ -11,7 +11,7 @@ from ftbench.cli.options import entry_option, example, json_option, spec_argumen
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.models.estimate import Estimate
+    from ftbench.base_models.estimate import Estimate
 
 
 @click.command(
@@ -50,10 +50,10 @@ def command(
     Everything follows from the architecture, without weights, network or GPU. Parameters and bytes sent are exact;
     memory is a count of tensors plus what is marked with ~.
     """
+    from ftbench.base_models import catalogue, from_spec
+    from ftbench.base_models.estimate import estimate
+    from ftbench.base_models.outputs import EstimateOutput
     from ftbench.cli.benchmark import load
-    from ftbench.models import catalogue, from_spec
-    from ftbench.models.estimate import estimate
-    from ftbench.models.outputs import EstimateOutput
     from ftbench.spec.entries import apply, load_entry, resolve_entry
 
     loaded = load(ui, spec).spec

@@ -106,7 +106,7 @@ def _run(
     from ftbench.cli.benchmark import read_plan
     from ftbench.cli.result_outputs import EvaluateOutput
     from ftbench.result.score import score
-    from ftbench.run.evaluate import evaluate_run
+    from ftbench.run.evaluation.evaluate import evaluate_run
     from ftbench.run.rundir import RunDir
 
     # Alone: a run that still goes on would be scored with half an adapter.
@@ -149,7 +149,7 @@ def _adapter(
     from ftbench.cli.result_outputs import EvaluateOutput
     from ftbench.compile.folder import write
     from ftbench.run.base_model import bring
-    from ftbench.run.evaluate import evaluate_adapter
+    from ftbench.run.evaluation.evaluate import evaluate_adapter
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import resolve_entry
 

@@ -51,8 +51,8 @@ def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bo
     from ftbench.atomic import write_file
     from ftbench.cli.outputs import LockOutput, problems
     from ftbench.data.hub import Hub
-    from ftbench.data.lock import lock, unresolved_pins
     from ftbench.data.overlap import report
+    from ftbench.data.pinning import lock, unresolved_pins
     from ftbench.spec.canonical import pretty
     from ftbench.spec.load import pins_path
 
@@ -106,7 +106,7 @@ def _show(ui: Ui, pins: Pins) -> None:
 
 def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     from ftbench.cli.outputs import LockOutput, problems
-    from ftbench.data.lock import check
+    from ftbench.data.pinning import check
     from ftbench.errors import CheckFailed, MissingResource
     from ftbench.spec.load import load_pins, pins_path
 

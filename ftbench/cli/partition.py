@@ -134,9 +134,10 @@ def _pinned(pins: Pins) -> PartitionPin:
 
 
 def _skew(spec: Spec, pins: Pins, wanted: str, store: Store) -> Skew:
+    from ftbench.data.loaded import describe
     from ftbench.data.partition import label_of
     from ftbench.data.skew import skew
-    from ftbench.data.sources import TRAIN, describe
+    from ftbench.data.sources import TRAIN
 
     train, pin = pins.sources[TRAIN], pins.partition
     assert train.digest is not None and pin is not None

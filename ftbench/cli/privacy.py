@@ -31,7 +31,7 @@ def command(ui: Ui, *, spec: str, seed: int | None) -> None:
     """
     from ftbench.cli.benchmark import load
     from ftbench.cli.privacy_outputs import PrivacyOutput, SpentAfter
-    from ftbench.spec import accounting
+    from ftbench.spec.implied import accounting
 
     loaded = load(ui, spec).spec
     privacy, chosen = _promised(loaded), _seed(loaded, seed)
@@ -72,7 +72,8 @@ def _promised(spec: Spec) -> Privacy:
     """The spec's privacy, and what is needed to account for it. Raises InvalidInput, MissingResource."""
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput, MissingResource
-    from ftbench.spec import accounting, codes
+    from ftbench.spec import codes
+    from ftbench.spec.implied import accounting
 
     if spec.privacy is None:
         message = f"`{spec.metadata.name}` promises no privacy: it has no block `privacy`"

@@ -56,7 +56,7 @@ def command(ui: Ui, spec: str, out: Path, store: str | None) -> None:
 
 def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
     """Raise InvalidInput for a draft, and for pins that are not what the spec resolves to."""
-    from ftbench.data.lock import check
+    from ftbench.data.pinning import check
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
     from ftbench.spec.load import load_pins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ftbench.result.models import Mean, Result, Score, Scores, Verdict
+from ftbench.result.documents import Mean, Result, Score, Scores, Verdict
 from ftbench.spec.block import Block
 
 

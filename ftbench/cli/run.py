@@ -174,7 +174,7 @@ def command(
     if (superlink is not None or engine == "inline") and (client_cpus or client_gpus):
         raise click.UsageError("--client-cpus and --client-gpus are for Flower's simulation")
     if superlink is not None:
-        from ftbench.run import flower_connection
+        from ftbench.run.engines import flower_connection
 
         flower_connection.check(superlink)
     if spec is None:

@@ -11,7 +11,7 @@ from ftbench.cli.options import SPEC, benchmarks_option, example, json_option, r
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.result.models import Level
+    from ftbench.result.documents import Level
 
 
 STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}

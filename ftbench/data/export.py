@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ftbench.atomic import write_file
 from ftbench.data import codes, digests
-from ftbench.data.sources import TRAIN, describe
+from ftbench.data.loaded import describe
+from ftbench.data.sources import TRAIN
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource

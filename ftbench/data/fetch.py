@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ftbench.data import codes, digests, partition
 from ftbench.data.hub import Hub
-from ftbench.data.lock import ensure
-from ftbench.data.sources import TRAIN, describe, named_sources
+from ftbench.data.loaded import describe
+from ftbench.data.pinning import ensure
+from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource

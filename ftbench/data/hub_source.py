@@ -9,7 +9,7 @@ from typing import Any
 
 from ftbench.data import codes, normalise, reading, scratch
 from ftbench.data.hub import Hub, RemoteFile, match
-from ftbench.data.sources import Loaded, describe
+from ftbench.data.loaded import Loaded, describe
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.model import HubSource

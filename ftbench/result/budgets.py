@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ftbench.result.models import Round, TargetCost, WithinBudget
+from ftbench.result.documents import Round, TargetCost, WithinBudget
 from ftbench.spec.budgets import CostToTarget, QualityWithin
 
 MIB = 2**20

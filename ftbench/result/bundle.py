@@ -11,8 +11,9 @@ from ftbench.atomic import sync_folder, write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 from ftbench.result import manifest, names
-from ftbench.result.files import Bundle, open_bundle
-from ftbench.result.models import Environment, Result
+from ftbench.result.documents import Environment, Result
+from ftbench.result.files import Bundle
+from ftbench.result.opening import open_bundle
 from ftbench.result.pack import pack
 from ftbench.spec.canonical import pretty
 

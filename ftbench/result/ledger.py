@@ -7,7 +7,7 @@ from pathlib import Path
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import safejson
-from ftbench.result.models import Finished, LedgerLine, Resumed, Round, Started, Stopped
+from ftbench.result.documents import Finished, LedgerLine, Resumed, Round, Started, Stopped
 from ftbench.spec.canonical import canonical, sha256
 
 DOMAIN = b"ftbench/ledger/v1\n"

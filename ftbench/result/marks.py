@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ftbench.diagnostics import Diagnostic, register
+from ftbench.result.documents import Answer
 from ftbench.result.extraction import extract, flowertune
-from ftbench.result.models import Answer
 from ftbench.spec.tasks import CodeTask, Task
 
 WRONG_LENGTH = "FTB681"

@@ -11,7 +11,7 @@ from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput
 from ftbench.result import names
-from ftbench.result.files import open_bundle
+from ftbench.result.opening import open_bundle
 
 DATE = (1980, 1, 1, 0, 0, 0)
 """Date of every member: the first that a zip can hold."""

@@ -11,7 +11,7 @@ from typing import NoReturn
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson
-from ftbench.result.models import Sample
+from ftbench.result.documents import Sample
 from ftbench.spec.canonical import canonical
 
 MAX_BYTES = 128 * 2**20

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ftbench.diagnostics import Diagnostic, register
 from ftbench.errors import InvalidInput
-from ftbench.result.marks import Given, Mark, mark, problems
-from ftbench.result.models import (
+from ftbench.result.documents import (
     Difference,
     Interval,
     Mean,
@@ -24,6 +23,7 @@ from ftbench.result.models import (
     Spread,
     TaskScores,
 )
+from ftbench.result.marks import Given, Mark, mark, problems
 from ftbench.result.references import FAULT_FREE, LOCAL
 from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, wilson
 from ftbench.spec.model import Evaluation

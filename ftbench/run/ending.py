@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
-from ftbench.result.models import Finished, Stopped
+from ftbench.result.documents import Finished, Stopped
 from ftbench.run import codes
-from ftbench.run.tail import LedgerTail
+from ftbench.run.processes.tail import LedgerTail
 
 RESUME = "`ftbench run --resume {}` goes on after the last committed round"
 

@@ -16,7 +16,7 @@ from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.run import codes
-from ftbench.run.engine import EngineName
+from ftbench.run.engines.engine import EngineName
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import pretty
 from ftbench.spec.entries import dump_resolved, load_resolved

@@ -10,7 +10,7 @@ from pydantic import PrivateAttr, ValidationError
 
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, codes, knobs, open_code, yaml
+from ftbench.spec import checks, codes, knobs, open_division, yaml
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import digest
 from ftbench.spec.choices import Chosen, CommitOf, complete, from_entry, from_options, settle
@@ -81,7 +81,7 @@ def resolve_entry(
         model=in_force.model.base,
         seed=seed,
         knobs={path: knobs.value(in_force, path) for path in sorted(spec.knobs) if path != knobs.BASE_MODEL},
-        open=open_code.digests(own) if own else None,
+        open=open_division.digests(own) if own else None,
     )
 
 
@@ -89,7 +89,7 @@ def open_modules(entry: Entry | None) -> dict[str, bytes]:
     """`strategy` and `client` → the code that the entry brings, those of them that it does. Raises InvalidInput."""
     if entry is None or entry.open is None:
         return {}
-    return open_code.read(entry, entry.document if isinstance(entry, PlacedEntry) else None)
+    return open_division.read(entry, entry.document if isinstance(entry, PlacedEntry) else None)
 
 
 def apply(spec: Spec, resolved: ResolvedEntry) -> Spec:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result import ledger, names, safejson, samples
+from ftbench.result.documents import Environment, LedgerLine, Lock, Manifest, Result, Sample
 from ftbench.result.files import Bundle
-from ftbench.result.models import Environment, LedgerLine, Lock, Manifest, Result, Sample
 from ftbench.spec import entries, outline, yaml
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftbench.result.references import FAULT_FREE
-from ftbench.spec import fault_plan
+from ftbench.spec.implied import fault_plan
 from ftbench.verify.context import Context
 
 CHOOSING = ("krum", "multikrum")

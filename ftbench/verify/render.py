@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftbench.diagnostics import printable
-from ftbench.result.models import Verdict
+from ftbench.result.documents import Verdict
 from ftbench.spec.canonical import pretty
 from ftbench.verify.codes import NOT_REACHED
 from ftbench.verify.verifier import SUPPORTED

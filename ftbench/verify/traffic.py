@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftbench.result.models import Round
-from ftbench.spec import traffic
+from ftbench.result.documents import Round
+from ftbench.spec.implied import traffic
 from ftbench.spec.model import Spec
 from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.context import Context

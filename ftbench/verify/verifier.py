@@ -37,8 +37,8 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
-from ftbench.result.files import open_bundle
-from ftbench.result.models import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.documents import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.opening import open_bundle
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftbench.app import alone as module
+from ftbench.app import run_lock as module
 from ftbench.app.errors import AppError
 
 HOLD = """

@@ -10,11 +10,11 @@ import numpy
 import pytest
 import torch
 
-from ftbench.app import initial, model, settings, shares, worker
+from ftbench.app import client_rows, initial, model, settings, worker
 from ftbench.app.errors import AppError
 from ftbench.app.objective import dpo
 from ftbench.app.objective.likelihood import log_probabilities
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.run.engines.inline_grid import InlineGrid
 
 MakeBench = Callable[..., Any]
 DPO = {
@@ -86,7 +86,7 @@ def test_the_reference_is_computed_once(make_bench: MakeBench, monkeypatch: pyte
 
     monkeypatch.setattr(dpo, "referred", counted)
     bench.play()
-    assert sorted(asked) == sorted(shares.sizes(settings.read(bench.config, bench.plan)))
+    assert sorted(asked) == sorted(client_rows.sizes(settings.read(bench.config, bench.plan)))
 
 
 class Killed(Exception):

@@ -12,8 +12,8 @@ from flwr.app import Array, ArrayRecord, Error, Message
 
 from ftbench.app import transport
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.result.documents import LedgerLine
+from ftbench.run.engines.inline_grid import InlineGrid
 
 MakeBench = Callable[..., Any]
 Spoil = Callable[[InlineGrid, Message, Message], Message | None]

@@ -14,7 +14,7 @@ import numpy
 import pytest
 import torch
 
-from ftbench.app import adapter_files, arrays, holding, initial, model, settings, worker
+from ftbench.app import adapter_files, arrays, initial, loading, model, settings, worker
 from ftbench.app.errors import AppError
 
 MakeBench = Callable[..., Any]
@@ -136,7 +136,7 @@ def test_the_adapter_s_config_has_one_form() -> None:
 def test_models_that_do_not_load_are_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(AppError, match="does not load"):
-        holding.load_base(tmp_path, BLOCK)
+        loading.load_base(tmp_path, BLOCK)
     with pytest.raises(AppError, match="does not load"):
         model.load_tokenizer(tmp_path)
 
@@ -147,4 +147,4 @@ def test_weights_in_pickle_form_are_not_read(make_bench: MakeBench, tmp_path: Pa
         (tmp_path / name).write_bytes((source / name).read_bytes())
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(AppError, match="does not load"):
-        holding.load_base(tmp_path, BLOCK)
+        loading.load_base(tmp_path, BLOCK)

@@ -12,10 +12,11 @@ import pytest
 from ftbench.app import initial, ledger, settings, strategy, worker
 from ftbench.app.arrays import Arrays
 from ftbench.app.errors import AppError
+from ftbench.app.in_force import strategy_of
 from ftbench.app.strategy import scaffold
 from ftbench.app.strategy.scaffold import CONTROL
 from ftbench.app.training import Outcome, Recipe
-from ftbench.result.models import LedgerLine
+from ftbench.result.documents import LedgerLine
 
 MakeBench = Callable[..., Any]
 RECIPE = Recipe(0.1, {}, 4, 1, 0, "token-mean", None)
@@ -175,7 +176,7 @@ def begun(bench: Any, generator: numpy.random.Generator) -> tuple[Any, Any, Arra
     start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
     state = {CONTROL + name: (0.01 * generator.normal(size=v.shape)).astype("f4") for name, v in start.items()}
     own = {CONTROL + name: (0.01 * generator.normal(size=v.shape)).astype("f4") for name, v in start.items()}
-    kind = strategy.of(wanted)
+    kind = strategy_of(wanted)
     return wanted, kind, kind.outgoing(start, state, 0), start, own
 
 

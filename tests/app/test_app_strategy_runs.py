@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from ftbench.app import initial, ledger, settings, strategy, worker
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
+from ftbench.result.documents import LedgerLine
 
 MakeBench = Callable[..., Any]
 BLOCKS: dict[str, dict[str, Any]] = {

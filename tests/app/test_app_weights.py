@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from ftbench.app import adapter_files, arrays, holding, initial, model, seeding, settings, worker
+from ftbench.app import adapter_files, arrays, initial, loading, model, seeding, settings, worker
 from ftbench.app.errors import AppError
 
 MakeBench = Callable[..., Any]
@@ -42,7 +42,7 @@ def spec(kind: str = "lora", **block: Any) -> dict[str, Any]:
 
 
 def loaded(folder: Path, wanted: dict[str, Any]) -> torch.nn.Module:
-    base = holding.load_base(folder, wanted["model"])
+    base = loading.load_base(folder, wanted["model"])
     return model.attach(base, wanted["adapter"], seeding.derive(1, "adapter"))
 
 
@@ -127,7 +127,7 @@ def test_dora_on_8_bits_is_refused(wide: Path) -> None:
 
 def test_flash_attention_that_is_not_there_is_named(wide: Path) -> None:
     with pytest.raises(AppError, match="flash-attn"):
-        holding.load_base(wide, spec(attention="flash-attention-2")["model"])
+        loading.load_base(wide, spec(attention="flash-attention-2")["model"])
 
 
 def test_recomputed_activations_give_the_same_adapter(make_bench: MakeBench) -> None:
@@ -144,7 +144,7 @@ def test_recomputed_activations_give_the_same_adapter(make_bench: MakeBench) -> 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_the_attention_kernel_is_the_one_asked_for(wide: Path, attention: str) -> None:
-    assert holding.load_base(wide, spec(attention=attention)["model"]).config._attn_implementation == attention
+    assert loading.load_base(wide, spec(attention=attention)["model"]).config._attn_implementation == attention
 
 
 SPLIT = {"attention": ["k_proj", "o_proj", "q_proj", "v_proj"], "mlp": ["down_proj", "gate_proj", "up_proj"]}

@@ -12,7 +12,7 @@ from ftbench.board.collect import collect, find, known_plans, marks_of
 from ftbench.board.submission import Submission
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.result.models import Verdict
+from ftbench.result.documents import Verdict
 
 Make = Callable[..., Submission]
 

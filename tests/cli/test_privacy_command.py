@@ -10,7 +10,7 @@ import pytest
 
 from ftbench.cli.main import run
 from ftbench.cli.privacy_outputs import PrivacyOutput
-from ftbench.spec import accounting
+from ftbench.spec.implied import accounting
 
 Captured = pytest.CaptureFixture[str]
 CASES = Path(__file__).resolve().parents[1] / "spec" / "cases"

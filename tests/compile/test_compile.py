@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ftbench import builtin
-from ftbench.compile import open_app
+from ftbench.compile import open_division
 from ftbench.compile.compiler import LOCK_NAME, Compiled, compile_spec, make_plan
 from ftbench.compile.folder import check_lock, drift, read_lock, write
 from ftbench.compile.plan import PLAN
@@ -131,13 +131,13 @@ def test_only_the_objective_of_the_spec_is_copied(spec: Spec, pins: Pins) -> Non
 
 def test_an_open_app_is_the_compiled_one_and_two_files(compiled: Compiled) -> None:
     own = {"strategy": b"x = 1\n", "client": b"y = 1\n"}
-    made = open_app.files(compiled.files, own)
+    made = open_division.files(compiled.files, own)
     app = {path: data for path, data in compiled.files.items() if path.startswith("app/")}
     assert made == app | {f"app/ftbench_app/open_{kind}.py": data for kind, data in own.items()}
-    digests = {open_app.fab(compiled.files, modules) for modules in ({}, own, {"strategy": b"x = 1\n"})}
+    digests = {open_division.fab(compiled.files, modules) for modules in ({}, own, {"strategy": b"x = 1\n"})}
     assert len(digests) == 3 and compiled.lock.fab_hash in digests
     with pytest.raises(ValueError, match=r"has app/ftbench_app/open_client.py itself"):
-        open_app.files(made, {"client": b""})
+        open_division.files(made, {"client": b""})
     config = tomllib.loads(app["app/pyproject.toml"].decode())["tool"]["flwr"]["app"]["config"]
     assert config["open-code"] == ""
 

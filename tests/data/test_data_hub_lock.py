@@ -21,9 +21,9 @@ from ftbench.cli.main import run
 from ftbench.data import digests
 from ftbench.data.fetch import fetch
 from ftbench.data.hub import Hub
-from ftbench.data.lock import check, lock, unresolved_pins
 from ftbench.data.overlap import find
 from ftbench.data.partition import VALIDATION_STREAM, validation_size
+from ftbench.data.pinning import check, lock, unresolved_pins
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.checks import check_pins

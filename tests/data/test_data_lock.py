@@ -14,10 +14,10 @@ import pytest
 from ftbench import builtin
 from ftbench.data import builtin as data_builtin
 from ftbench.data import digests
-from ftbench.data.lock import check, lock, write_pins
-from ftbench.data.micro.world import World
+from ftbench.data.pinning import check, lock, write_pins
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
+from ftbench.micro.world import World
 from ftbench.spec.load import load_pins, load_spec
 from ftbench.spec.model import BuiltinSource, Spec
 from ftbench.spec.pins import Pins
@@ -68,7 +68,7 @@ def test_writing_the_pins_gives_the_committed_bytes(pins: Pins, tmp_path: Path) 
 
 def test_locking_does_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from ftbench import builtin; from ftbench.data.lock import lock;"
+        "import sys; from pathlib import Path; from ftbench import builtin; from ftbench.data.pinning import lock;"
         "from ftbench.data.store import Store; from ftbench.spec.load import load_spec;"
         "sys.stdout.write(lock(load_spec(builtin.specs()['quickstart']).spec, Store([Path(sys.argv[1])]))"
         ".model_dump_json())"

@@ -9,7 +9,7 @@ import pytest
 
 from ftbench import builtin
 from ftbench.data import partition
-from ftbench.data.lock import check, lock
+from ftbench.data.pinning import check, lock
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
 from ftbench.spec.load import load_pins, load_spec

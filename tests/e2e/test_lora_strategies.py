@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from ftbench import builtin
-from ftbench.run.engine import TrainJob
-from ftbench.run.inline import InlineEngine
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.inline import InlineEngine
 
 pytestmark = pytest.mark.e2e
 

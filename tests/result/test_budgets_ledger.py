@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbench.result.budgets import to_target, within
-from ftbench.result.models import Round
+from ftbench.result.documents import Round
 from ftbench.spec.budgets import CostToTarget, QualityWithin, within_name, within_names
 
 MIB = 2**20

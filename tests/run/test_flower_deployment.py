@@ -11,10 +11,10 @@ import pytest
 
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
-from ftbench.run import flower_connection, flower_deployment
-from ftbench.run.engine import TrainJob
-from ftbench.run.flower_commands import Status, UnknownRun
-from ftbench.run.flower_deployment import NOTE, FlowerDeployment
+from ftbench.run.engines import flower_connection, flower_deployment
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.flower_commands import Status, UnknownRun
+from ftbench.run.engines.flower_deployment import NOTE, FlowerDeployment
 
 FAB = "ab" * 32
 FINISHED = {"event": "finished", "rounds": 0, "round": 0, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}

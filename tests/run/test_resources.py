@@ -10,9 +10,9 @@ import pytest
 
 from ftbench.cli.main import run
 from ftbench.errors import InvalidInput
-from ftbench.run import resources
-from ftbench.run.engine import TrainJob
-from ftbench.run.flower_link import federation
+from ftbench.run.engines import resources
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.flower_link import federation
 from ftbench.run.rundir import RunSettings
 from ftbench.run.runner import _Start
 

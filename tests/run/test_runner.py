@@ -17,7 +17,7 @@ from ftbench.compile.compiler import Compiled, compile_spec
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.result import ledger
-from ftbench.result.models import Environment, Result
+from ftbench.result.documents import Environment, Result
 from ftbench.run import environment, preflight, runner, summary
 from ftbench.run.rundir import RunDir
 from ftbench.spec.entries import resolve_entry

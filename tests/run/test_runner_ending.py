@@ -11,7 +11,7 @@ from ftbench.diagnostics import CODES, Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
 from ftbench.run import codes
 from ftbench.run.ending import log_tail, settle
-from ftbench.run.watch import Watchdog
+from ftbench.run.processes.watch import Watchdog
 
 ZERO = "0" * 64
 FINISHED = {"event": "finished", "rounds": 1, "round": 1, "adapter": ZERO, "bytes_down": 0, "bytes_up": 0}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ftbench import builtin
-from ftbench.models.catalogue import find, models
-from ftbench.models.estimate import estimate
-from ftbench.models.from_spec import setting
+from ftbench.base_models.catalogue import find, models
+from ftbench.base_models.estimate import estimate
+from ftbench.base_models.from_spec import setting
 from ftbench.spec.entries import apply, load_entry, resolve_entry
 from ftbench.spec.entry import Entry
 from ftbench.spec.load import load_spec

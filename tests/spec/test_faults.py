@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ftbench.errors import InvalidInput
-from ftbench.spec import fault_plan
 from ftbench.spec.checks import faults as checks
 from ftbench.spec.checks.faults import Question, tally
 from ftbench.spec.entries import apply, check_entry, resolve_entry
 from ftbench.spec.faults import Faults
+from ftbench.spec.implied import fault_plan
 from ftbench.spec.load import load_spec
 from ftbench.spec.model import Spec
 

@@ -10,7 +10,7 @@ import ftbench
 from ftbench.app import strategy
 from ftbench.app.strategy import base
 from ftbench.cli import inventory
-from ftbench.spec import traffic
+from ftbench.spec.implied import traffic
 from ftbench.spec.model import Strategy
 from ftbench.spec.strategies import STRATEGIES, Record
 

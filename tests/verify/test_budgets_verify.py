@@ -10,7 +10,7 @@ import forge
 import pytest
 
 from ftbench.result.budgets import within
-from ftbench.result.models import Round, Verdict
+from ftbench.result.documents import Round, Verdict
 from ftbench.spec.budgets import within_name
 
 BUDGETS = [0.005, 0.01, 0.011, 0.02, 0.1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ftbench.app import strategy
-from ftbench.result.models import Round
+from ftbench.result.documents import Round
 from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.checks import averaging, state_kept
 

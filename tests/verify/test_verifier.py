@@ -13,8 +13,8 @@ import pytest
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
 from ftbench.result import names
-from ftbench.result.files import open_bundle
-from ftbench.result.models import LEVELS, Verdict
+from ftbench.result.documents import LEVELS, Verdict
+from ftbench.result.opening import open_bundle
 from ftbench.result.pack import pack, to_zip
 from ftbench.verify import checks as package
 from ftbench.verify.check import Check, Failure, NotRun

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ftbench.spec import codes, fault_plan
+from ftbench.spec import codes
 from ftbench.spec.checks.federation import sampled
 from ftbench.spec.faults import Faults
+from ftbench.spec.implied import fault_plan
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
 from ftbench.spec.strategies import STRATEGIES

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ftbench.result.models import PrivacySpent
-from ftbench.spec import accounting
+from ftbench.result.documents import PrivacySpent
+from ftbench.spec.implied import accounting
 from ftbench.spec.model import Spec
 from ftbench.spec.privacy import Privacy
 from ftbench.verify import clipping

@@ -19,8 +19,9 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from . import coding, strategy
+from . import coding
 from .arrays import Arrays, ordered
+from .in_force import strategy_of
 from .settings import Settings
 
 PLAIN = (coding.FLOAT32, coding.FLOAT32)
@@ -70,7 +71,7 @@ class Down:
 
 def keeps_client_state(settings: Settings) -> bool:
     """Whether a client keeps what the coding of its replies lost."""
-    return kinds(settings)[1] != coding.FLOAT32 and strategy.of(settings).changes_add_up
+    return kinds(settings)[1] != coding.FLOAT32 and strategy_of(settings).changes_add_up
 
 
 def received(settings: Settings, sent: Arrays) -> Arrays:

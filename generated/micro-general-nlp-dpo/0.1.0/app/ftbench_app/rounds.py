@@ -11,30 +11,30 @@ from flwr.serverapp import Grid
 
 from . import (
     adapter_files,
+    budget_adapters,
     faults,
     inbox,
     initial,
-    parts,
     privacy,
     replies,
     schedule,
     seeding,
     state,
+    state_parts,
     stopping,
     store,
-    strategy,
     transport,
-    within,
     worker,
 )
 from . import arrays as arr
-from .alone import alone
 from .arrays import Arrays
-from .asking import Asking
 from .errors import AppError
+from .exchange import Asking
 from .files import clear_temporary
+from .in_force import strategy_of
 from .ledger import Body, Ledger
 from .measure import Measurements, peak_device_bytes, peak_memory_bytes
+from .run_lock import alone
 from .settings import Settings
 
 MIB = 2**20
@@ -56,7 +56,7 @@ class Run:
         self.run_dir: Path = settings.run_dir
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self._alone = alone(self.run_dir / ".ledger.lock")
-        for folder in (self.run_dir / "state", self.run_dir / "adapter", *within.folders(self.run_dir)):
+        for folder in (self.run_dir / "state", self.run_dir / "adapter", *budget_adapters.folders(self.run_dir)):
             clear_temporary(folder)
         inbox.clear(self.run_dir)
         self.ledger = Ledger(self.run_dir / "ledger.jsonl", settings.spec_hash)
@@ -75,7 +75,7 @@ class Run:
             )
         folder = store.model(self.settings.roots, self.settings.model["name"], self.settings.model["revision"])
         drawn = initial.arrays(folder, self.settings.spec, self.settings.seed)
-        first = strategy.of(self.settings).start(drawn)
+        first = strategy_of(self.settings).start(drawn)
         conditions = self._conditions(drawn, first, folder.name)
         if self.ledger.started is not None and dict(self.ledger.started) != conditions:
             raise _other_conditions(self.ledger.started, conditions)
@@ -188,11 +188,11 @@ class Run:
             weighted,
             base=asking.awaited(asking.asked[0]),
             asked=len(asking.asked),
-            state=parts.part(asking.kept, parts.PRIVACY),
+            state=state_parts.part(asking.kept, state_parts.PRIVACY),
         )
-        new, own = asking.kind.aggregate(asking.current, weighted, parts.part(asking.kept, parts.STRATEGY))
-        kept = {parts.STRATEGY: own, parts.PRIVACY: clipping, parts.TRANSPORT: asking.down.residual}
-        return new, parts.join(kept)
+        new, own = asking.kind.aggregate(asking.current, weighted, state_parts.part(asking.kept, state_parts.STRATEGY))
+        kept = {state_parts.STRATEGY: own, state_parts.PRIVACY: clipping, state_parts.TRANSPORT: asking.down.residual}
+        return new, state_parts.join(kept)
 
     def _state_name(self) -> str | None:
         """Digest of the server's state after the last committed round."""
@@ -252,7 +252,7 @@ class Run:
                 f"round {asking.number} was not begun: {detail}",
                 "fewer rounds, or a benchmark with more noise: `ftbench privacy SPEC` shows what fits",
             )
-        return privacy.record(self.settings, asked, parts.part(asking.kept, parts.PRIVACY))
+        return privacy.record(self.settings, asked, state_parts.part(asking.kept, state_parts.PRIVACY))
 
     def _check_parameters(self, count: int) -> None:
         """What a client of the federation trains. A virtual one trains the plain adapter, whole, as a comparison."""
@@ -289,7 +289,7 @@ class Run:
             "seed": settings.seed,
             "clients": settings.clients,
             "rounds": settings.rounds,
-            "trainable_parameters": strategy.of(settings).trainable(drawn),
+            "trainable_parameters": strategy_of(settings).trainable(drawn),
             "adapter": arr.digest(settings.adapter, first),
         }
 
@@ -306,15 +306,17 @@ class Run:
         return len(rounds)
 
     def _write_adapter(self, arrays: Arrays, folder: str | Path = "adapter") -> None:
-        block = strategy.of(self.settings).described(arrays)
+        block = strategy_of(self.settings).described(arrays)
         adapter_files.write(self.run_dir / folder, block, self.settings.model, arrays)
 
     def _write_within(self, first: Arrays) -> None:
         """The adapters that the spec scores within smaller budgets."""
         if self.settings.reference:
             return
-        for number in within.rounds(self.settings.spec["evaluation"].get("quality_within"), self.ledger.rounds()):
-            self._write_adapter(self._adapter_after(number, first), within.folder(self.run_dir, number))
+        for number in budget_adapters.rounds(
+            self.settings.spec["evaluation"].get("quality_within"), self.ledger.rounds()
+        ):
+            self._write_adapter(self._adapter_after(number, first), budget_adapters.folder(self.run_dir, number))
 
     def _finish(self) -> dict[str, Any]:
         rounds = self.ledger.rounds()
