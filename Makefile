@@ -45,10 +45,13 @@ types: $(VENV)/.dev ## mypy, strict
 
 generated: $(VENV)/.dev ## regenerate generated/ and schemas/
 	$(BIN)/ftbench schema --write schemas
+	$(BIN)/ftbench list diagnostics --markdown > docs/diagnostics.md
 	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC $(BIN)/ftbench compile SPEC --out generated
 
 check-generated: $(VENV)/.dev ## fail where a generated file has drifted
 	$(BIN)/ftbench schema --check schemas
+	@$(BIN)/ftbench list diagnostics --markdown | diff docs/diagnostics.md - || \
+	  { echo "docs/diagnostics.md has drifted: make generated"; exit 1; }
 	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC \
 	  sh -c '$(BIN)/ftbench lock SPEC --check && $(BIN)/ftbench compile SPEC --out generated --check'
 

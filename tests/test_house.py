@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "app": set(),
     "tasks": set(),
 }
-FOUNDATION = {"atomic", "diagnostics", "errors", "builtin", "__version__"}
+FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "__version__"}
 
 
 def imported(path: Path, *, run: bool = False) -> list[tuple[int, str, int]]:
@@ -113,7 +113,7 @@ def test_hooks_are_self_contained() -> None:
 
 
 def test_foundation_imports_nothing_above() -> None:
-    for name in ("atomic", "diagnostics", "errors", "builtin"):
+    for name in ("atomic", "codes", "diagnostics", "errors", "builtin"):
         for level, module, _ in imported(PACKAGE / f"{name}.py"):
             assert level == 0
             parts = module.split(".")

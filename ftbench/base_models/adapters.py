@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Literal
 
-import ftbench.base_models.codes  # noqa: F401
+from ftbench import codes
 from ftbench.base_models.architecture import Architecture
 from ftbench.base_models.shapes import Linear, families, linears
 from ftbench.diagnostics import Diagnostic, did_you_mean
@@ -36,7 +36,7 @@ def adapted(architecture: Architecture, targets: Targets) -> list[Linear]:
         raise InvalidInput(
             [
                 Diagnostic(
-                    "FTB803",
+                    codes.NO_SUCH_TARGET,
                     f"no linear layer of this {architecture.model_type} model is called `{target}`",
                     hint=_hint(target, known, architecture),
                 )

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-import ftbench.base_models.codes  # noqa: F401
-from ftbench import builtin
+from ftbench import builtin, codes
 from ftbench.base_models import hub_config
 from ftbench.base_models.architecture import Architecture
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
@@ -115,7 +114,7 @@ def find(name: str, revision: str | None = None) -> BaseModel:
     if near:
         near = f"did you mean `{folded[near.split('`')[1]].name}`?"
     hint = near or "`ftbench models` lists what is known; the path of a config.json works too"
-    raise InvalidInput(Diagnostic("FTB801", f"the catalogue has no base model `{name}`", hint=hint))
+    raise InvalidInput(Diagnostic(codes.NO_SUCH_MODEL, f"the catalogue has no base model `{name}`", hint=hint))
 
 
 def _short(name: str) -> str:
@@ -143,7 +142,9 @@ def _family(path: Path) -> list[BaseModel]:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         message = f"a file of the catalogue is damaged: {where}: {first['msg']}"
-        raise InvalidInput(Diagnostic("FTB802", message, Place(str(path)), "install ftbench again")) from None
+        raise InvalidInput(
+            Diagnostic(codes.BAD_MODEL_FACTS, message, Place(str(path)), "install ftbench again")
+        ) from None
 
 
 def _builtin(name: str, revision: str | None) -> BaseModel:
@@ -152,7 +153,7 @@ def _builtin(name: str, revision: str | None) -> BaseModel:
     if not found:
         what = f" with the digest {revision}" if revision else ""
         hint = "install ftbench again: the built-in store lies beside its code"
-        raise MissingResource(Diagnostic("FTB805", f"`{name}`{what} is not in {folder}", hint=hint))
+        raise MissingResource(Diagnostic(codes.NO_MODEL_CONFIG, f"`{name}`{what} is not in {folder}", hint=hint))
     return _local(name, found[0], found[0].parent.name)
 
 

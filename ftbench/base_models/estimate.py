@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import ftbench.base_models.codes  # noqa: F401
+from ftbench import codes
 from ftbench.base_models import activations, weights
 from ftbench.base_models.adapters import AdapterKind, Targets, adapted, elements, shapes
 from ftbench.base_models.architecture import Architecture
@@ -141,7 +141,7 @@ def estimate(model: BaseModel, setting: Setting) -> Estimate:
     """
     if setting.kind == "dora" and setting.bits == 8:
         message = "DoRA does not work on 8-bit weights: their norm cannot be had without rounding them again"
-        raise InvalidInput(Diagnostic("FTB804", message, hint="take 4, 16 or 32 bits, or LoRA"))
+        raise InvalidInput(Diagnostic(codes.NO_SUCH_ESTIMATE, message, hint="take 4, 16 or 32 bits, or LoRA"))
     architecture = model.architecture
     layers = adapted(architecture, setting.targets)
     tensors = shapes(architecture, setting.kind, setting.rank, setting.targets)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-import ftbench.base_models.codes  # noqa: F401
+from ftbench import codes
 from ftbench.base_models.architecture import Architecture
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
@@ -75,7 +75,7 @@ def from_config(config: dict[str, Any]) -> Architecture:
 def _wrong(path: Path, what: str) -> InvalidInput:
     return InvalidInput(
         Diagnostic(
-            "FTB802",
+            codes.BAD_MODEL_FACTS,
             f"this model configuration cannot be understood: {what}",
             place=Place(str(path)),
             hint="give the config.json of a decoder of the types " + ", ".join(KNOWN),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench.board import codes
+from ftbench import codes
 from ftbench.board.model import Refused
 from ftbench.board.submission import Marks, Submission
 from ftbench.compile.plan import PLAN, Plan
@@ -156,7 +156,7 @@ def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation) ->
 
 
 def _refused(name: str, reason: str) -> Refused:
-    return Refused(path=name, bundle=None, spec_hash=None, level="NONE", code=codes.UNREADABLE, reason=reason)
+    return Refused(path=name, bundle=None, spec_hash=None, level="NONE", code=codes.BOARD_UNREADABLE, reason=reason)
 
 
 def known_plans(benchmarks: Sequence[Path]) -> dict[str, Plan]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from ftbench.board.codes import BELOW_LEVEL, NO_RESULT, SMOKE
+from ftbench import codes
 from ftbench.board.compare import Contender, paired, ranks
 from ftbench.board.model import Board, Refused, Table
 from ftbench.board.references import references
@@ -82,11 +82,11 @@ def why_not(one: Submission, required: Level) -> Refused | None:
         )
 
     if LEVELS.index(verdict.level) < LEVELS.index(required):
-        return because(BELOW_LEVEL, f"{verdict.level}, {required} is required: {stumble(one)}")
+        return because(codes.BELOW_LEVEL, f"{verdict.level}, {required} is required: {stumble(one)}")
     if verdict.result is None or verdict.bundle is None or one.entry is None:
-        return because(NO_RESULT, "its result or entry could not be read")
+        return because(codes.NO_RESULT, "its result or entry could not be read")
     if verdict.result.smoke:
-        return because(SMOKE, "the result of a shortened trial run (`--smoke`)")
+        return because(codes.SMOKE, "the result of a shortened trial run (`--smoke`)")
     return None
 
 

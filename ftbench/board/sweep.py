@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Protocol
 
-from ftbench.board import codes, figures
+from ftbench import codes
+from ftbench.board import figures
 from ftbench.board.collect import marks_of
 from ftbench.board.model import Estimate
 from ftbench.board.submission import Marks
@@ -61,7 +62,9 @@ def read_scored(bundle: Path, evaluation: Evaluation) -> Scored:
     if documents.result is None or set(marks) != {task.name for task in evaluation.tasks}:
         why = "; ".join(told(documents.problems)[:3]) or "its samples cannot be scored"
         hint = "remove the run's folder and give the command again"
-        raise InvalidInput(Diagnostic(codes.UNREADABLE, f"the bundle cannot be read: {why}", Place(str(bundle)), hint))
+        raise InvalidInput(
+            Diagnostic(codes.BOARD_UNREADABLE, f"the bundle cannot be read: {why}", Place(str(bundle)), hint)
+        )
     asked = {task: [sample.item for sample in lines] for task, lines in sorted(documents.samples.items())}
     return Scored(documents.result, marks, digest(asked))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import SPEC, example, json_option, store_option
 from ftbench.cli.ui import Ui
 
@@ -144,7 +145,6 @@ def _fetch_model(name: str, store: Store, hub: Hub, *, weights: bool) -> tuple[D
 
 def _holdings(ui: Ui, action: Action, spec: str | None, store: Store) -> int:
     from ftbench.cli.data_outputs import DataItem
-    from ftbench.data import codes
     from ftbench.data.holdings import holdings, whole
     from ftbench.diagnostics import Diagnostic, Place
     from ftbench.errors import CheckFailed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import (
     SPEC,
     eval_workers_option,
@@ -69,7 +70,7 @@ def command(
             from ftbench.diagnostics import Diagnostic, Place
 
             message = "this is no run folder, and for an adapter the benchmark must be named"
-            raise InvalidInput(Diagnostic("FTB910", message, Place(str(target)), "add --spec SPEC"))
+            raise InvalidInput(Diagnostic(codes.OPTION_NEEDS_OTHER, message, Place(str(target)), "add --spec SPEC"))
         else:
             folder = (out or target.parent / f"{target.name}-evaluation").absolute()
             output = _adapter(

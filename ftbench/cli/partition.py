@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option, spec_argument, store_option
 from ftbench.cli.ui import Ui
 
@@ -104,7 +105,6 @@ def _column(spec: Spec, by: str | None) -> str | None:
     """The column to count. Raises InvalidInput (FTB133) for one that the rows don't have."""
     from ftbench.diagnostics import Diagnostic, did_you_mean
     from ftbench.errors import InvalidInput
-    from ftbench.spec.codes import PARTITION_COLUMN
     from ftbench.spec.partitions import column
 
     block = spec.federation.partition
@@ -114,21 +114,20 @@ def _column(spec: Spec, by: str | None) -> str | None:
     if by not in spec.data.columns:
         hint = did_you_mean(by, spec.data.columns) or f"columns: {', '.join(spec.data.columns)}"
         raise InvalidInput(
-            Diagnostic(PARTITION_COLUMN, f"`--by {by}`: the training rows have no such column", hint=hint)
+            Diagnostic(codes.PARTITION_COLUMN, f"`--by {by}`: the training rows have no such column", hint=hint)
         )
     return by
 
 
 def _pinned(pins: Pins) -> PartitionPin:
     """The partition's pin. Raises MissingResource (FTB326)."""
-    from ftbench.data.codes import UNRESOLVED
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import MissingResource
 
     if pins.partition is None:
         message = "the training rows are not resolved yet, so nobody knows who holds which"
         raise MissingResource(
-            Diagnostic(UNRESOLVED, message, hint="with a connection to the hub, run: ftbench lock SPEC")
+            Diagnostic(codes.DATA_UNRESOLVED, message, hint="with a connection to the hub, run: ftbench lock SPEC")
         )
     return pins.partition
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option, spec_argument
 from ftbench.cli.ui import Ui
 
@@ -72,7 +73,6 @@ def _promised(spec: Spec) -> Privacy:
     """The spec's privacy, and what is needed to account for it. Raises InvalidInput, MissingResource."""
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput, MissingResource
-    from ftbench.spec import codes
     from ftbench.spec.implied import accounting
 
     if spec.privacy is None:
@@ -80,7 +80,7 @@ def _promised(spec: Spec) -> Privacy:
         raise InvalidInput(Diagnostic(codes.MISSING_FIELD, message, hint="docs/privacy.md says how to write one"))
     if not accounting.available():
         message = "the package `dp-accounting` is not installed"
-        raise MissingResource(Diagnostic("FTB904", message, hint="pip install 'ftbench[run]'"))
+        raise MissingResource(Diagnostic(codes.NO_PACKAGE, message, hint="pip install 'ftbench[run]'"))
     return spec.privacy
 
 
@@ -88,7 +88,6 @@ def _seed(spec: Spec, seed: int | None) -> int:
     """Raises InvalidInput for one that the spec does not list."""
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
-    from ftbench.spec import codes
 
     if seed is not None and seed not in spec.seeds.runs:
         raise InvalidInput(Diagnostic(codes.SEED, f"`--seed {seed}`: the spec's seeds are {spec.seeds.runs}"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option, out_option, spec_argument, store_option
 from ftbench.cli.ui import Ui
 
@@ -65,7 +66,7 @@ def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
     if metadata.status != "published":
         message = f"{metadata.name} {metadata.version} is a draft"
         hint = "when it is final, write `status: published` under `metadata:` and publish again"
-        raise InvalidInput(Diagnostic("FTB908", message, loaded.place("metadata.status"), hint))
+        raise InvalidInput(Diagnostic(codes.NOT_PUBLISHABLE, message, loaded.place("metadata.status"), hint))
     found = check(loaded.spec, load_pins(loaded.path), store)
     if any(one.severity == "error" for one in found):
         raise InvalidInput(found)

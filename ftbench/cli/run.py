@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import (
     SPEC,
     entry_options,
@@ -214,7 +215,6 @@ def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:
     """The code that the entry brings; none in the closed division. Raises InvalidInput where it is not allowed."""
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
-    from ftbench.run.codes import OPEN_NOT_ALLOWED
     from ftbench.spec.entries import open_modules
 
     found = open_modules(entry)
@@ -224,7 +224,7 @@ def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:
             "that you may do: no sandbox holds it"
         )
         hint = "read the modules that its `open` names; if you trust them, give --open-code"
-        raise InvalidInput(Diagnostic(OPEN_NOT_ALLOWED, message, hint=hint))
+        raise InvalidInput(Diagnostic(codes.OPEN_NOT_ALLOWED, message, hint=hint))
     if found:
         ui.note(f"open division: the entry's own {' and '.join(found)} will be carried out", "note")
     return found

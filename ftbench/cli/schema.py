@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option
 from ftbench.cli.ui import Ui
 
@@ -61,7 +62,8 @@ def _check(ui: Ui, folder: Path) -> int:
         return 0
     hint = f"regenerate with: {schemas.REGENERATE}"
     ui.diagnostics(
-        Diagnostic("FTB905", line, Place(str(folder)), hint if i == 0 else "") for i, line in enumerate(drift)
+        Diagnostic(codes.SCHEMAS_DRIFTED, line, Place(str(folder)), hint if i == 0 else "")
+        for i, line in enumerate(drift)
     )
     return 1
 

@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ftbench.data import codes, outlines, scratch
+from ftbench import codes
+from ftbench.data import outlines, scratch
 from ftbench.data.digests import file_sha256
 from ftbench.data.hub import Hub, RemoteFile
 from ftbench.data.store import Store
@@ -99,7 +100,7 @@ def fetch(ref: BaseModelRef, store: Store, hub: Hub, *, weights: bool = True) ->
         raise _refused(codes.NO_FILE, f"{what} has no {CONFIG}", "is it a model for transformers?")
     for file in plain:
         if file.size > MAX_PLAIN:
-            raise _refused(codes.TOO_LARGE, f"{what}: {file.path} has {file.size:,} bytes", "")
+            raise _refused(codes.DATA_TOO_LARGE, f"{what}: {file.path} has {file.size:,} bytes", "")
     with scratch.folder(hub.scratch, f"{ref.name.replace('/', '--')}@{commit}") as folder:
 
         def download(files: list[RemoteFile]) -> list[Path]:
@@ -132,7 +133,7 @@ def _weights(
     if INDEX in listed:
         index = listed[INDEX]
         if index.size > MAX_PLAIN:
-            raise _refused(codes.TOO_LARGE, f"{what}: {INDEX} has {index.size:,} bytes", "")
+            raise _refused(codes.DATA_TOO_LARGE, f"{what}: {INDEX} has {index.size:,} bytes", "")
         (path,) = download([index])
         parts = sorted(set(_document(path, what).get("weight_map", {}).values()))
         if not parts or not all(

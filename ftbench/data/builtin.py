@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
 from ftbench.micro import domains, herbs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ftbench.data import codes, digests, partition, sources
+from ftbench import codes
+from ftbench.data import digests, partition, sources
 from ftbench.data.files import write_atomic
 from ftbench.data.hub import Hub
 from ftbench.data.loaded import Request, describe

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ftbench.data import codes, digests, partition, sources
+from ftbench import codes
+from ftbench.data import digests, partition, sources
 from ftbench.data.loaded import describe
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
@@ -50,7 +51,7 @@ def _unresolved(spec: Spec, pins: Pins) -> Diagnostic:
     message = f"not resolved yet: {', '.join(waiting)}; until then the benchmark compiles as a draft and cannot be run"
     draft = spec.metadata.status == "draft"
     hint = "with a connection to the hub, run: ftbench lock SPEC"
-    return Diagnostic(codes.UNRESOLVED, message, hint=hint, severity="warning" if draft else "error")
+    return Diagnostic(codes.DATA_UNRESOLVED, message, hint=hint, severity="warning" if draft else "error")
 
 
 def _check_source(key: str, source: Source, columns: dict[str, str], pin: SourcePin, store: Store) -> list[Diagnostic]:

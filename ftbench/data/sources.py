@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ftbench.data import builtin, codes
+from ftbench import codes
+from ftbench.data import builtin
 from ftbench.data.loaded import Loaded, Request, describe
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import ftbench.result.codes  # noqa: F401  (registers the codes)
 from ftbench.diagnostics import printable
 from ftbench.result import names
 

@@ -13,6 +13,7 @@ import stat
 from itertools import islice
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import tars, zips
@@ -42,7 +43,7 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> Bundle:
     else:
         what = "is neither a folder nor a .zip or .tar.gz file" if path.exists() else "there is no such file or folder"
         hint = "a bundle is the folder `bundle/` of a run, or what `ftbench pack` makes of it"
-        raise InvalidInput(Diagnostic("FTB603", what, Place(str(path)), hint))
+        raise InvalidInput(Diagnostic(codes.NO_BUNDLE, what, Place(str(path)), hint))
     return bundle
 
 

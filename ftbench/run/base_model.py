@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftbench.data import base_models, codes
+from ftbench import codes
+from ftbench.data import base_models
 from ftbench.data.hub import Hub
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic

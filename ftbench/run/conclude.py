@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from ftbench import codes
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.folder import check_lock, present, read_lock
 from ftbench.compile.plan import PLAN, Plan
@@ -17,7 +18,7 @@ from ftbench.errors import InvalidInput
 from ftbench.result import budgets, bundle, ledger
 from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
 from ftbench.result.score import score
-from ftbench.run import codes, open_division
+from ftbench.run import open_division
 from ftbench.run.environment import describe
 from ftbench.run.processes.tail import JsonTail
 from ftbench.run.rundir import RunDir

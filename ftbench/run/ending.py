@@ -6,10 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
 from ftbench.result.documents import Finished, Stopped
-from ftbench.run import codes
 from ftbench.run.processes.tail import LedgerTail
 
 RESUME = "`ftbench run --resume {}` goes on after the last committed round"

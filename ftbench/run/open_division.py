@@ -10,13 +10,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.compile import open_division
 from ftbench.compile.folder import present
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import names
-from ftbench.run import codes
 from ftbench.spec.canonical import canonical
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.open_division import digests

@@ -11,11 +11,11 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
-from ftbench.run import codes
 from ftbench.run.engines.engine import EngineName
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import pretty

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
@@ -27,7 +28,7 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
-from ftbench.run import codes, conclude, open_division, preflight
+from ftbench.run import conclude, open_division, preflight
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ftbench import codes
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
-from ftbench.run import codes, conclude, preflight, runner
+from ftbench.run import conclude, preflight, runner
 from ftbench.run.base_model import bring
 from ftbench.run.progress import Listener
 from ftbench.run.rundir import RunDir

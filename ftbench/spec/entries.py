@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from pydantic import PrivateAttr, ValidationError
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, codes, knobs, open_division, yaml
+from ftbench.spec import checks, knobs, open_division, yaml
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import digest
 from ftbench.spec.choices import Chosen, CommitOf, complete, from_entry, from_options, settle

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import codes, fields, knobs, paths, words
+from ftbench.spec import fields, knobs, paths, words
 from ftbench.spec.load import LoadedSpec, Origin
 from ftbench.spec.model import Spec
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import codes
 from ftbench.spec.canonical import sha256
 from ftbench.spec.entry import Entry, OpenCode
 from ftbench.spec.problems import Problem

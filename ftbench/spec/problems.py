@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Severity, did_you_mean
-from ftbench.spec import codes, fields, paths, words
+from ftbench.spec import fields, paths, words
 from ftbench.spec.block import Block
 from ftbench.spec.fields import Shape
 from ftbench.spec.paths import Path

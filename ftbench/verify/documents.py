@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result import ledger, names, safejson, samples
@@ -53,13 +54,13 @@ def read(bundle: Bundle) -> Documents:
     made = Documents()
     refused = {problem.name: problem.why for problem in bundle.problems}
     if "" in refused and not bundle.files:
-        made.problems.append(Diagnostic("FTB601", refused[""], Place(printable(bundle.path.name))))
+        made.problems.append(Diagnostic(codes.NOT_STRICT_JSON, refused[""], Place(printable(bundle.path.name))))
         return made
 
     def take(name: str, reader: Callable[[bytes, str], T]) -> T | None:
         if name not in bundle:
             why = refused.get(name, "the bundle lacks this document")
-            made.problems.append(Diagnostic("FTB601", why, Place(name)))
+            made.problems.append(Diagnostic(codes.NOT_STRICT_JSON, why, Place(name)))
             return None
         try:
             return reader(bundle.files[name], name)
@@ -105,15 +106,15 @@ def read(bundle: Bundle) -> Documents:
 def read_entry(data: bytes, name: str) -> ResolvedEntry:
     """`entry.yaml` as a model. Raises InvalidInput."""
     if len(data) > MAX_ENTRY:
-        raise InvalidInput(Diagnostic("FTB601", f"has more than {MAX_ENTRY} bytes", Place(name)))
+        raise InvalidInput(Diagnostic(codes.NOT_STRICT_JSON, f"has more than {MAX_ENTRY} bytes", Place(name)))
     document = yaml.parse(data, name)
     try:
         canonical(document.value)
     except ValueError as error:
-        raise InvalidInput(Diagnostic("FTB601", f"holds what JSON cannot: {error}", Place(name))) from None
+        raise InvalidInput(Diagnostic(codes.NOT_STRICT_JSON, f"holds what JSON cannot: {error}", Place(name))) from None
     problems = safejson.schema_problems(document.value, ResolvedEntry)
     if problems:
-        raise InvalidInput([Diagnostic("FTB602", problem, Place(name)) for problem in problems])
+        raise InvalidInput([Diagnostic(codes.NOT_THE_SCHEMA, problem, Place(name)) for problem in problems])
     return entries.parse_resolved(data, name)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flwr.app import Context, RecordDict
 
+from ftbench import codes
 from ftbench.app import errors, plan, server_app, settings, store
 from ftbench.app.errors import AppError
 from ftbench.app.files import sha256_file
@@ -98,9 +99,7 @@ def test_other_packages_are_refused_unless_let_through(monkeypatch: pytest.Monke
 
 
 def test_the_codes_are_those_that_ftbench_lists() -> None:
-    from ftbench.run.codes import APP_CODES
-
-    assert errors.CODES == APP_CODES
+    assert errors.CODES == codes.APP
 
 
 # --- settings ---

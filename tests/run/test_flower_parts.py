@@ -16,8 +16,8 @@ import pytest
 from ftbench.errors import InvalidInput
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import same_fab, toml
+from ftbench.run.processes import guarded, tree
 from ftbench.run.processes.guarded import Guarded, clear_leftovers, temporary_folder
-from ftbench.run.processes.tree import guarded, tree
 
 # A daemon that leaves its session and parent, beside a plain child: what a kill of one process would miss.
 FAMILY = """

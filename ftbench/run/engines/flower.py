@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
-from ftbench.run import codes
 from ftbench.run.ending import RESUME, log_tail, settle
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import COMMAND_SECONDS, Status, same_fab

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
-from ftbench.run import codes
 from ftbench.run.engines.engine import RunConfig, TrainJob
 
 SIMULATION = "flwr-simulation"

@@ -7,9 +7,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.run import codes
 from ftbench.run.engines.flower_commands import commands
 from ftbench.run.processes import tree
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
 from ftbench.result.documents import Finished, Stopped
-from ftbench.run import codes
 from ftbench.run.ending import RESUME, log_tail, settle, told
 from ftbench.run.engines import flower_connection
 from ftbench.run.engines.engine import TrainJob

@@ -7,9 +7,9 @@ import socket
 import time
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
-from ftbench.run import codes
 from ftbench.run.ending import log_tail
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import SIMULATION, Flower, Tick, commands

@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ftbench import builtin
+from ftbench import builtin, codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.run import codes
 from ftbench.run.ending import RESUME, log_tail, settle
 from ftbench.run.engines.engine import RunConfig, TrainJob
 from ftbench.run.processes.tree import environment

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed
 from ftbench.result.documents import Answer
 from ftbench.result.marks import Given, asks_likelihood, asks_text, mark
-from ftbench.run.evaluation import codes
 from ftbench.run.evaluation.job import Asked
 from ftbench.spec.tasks import CodeTask, Task
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ftbench import codes
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
@@ -24,7 +25,6 @@ from ftbench.result import samples
 from ftbench.result.documents import Mean, Sample, Score
 from ftbench.result.marks import Given
 from ftbench.result.score import score_answers
-from ftbench.run.evaluation import codes
 from ftbench.run.evaluation.job import TUNED, UNTUNED, Asked, Job, Phase, read_answers
 from ftbench.run.evaluation.model import check_adapter
 from ftbench.run.evaluation.process import Progress, work
@@ -216,7 +216,7 @@ def _plan(compiled: Path) -> Plan:
         why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         message = f"this is no plan of a compiled benchmark: {why}"
         hint = "compile it with `ftbench compile`"
-        raise InvalidInput(Diagnostic(codes.NOT_A_RUN, message, Place(str(path)), hint)) from error
+        raise InvalidInput(Diagnostic(codes.EVALUATION_NOT_A_RUN, message, Place(str(path)), hint)) from error
 
 
 def _entry(path: Path) -> ResolvedEntry:
@@ -224,7 +224,7 @@ def _entry(path: Path) -> ResolvedEntry:
         return ResolvedEntry.model_validate(yaml.read(path).value)
     except ValidationError as error:
         message = f"{path} is not the entry of a run: {error}"
-        raise InvalidInput(Diagnostic(codes.NOT_A_RUN, message, hint="give the folder of a run")) from error
+        raise InvalidInput(Diagnostic(codes.EVALUATION_NOT_A_RUN, message, hint="give the folder of a run")) from error
 
 
 def _write(path: Path, data: bytes) -> None:

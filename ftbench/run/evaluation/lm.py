@@ -17,9 +17,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed
-from ftbench.run.evaluation import codes
 from ftbench.run.evaluation.cache import Cache, Likelihood, key
 from ftbench.run.evaluation.tokens import (
     MAX_BATCH,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.run.evaluation import codes
 from ftbench.spec.canonical import digest, sha256
 from ftbench.spec.model import Quantization
 

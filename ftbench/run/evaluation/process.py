@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
-from ftbench.run.evaluation import codes
 from ftbench.run.evaluation.job import Job
 from ftbench.run.processes.peaks import Peak
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from ftbench import codes
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import MissingResource
 from ftbench.result import programs
-from ftbench.run.evaluation import codes
 from ftbench.run.evaluation.job import Asked
 from ftbench.run.evaluation.process import Progress
 from ftbench.spec.tasks import CodeTask

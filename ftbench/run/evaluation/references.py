@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
@@ -11,7 +12,6 @@ from ftbench.result import ledger
 from ftbench.result.budgets import within
 from ftbench.result.documents import Finished, Round, Started
 from ftbench.result.references import due_references
-from ftbench.run.evaluation import codes
 from ftbench.run.evaluation.job import TUNED, UNTUNED
 from ftbench.spec.budgets import within_name
 

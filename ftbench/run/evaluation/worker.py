@@ -17,14 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from ftbench import codes
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
-from ftbench.run.evaluation import codes
 from ftbench.run.evaluation.answers import harness_tasks, read
 from ftbench.run.evaluation.cache import Cache
 from ftbench.run.evaluation.job import Asked, Job, Phase, write_answers
-from ftbench.run.processes.tree import peaks
+from ftbench.run.processes import peaks
 
 
 def main(path: Path) -> int:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, RunIncomplete
-from ftbench.run import codes
 from ftbench.run.processes import tree
 from ftbench.run.processes.tail import JsonTail
 from ftbench.run.rundir import Limits, RunDir

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
-from ftbench.run import codes
 
 WATCHED = ("ledger.jsonl", "measurements.jsonl")
 MARGIN = 180.0

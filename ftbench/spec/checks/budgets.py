@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.checks.federation import MIB, sampled
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.checks.federation import sampled
 from ftbench.spec.faults import Faults
 from ftbench.spec.implied import fault_plan

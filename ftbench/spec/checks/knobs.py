@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ftbench import codes
 from ftbench.diagnostics import did_you_mean
-from ftbench.spec import codes, knobs, strategies, words
+from ftbench.spec import knobs, strategies, words
 from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.fields import Shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.entry import Entry, ResolvedEntry
 from ftbench.spec.model import Metadata, Spec
 from ftbench.spec.paths import Path, show
