@@ -37,7 +37,10 @@ def command(ui: Ui, kind: str, spec: str, markdown: bool) -> None:
 
     items = list(inventory.KINDS[kind](spec))
     if markdown:
-        ui.line(f"# {kind.capitalize()}\n\n`ftbench list {kind}` makes this page.\n\n| name | meaning |\n|---|---|")
+        for line in (f"# {kind.capitalize()}", "", f"`ftbench list {kind}` makes this page.", ""):
+            ui.line(line)
+        for line in ("| name | meaning |", "|---|---|"):
+            ui.line(line)
         for item in items:
             ui.line(f"| `{item.name}` | {' '.join(item.description.split()).replace('|', chr(92) + '|')} |")
         return
