@@ -72,7 +72,7 @@ def test_nothing_found(tmp_path: Path, name: str) -> None:
 
 def test_known_plans_skips_what_is_broken(tmp_path: Path) -> None:
     folder = tmp_path / "x" / "1.0.0"
-    folder.mkdir(parents=True)
+    (folder / "app/ftbench_app").mkdir(parents=True)
     (folder / "ftbench.lock").write_text("{}")
     (folder / "app/ftbench_app/plan.json").write_text("no json")
     assert known_plans([tmp_path]) == {}

@@ -169,7 +169,7 @@ def test_evaluate(check: Check, submitted: Any, monkeypatch: pytest.MonkeyPatch,
     files = {path.name.split(".")[0]: path for path in Path(submitted.good, "samples").iterdir()}
     parsed = {name: samples.parse(path.read_bytes(), name) for name, path in files.items()}
     monkeypatch.setattr(evaluate, "evaluate_run", lambda *a, **k: parsed)
-    (tmp_path / "run" / "compiled").mkdir(parents=True)
+    (tmp_path / "run" / "compiled/app/ftbench_app").mkdir(parents=True)
     (tmp_path / "run" / "run.json").touch()
     (tmp_path / "run" / "compiled" / "app/ftbench_app/plan.json").write_bytes(submitted.world.compiled.plan.to_bytes())
     assert check("evaluate", str(tmp_path / "run"))["scores"]["tuned"] == scores.tuned.model_dump(mode="json")

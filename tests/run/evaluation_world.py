@@ -146,6 +146,7 @@ def make_plan(
 def write_compiled(plan: Plan, folder: Path) -> Path:
     """What the tasks need of a compiled benchmark."""
     (folder / "tasks").mkdir(parents=True)
+    (folder / "app/ftbench_app").mkdir(parents=True)
     (folder / "app/ftbench_app/plan.json").write_bytes(plan.to_bytes())
     for path, data in {**task_modules(plan.typed_spec()), **emit_tasks.emit(plan)}.items():
         (folder / path).write_bytes(data)

@@ -237,7 +237,7 @@ def test_what_is_no_run_is_refused(run: Path, scored: tuple[World, object, objec
 
 
 def test_a_plan_that_cannot_be_read_is_told_in_a_line(tmp_path: Path) -> None:
-    (tmp_path / "compiled").mkdir()
+    (tmp_path / "compiled/app/ftbench_app").mkdir(parents=True)
     (tmp_path / "compiled" / "app/ftbench_app/plan.json").write_text("{")
     with pytest.raises(InvalidInput) as caught:
         evaluate_run(tmp_path, store=Store([tmp_path]), on_progress=lambda phase, done, total: None)

@@ -100,7 +100,7 @@ def test_after_a_kill_the_same_command_goes_on(world: World, capsys: Captured) -
 
 def test_a_start_that_was_killed_early_leaves_nothing_in_the_way(world: World) -> None:
     early = Path("out/quickstart-rank2-s1")
-    (early / "compiled").mkdir(parents=True)
+    (early / "compiled/app/ftbench_app").mkdir(parents=True)
     (early / "compiled" / "app/ftbench_app/plan.json").write_text("{")
     assert run([*RANKS]) == 0
     assert len(runs()) == 4

@@ -82,7 +82,7 @@ def mark_program(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
         "entry_point": render(spec["entry_point"], row),
         "cpu_seconds": spec["cpu_seconds"],
         "memory_mib": spec["memory_mib"],
-        "packages": spec.get("sandbox", {}).get("packages", []),
+        "packages": (spec.get("sandbox") or {}).get("packages", []),
     }
     command = [sys.executable, "-I", str(Path(__file__).resolve().with_name("ftbench_sandbox.py"))]
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
