@@ -28,7 +28,7 @@ def command(ui: Ui, spec: str, out: Path, check: bool) -> int:
     published is never rewritten; --check holds it to its own lock.
     """
     from ftbench.cli.benchmark import compiled, shell
-    from ftbench.cli.outputs import CompileOutput
+    from ftbench.cli.outputs.general import CompileOutput
     from ftbench.compile.folder import write
 
     _, made = compiled(ui, spec)
@@ -65,7 +65,7 @@ def _differences(made: Compiled, folder: Path) -> list[str]:
 
 
 def _report(ui: Ui, output: object, again: str) -> int:
-    from ftbench.cli.outputs import CompileOutput
+    from ftbench.cli.outputs.general import CompileOutput
     from ftbench.diagnostics import Diagnostic, Place
 
     assert isinstance(output, CompileOutput)

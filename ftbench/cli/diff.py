@@ -13,7 +13,7 @@ from ftbench.cli.ui import Ui
 from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
-    from ftbench.cli.outputs import Edit
+    from ftbench.cli.outputs.general import Edit
     from ftbench.spec.diff import Edit as Found
 
 STYLE = {"cosmetic": "dim", "operational": "note", "score-affecting": "warning", "incomparable": "error"}
@@ -38,7 +38,7 @@ def command(ui: Ui, old: str, new: str) -> None:
     A and B are specs, plan.json files or folders of compiled benchmarks. From least to gravest: cosmetic,
     operational, score-affecting, incomparable. Where both have a plan (for a spec: pins), code and stack are compared.
     """
-    from ftbench.cli.outputs import DiffOutput
+    from ftbench.cli.outputs.general import DiffOutput
     from ftbench.spec.canonical import spec_hash
     from ftbench.spec.diff import MEANING, diff_plans
 
@@ -87,7 +87,7 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
 
 
 def _edit(found: Found) -> Edit:
-    from ftbench.cli.outputs import Edit
+    from ftbench.cli.outputs.general import Edit
     from ftbench.spec.diff import ABSENT
 
     sides = {name: None if value is ABSENT else value for name, value in (("old", found.old), ("new", found.new))}

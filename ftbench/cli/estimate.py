@@ -52,8 +52,8 @@ def command(
     """
     from ftbench.base_models import catalogue, from_spec
     from ftbench.base_models.estimate import estimate
-    from ftbench.base_models.outputs import EstimateOutput
     from ftbench.cli.benchmark import load
+    from ftbench.cli.outputs.base_models import EstimateOutput
     from ftbench.spec.entries import apply, load_entry, resolve_entry
 
     loaded = load(ui, spec).spec

@@ -22,7 +22,7 @@ from ftbench.cli.ui import Ui
 from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
-    from ftbench.cli.result_outputs import EvaluateOutput
+    from ftbench.cli.outputs.result import EvaluateOutput
     from ftbench.data.store import Store
 
 
@@ -105,7 +105,7 @@ def _run(
     target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, workers: int, *, unsafe: bool
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
-    from ftbench.cli.result_outputs import EvaluateOutput
+    from ftbench.cli.outputs.result import EvaluateOutput
     from ftbench.result.score import score
     from ftbench.run.evaluation.evaluate import evaluate_run
     from ftbench.run.rundir import RunDir
@@ -147,7 +147,7 @@ def _adapter(
     unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import commit_of, compiled
-    from ftbench.cli.result_outputs import EvaluateOutput
+    from ftbench.cli.outputs.result import EvaluateOutput
     from ftbench.compile.folder import write
     from ftbench.run.base_model import bring
     from ftbench.run.evaluation.evaluate import evaluate_adapter

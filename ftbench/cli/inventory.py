@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ftbench import codes
-from ftbench.cli.outputs import Item
+from ftbench.cli.outputs.general import Item
 from ftbench.spec.block import Block
 from ftbench.spec.fields import of
 

@@ -33,7 +33,7 @@ def command(ui: Ui, kind: str, spec: str, markdown: bool) -> None:
     SPEC tells whose knobs are meant; it is the quickstart unless given.
     """
     from ftbench.cli import inventory
-    from ftbench.cli.outputs import ListOutput
+    from ftbench.cli.outputs.general import ListOutput
 
     items = list(inventory.KINDS[kind](spec))
     if markdown:

@@ -49,7 +49,7 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
 
 def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bool) -> int:
     from ftbench.atomic import write_file
-    from ftbench.cli.outputs import LockOutput, problems
+    from ftbench.cli.outputs.general import LockOutput, problems
     from ftbench.data.hub import Hub
     from ftbench.data.overlap import report
     from ftbench.data.pinning import lock, unresolved_pins
@@ -105,7 +105,7 @@ def _show(ui: Ui, pins: Pins) -> None:
 
 
 def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
-    from ftbench.cli.outputs import LockOutput, problems
+    from ftbench.cli.outputs.general import LockOutput, problems
     from ftbench.data.pinning import check
     from ftbench.errors import CheckFailed, MissingResource
     from ftbench.spec.load import load_pins, pins_path

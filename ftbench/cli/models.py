@@ -24,7 +24,7 @@ def command(ui: Ui, name: str | None) -> None:
     path of a config.json. The catalogue holds no weights and asks the network for nothing.
     """
     from ftbench.base_models import catalogue
-    from ftbench.base_models.outputs import ModelsOutput
+    from ftbench.cli.outputs.base_models import ModelsOutput
 
     if name is not None:
         model = catalogue.find(name)

@@ -12,7 +12,7 @@ from ftbench.cli.options import example, json_option, spec_argument, store_optio
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.cli.partition_outputs import PartitionOutput
+    from ftbench.cli.outputs.partition import PartitionOutput
     from ftbench.data.skew import Skew
     from ftbench.data.store import Store
     from ftbench.spec.model import Spec
@@ -46,7 +46,7 @@ def command(ui: Ui, *, spec: str, by: str | None, export: Path | None, store: st
     the same mix, and the nearer to 1 the fewer labels two clients share.
     """
     from ftbench.cli.benchmark import load, pins_of
-    from ftbench.cli.partition_outputs import ClientShare, PartitionOutput
+    from ftbench.cli.outputs.partition import ClientShare, PartitionOutput
     from ftbench.cli.partition_plot import plot
     from ftbench.data.store import Store
 

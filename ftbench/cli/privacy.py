@@ -11,7 +11,7 @@ from ftbench.cli.options import example, json_option, spec_argument
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.cli.privacy_outputs import PrivacyOutput
+    from ftbench.cli.outputs.privacy import PrivacyOutput
     from ftbench.spec.model import Spec
     from ftbench.spec.privacy import Privacy
 
@@ -31,7 +31,7 @@ def command(ui: Ui, *, spec: str, seed: int | None) -> None:
     seed. Results publish it: docs/privacy.md says what such noise is good for.
     """
     from ftbench.cli.benchmark import load
-    from ftbench.cli.privacy_outputs import PrivacyOutput, SpentAfter
+    from ftbench.cli.outputs.privacy import PrivacyOutput, SpentAfter
     from ftbench.spec.implied import accounting
 
     loaded = load(ui, spec).spec

@@ -29,7 +29,7 @@ def command(ui: Ui, spec: str, out: Path, store: str | None) -> None:
     is there with other bytes is never overwritten: give the spec a new version.
     """
     from ftbench.cli.benchmark import compiled
-    from ftbench.cli.outputs import PublishOutput
+    from ftbench.cli.outputs.general import PublishOutput
     from ftbench.compile.folder import drift, write
     from ftbench.data.store import Store
 

@@ -278,7 +278,7 @@ def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
 
 
 def _show(ui: Ui, outcome: RunOutcome) -> None:
-    from ftbench.cli.result_outputs import RunOutput
+    from ftbench.cli.outputs.result import RunOutput
     from ftbench.run.summary import rows
 
     found = rows(outcome)

@@ -25,7 +25,7 @@ def command(ui: Ui, name: str | None, write_to: Path | None, check_in: Path | No
     Without a name the names are listed.
     """
     from ftbench.cli import schemas
-    from ftbench.cli.outputs import SchemaOutput
+    from ftbench.cli.outputs.general import SchemaOutput
 
     if sum(given is not None for given in (name, write_to, check_in)) > 1:
         raise click.UsageError("give one of NAME, --write and --check")
@@ -52,7 +52,7 @@ def command(ui: Ui, name: str | None, write_to: Path | None, check_in: Path | No
 
 def _check(ui: Ui, folder: Path) -> int:
     from ftbench.cli import schemas
-    from ftbench.cli.outputs import SchemaOutput
+    from ftbench.cli.outputs.general import SchemaOutput
     from ftbench.diagnostics import Diagnostic, Place
 
     drift = schemas.drift(folder)

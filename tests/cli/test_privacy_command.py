@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ftbench.cli.main import run
-from ftbench.cli.privacy_outputs import PrivacyOutput
+from ftbench.cli.outputs.privacy import PrivacyOutput
 from ftbench.spec.implied import accounting
 
 Captured = pytest.CaptureFixture[str]

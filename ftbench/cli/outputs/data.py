@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ftbench.cli.outputs import Problem
+from ftbench.cli.outputs.general import Problem
 from ftbench.spec.block import Block
 from ftbench.spec.model import Sha256
 
