@@ -202,6 +202,8 @@ class Table(Block):
     """Version of the benchmark."""
     title: str
     """Its title, empty where this verifier does not know the benchmark."""
+    reading: str = ""
+    """What its author wants readers to know."""
     status: Literal["draft", "published", "unknown"]
     """A draft may change: its table is a preview."""
     spec_hash: Sha256

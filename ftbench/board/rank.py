@@ -115,6 +115,7 @@ def table(spec_hash: str, group: Sequence[Submission], plan: Plan | None) -> Tab
         name=first.name,
         version=first.version,
         title=plan.metadata.title if plan else "",
+        reading=(plan.reporting.reading or "") if plan and plan.reporting else "",
         status=plan.metadata.status if plan else "unknown",
         spec_hash=spec_hash,
         division=group[0].division,

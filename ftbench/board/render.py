@@ -100,6 +100,7 @@ def _markdown(board: Board) -> Iterator[str]:
     yield "# Leaderboard"
     for table in board.tables:
         yield from ("", f"## {_markdown_heading(table)}", "", conditions(table), "")
+        yield from (text.markdown(table.reading), "") if table.reading else ()
         yield from _ranking(table)
         yield from ("", f"### {breakdown.HEADING}", "")
         yield from _by_task(table)

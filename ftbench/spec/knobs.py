@@ -29,6 +29,7 @@ OPEN: tuple[str, ...] = (
 FROZEN: dict[str, str] = {
     "ftbench": "it is the format of the file",
     "metadata": "it only describes the benchmark",
+    "reporting": "it only says how results are told",
     "data": "entries trained on other data or prompts cannot be compared",
     "federation": "entries with other clients or partitions face another problem",
     "faults": "entries that face other faults cannot be compared",
