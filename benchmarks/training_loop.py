@@ -89,7 +89,7 @@ def plain(net: torch.nn.Module, examples: list[Example], spec: dict[str, Any], s
         steps=steps,
         batch_size=spec["training"]["batch_size"],
         micro_batch=0,
-        objective=objective.find(spec),
+        objective=objective.find_objective(spec),
         max_grad_norm=spec["training"]["max_grad_norm"],
     )
     training.train(net, examples, iter(range(len(examples))), recipe)

@@ -91,7 +91,7 @@ def models() -> dict[str, BaseModel]:
     return {model.name: model for model in sorted(found, key=lambda m: (m.parameters, m.name))}
 
 
-def find(name: str, revision: str | None = None) -> BaseModel:
+def find_base_model(name: str, revision: str | None = None) -> BaseModel:
     """The model called `name`: of the catalogue, `builtin/NAME`, or the path of a config.json or its folder.
 
     A name of the catalogue may be given without its publisher and in any case. `revision` tells built-in models

@@ -58,7 +58,7 @@ def collect(
     Raises MissingResource (FTB701) where there is none.
     """
     collected = Collected([], [])
-    found = list(find(folders))
+    found = list(find_submissions(folders))
     if not found:
         where = ", ".join(str(folder) for folder in folders)
         hint = "a bundle is a folder with manifest.json, or an archive made by `ftbench pack`"
@@ -76,7 +76,7 @@ def collect(
     return collected
 
 
-def find(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+def find_submissions(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Each bundle with its name in tables: its path below the folder given, or its own name if it was given itself.
 
     Links are not followed, hidden folders and the insides of a bundle are not searched.

@@ -39,7 +39,7 @@ def cells(row: Row) -> list[str]:
         text.estimate(row.score) + spread,
         text.estimate(row.gain, signed=True),
         "" if row.robustness is None else text.estimate(row.robustness, signed=True),
-        "" if row.target is None else budgets.told(row.target),
+        "" if row.target is None else budgets.describe_reached(row.target),
         row.level,
         text.mib(row.bytes_down + row.bytes_up),
         text.count(row.trainable_parameters),

@@ -63,7 +63,7 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int], table: Sequence[
         epsilon=max((one.privacy.epsilon for one in results if one.privacy is not None), default=None),
         robustness=_robustness(results),
         target=budgets.target(results),
-        within=budgets.within(results),
+        within=budgets.reached_within(results),
         bundles=[_reference(one) for one in group],
         notes=[*_notes(group), *_copies(group, table or group)],
     )

@@ -23,7 +23,7 @@ from ftbench.result.statistics import Estimate as Bounded
 from ftbench.result.statistics import mover_mean, paired_difference
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
-from ftbench.verify.documents import read, told
+from ftbench.verify.documents import describe_problems, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def read_scored(bundle: Path, evaluation: Evaluation) -> Scored:
     documents = read(open_bundle(bundle))
     marks = marks_of(documents.samples, evaluation)
     if documents.result is None or set(marks) != {task.name for task in evaluation.tasks}:
-        why = "; ".join(told(documents.problems)[:3]) or "its samples cannot be scored"
+        why = "; ".join(describe_problems(documents.problems)[:3]) or "its samples cannot be scored"
         hint = "remove the run's folder and give the command again"
         raise InvalidInput(
             Diagnostic(codes.BOARD_UNREADABLE, f"the bundle cannot be read: {why}", Place(str(bundle)), hint)

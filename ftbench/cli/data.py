@@ -179,11 +179,11 @@ def _holdings(ui: Ui, action: Action, spec: str | None, store: Store) -> int:
 def _overlap(ui: Ui, spec: str, store: Store) -> int:
     from ftbench.cli.benchmark import load, pins_of
     from ftbench.cli.outputs.data import DataItem
-    from ftbench.data.overlap import find, warnings
+    from ftbench.data.overlap import find_overlaps, warnings
 
     loaded = load(ui, spec)
     pins = pins_of(ui, loaded)
-    overlaps = find(loaded.spec, pins, store)
+    overlaps = find_overlaps(loaded.spec, pins, store)
     items = [
         DataItem(
             kind="rows",

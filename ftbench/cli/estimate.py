@@ -61,7 +61,7 @@ def command(
     # The architecture is the same at every commit, so nobody is asked for one.
     chosen = apply(loaded, resolve_entry(loaded, given, sets, commit_of=lambda name: "0" * 40))
     base = chosen.model.base
-    found = catalogue.find(model) if model else catalogue.find(base.name, base.revision)
+    found = catalogue.find_base_model(model) if model else catalogue.find_base_model(base.name, base.revision)
     wanted = cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None)
     setting = from_spec.setting(
         chosen,

@@ -106,7 +106,7 @@ def _show(ui: Ui, pins: Pins) -> None:
 
 def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     from ftbench.cli.outputs.general import LockOutput, problems
-    from ftbench.data.pinning import check
+    from ftbench.data.pins_check import confirm_pins
     from ftbench.errors import CheckFailed, MissingResource
     from ftbench.spec.load import load_pins, pins_path
 
@@ -114,7 +114,7 @@ def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     found: list[Diagnostic]
     try:
         pins = load_pins(loaded.path)
-        found = check(loaded.spec, pins, store)
+        found = confirm_pins(loaded.spec, pins, store)
     except MissingResource as error:
         found = error.diagnostics
     fresh = not any(one.severity == "error" for one in found)

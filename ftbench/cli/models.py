@@ -27,7 +27,7 @@ def command(ui: Ui, name: str | None) -> None:
     from ftbench.cli.outputs.base_models import ModelsOutput
 
     if name is not None:
-        model = catalogue.find(name)
+        model = catalogue.find_base_model(name)
         _one(ui, model)
         ui.answer(ModelsOutput(models=[model]))
         return

@@ -57,7 +57,7 @@ def command(ui: Ui, spec: str, out: Path, store: str | None) -> None:
 
 def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
     """Raise InvalidInput for a draft, and for pins that are not what the spec resolves to."""
-    from ftbench.data.pinning import check
+    from ftbench.data.pins_check import confirm_pins
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
     from ftbench.spec.load import load_pins
@@ -67,7 +67,7 @@ def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
         message = f"{metadata.name} {metadata.version} is a draft"
         hint = "when it is final, write `status: published` under `metadata:` and publish again"
         raise InvalidInput(Diagnostic(codes.NOT_PUBLISHABLE, message, loaded.place("metadata.status"), hint))
-    found = check(loaded.spec, load_pins(loaded.path), store)
+    found = confirm_pins(loaded.spec, load_pins(loaded.path), store)
     if any(one.severity == "error" for one in found):
         raise InvalidInput(found)
     ui.diagnostics(found)

@@ -177,7 +177,7 @@ def command(
     if superlink is not None:
         from ftbench.run.engines import flower_connection
 
-        flower_connection.check(superlink)
+        flower_connection.check_connection(superlink)
     if spec is None:
         spec = QUICKSTART
         ui.note("running the quickstart; `ftbench run SPEC` runs another, `ftbench list specs` lists them", "note")

@@ -1,4 +1,4 @@
-"""`ftbench lock`: from the data that a spec names to pins. The check that they still hold is in `lock_check`."""
+"""`ftbench lock`: from the data that a spec names to pins. The check that they still hold is in `pins_check`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from ftbench.data import digests, partition, sources
 from ftbench.data.files import write_atomic
 from ftbench.data.hub import Hub
 from ftbench.data.loaded import Request, describe
-from ftbench.data.pins_check import check
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
@@ -19,7 +18,7 @@ from ftbench.spec.canonical import pretty
 from ftbench.spec.model import HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
 
-__all__ = ["TRAIN", "check", "lock", "named_sources", "unresolved_pins", "write_pins"]
+__all__ = ["TRAIN", "lock", "named_sources", "unresolved_pins", "write_pins"]
 
 UNKNOWN_LICENCE = "unknown"
 """What a pin says where no licence is stated, or none is known yet."""

@@ -19,7 +19,7 @@ from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, s
 AGAIN = "run: ftbench lock SPEC"
 
 
-def check(spec: Spec, pins: Pins, store: Store) -> list[Diagnostic]:
+def confirm_pins(spec: Spec, pins: Pins, store: Store) -> list[Diagnostic]:
     """Every way in which `pins` are not the spec's.
 
     A source that can be made again here is made again; of another kind the rows in the store are taken, and if they

@@ -150,7 +150,7 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         planned_exclusions=_left_out(lines, planned=True),
         privacy=_privacy(plan, lines),
         cost_to_target=budgets.to_target(evaluation.cost_to_target, rounds, round_seconds(run)),
-        within=budgets.within(evaluation.quality_within, rounds, started.adapter),
+        within=budgets.measure_within(evaluation.quality_within, rounds, started.adapter),
         bit_reproducible=not devices,
         smoke=settings.smoke,
         unpinned=settings.unpinned,

@@ -25,7 +25,7 @@ FOLDER = "opened"
 """Folder of a run whose `app/` is carried out in the open division."""
 
 
-def check(entry: ResolvedEntry, modules: Mapping[str, bytes]) -> None:
+def check_modules(entry: ResolvedEntry, modules: Mapping[str, bytes]) -> None:
     """Raise InvalidInput (FTB535) where the modules given are not those that the entry names."""
     named = digests(dict(modules)) if modules else None
     if named != entry.open:
@@ -49,7 +49,7 @@ def kept(run_dir: Path, entry: ResolvedEntry) -> dict[str, bytes]:
         path = run_dir / name
         if path.is_file():
             found[kind] = path.read_bytes()
-    check(entry, found)
+    check_modules(entry, found)
     return found
 
 

@@ -26,7 +26,7 @@ LEAST_DISK = 256 * 2**20
 """Bytes that must be free where the run's folder goes."""
 
 
-def check(
+def check_before_run(
     plan: Plan,
     entry: ResolvedEntry,
     store: Store,

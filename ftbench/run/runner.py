@@ -74,7 +74,7 @@ def start(
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
-    open_division.check(entry, modules or {})
+    open_division.check_modules(entry, modules or {})
     settings = RunSettings(
         spec_hash=spec_hash,
         engine=_engine_name(engine),
@@ -144,9 +144,9 @@ def resume(
 
 def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: str) -> None:
     settings = run.settings()
-    resources.check(settings, devices.found)
+    resources.check_resources(settings, devices.found)
     fetch = functools.partial(bring, store=store, tell=told.note)
-    preflight.check(
+    preflight.check_before_run(
         plan,
         run.entry(),
         store,

@@ -59,10 +59,10 @@ def _module(folder: Path, text: str) -> bytes | str:
         data = place.read_bytes()
     except OSError as error:
         return f"`{text}` cannot be read: {error.strerror}"
-    return check(data) or data
+    return check_source(data) or data
 
 
-def check(data: bytes) -> str:
+def check_source(data: bytes) -> str:
     """What is wrong with a module's bytes; empty: nothing. It is not compiled, let alone run."""
     if len(data) > MAX_BYTES:
         return f"it has {len(data)} bytes, at most {MAX_BYTES} are allowed"

@@ -118,6 +118,6 @@ def read_entry(data: bytes, name: str) -> ResolvedEntry:
     return entries.parse_resolved(data, name)
 
 
-def told(problems: Sequence[Diagnostic]) -> list[str]:
+def describe_problems(problems: Sequence[Diagnostic]) -> list[str]:
     """Diagnostics as short texts with their place."""
     return [f"{problem.place}: {problem.message}" if problem.place else problem.message for problem in problems]

@@ -43,7 +43,7 @@ from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context
-from ftbench.verify.documents import told
+from ftbench.verify.documents import describe_problems
 from ftbench.verify.limits import not_checked
 
 SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED")
@@ -132,9 +132,9 @@ def _carry_out(check: Check, context: Context) -> CheckResult:
     except NotRun as reason:
         return _not_run(check, str(reason))
     except MissingResource as error:
-        return _not_run(check, "; ".join(told(error.diagnostics)))
+        return _not_run(check, "; ".join(describe_problems(error.diagnostics)))
     except InvalidInput as error:
-        return _result(check, "failed", "; ".join(told(error.diagnostics)), check.code)
+        return _result(check, "failed", "; ".join(describe_problems(error.diagnostics)), check.code)
     except Exception as error:
         # Hostile input that no check foresaw must never look like success, nor end the whole verdict.
         return _result(check, "failed", f"the check broke off: {type(error).__name__}: {error}", codes.CRASHED)

@@ -11,7 +11,7 @@ from safetensors.numpy import load
 
 from ftbench.app import arrays, budget_adapters
 from ftbench.app.errors import AppError
-from ftbench.result.budgets import within as by_ledger
+from ftbench.result.budgets import measure_within as by_ledger
 from ftbench.result.documents import Round
 from ftbench.spec.budgets import QualityWithin
 

@@ -49,7 +49,7 @@ def test_the_reference_is_the_base_model(make_bench: MakeBench, kind: str) -> No
 
     bench = make_bench({**DPO, "adapter.kind": kind})
     wanted, start = ready(bench)
-    found = worker.find(wanted)
+    found = worker.find_worker(wanted)
     moved = {name: array + 0.1 for name, array in start.items()}
     model.set_arrays(found.net, moved)
     trained_before = {name: p.requires_grad for name, p in found.net.named_parameters()}
@@ -142,7 +142,7 @@ def test_the_validation_loss_is_the_same_loss(make_bench: MakeBench) -> None:
     assert worker.validation_loss(wanted, start) == pytest.approx(math.log(2), abs=1e-5)
     moved = {name: array + 0.05 for name, array in start.items()}
     told = worker.validation_loss(wanted, moved)
-    found = worker.find(wanted)
+    found = worker.find_worker(wanted)
     found.net.eval()
     margins = []
     for pair in found.validation or []:

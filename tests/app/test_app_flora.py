@@ -25,7 +25,7 @@ SHAPES = {A: (RANK, WIDE), B: (HIGH, RANK)}
 
 
 def kind() -> Strategy:
-    made = strategy.find("flora")({"kind": "flora"}, BLOCK)
+    made = strategy.find_strategy("flora")({"kind": "flora"}, BLOCK)
     assert isinstance(made, Strategy)
     return made
 
@@ -227,7 +227,7 @@ def test_peft_loads_the_finished_adapter_as_what_was_trained(net: Any, tmp_path:
 
     model_, fresh, bench = net
     adapter = {**bench.plan.spec["adapter"], "alpha": 7}
-    made = strategy.find("flora")({}, adapter)
+    made = strategy.find_strategy("flora")({}, adapter)
     replies = [(weight, stack_of(fresh, adapter["rank"], seed)) for seed, weight in enumerate(WEIGHTS)]
     stack, _ = made.aggregate(made.start(fresh), replies, None)
     with stacked.added(model_, stack):

@@ -119,7 +119,7 @@ def frozen(package: Path) -> Plan:
 def test_the_named_module_alone_is_let_in(package: Path, frozen: Plan) -> None:
     shutil.copy(AGREEMENT, package / "open_strategy.py")
     own = {"open_strategy.py": sha256_file(AGREEMENT)}
-    plan.check(frozen, frozen.spec_hash, unpinned=False, package=package, own=own)
+    plan.check_app(frozen, frozen.spec_hash, unpinned=False, package=package, own=own)
     with pytest.raises(AppError, match=r"open_strategy.py in .* is not part of the plan"):
         plan.check_code(frozen, package)
     with pytest.raises(AppError, match=r"open_strategy.py in .* was changed"):

@@ -144,7 +144,7 @@ def test_under_ffa_lora_a_never_moves_and_b_alone_travels(make_bench: MakeBench)
 def test_after_a_client_of_ffa_lora_everything_can_be_trained_again(make_bench: MakeBench) -> None:
     bench = make_bench(changes("ffa-lora"))
     wanted = settings.read(bench.config, bench.plan)
-    net = worker.find(wanted).net
+    net = worker.find_worker(wanted).net
     before = model.trainable(net).keys()
     sent = strategy_of(wanted).outgoing(drawn(bench), None, 0)
     worker.train(wanted, 0, round_number=1, learning_rate=0.01, received=sent)
@@ -244,10 +244,10 @@ def test_validation_is_of_the_adapter_that_is_scored(make_bench: MakeBench, kind
     bench.play()
     losses = [body["validation_loss"] for body in rounds(bench)]
     assert losses == sorted(losses, reverse=True)
-    found = worker.find(settings.read(bench.config, bench.plan))
+    found = worker.find_worker(settings.read(bench.config, bench.plan))
     base = AutoModelForCausalLM.from_pretrained(str(bench.world.model_folder), local_files_only=True)
     loaded = PeftModel.from_pretrained(base, str(bench.run_dir / "adapter"))
-    assert abs(validation.loss(loaded, found.validation, objective.find(bench.plan.spec)) - losses[-1]) < 1e-5
+    assert abs(validation.loss(loaded, found.validation, objective.find_objective(bench.plan.spec)) - losses[-1]) < 1e-5
 
 
 @pytest.mark.parametrize("kind", ["ffa-lora", "flora", "mixed"])

@@ -97,12 +97,12 @@ def test_references_learn(make_bench: MakeBench) -> None:
     for reference in ("centralised", "local"):
         bench = make_bench(change, name=reference)
         play(bench, reference=reference)
-        found = worker.find(settings.read(bench.config, bench.plan))
+        found = worker.find_worker(settings.read(bench.config, bench.plan))
         rows = tokens.encode_all(bench.world.rows, bench.plan.spec["data"], 32, found.tokenizer)
         model.set_arrays(found.net, initial.arrays(bench.world.model_folder, bench.plan.spec, 1))
-        untuned = validation.loss(found.net, rows, objective.find(bench.plan.spec))
+        untuned = validation.loss(found.net, rows, objective.find_objective(bench.plan.spec))
         model.set_arrays(found.net, load_file(str(bench.run_dir / "adapter" / "adapter_model.safetensors")))
-        losses[reference] = validation.loss(found.net, rows, objective.find(bench.plan.spec))
+        losses[reference] = validation.loss(found.net, rows, objective.find_objective(bench.plan.spec))
         assert losses[reference] < untuned - 0.1
     assert losses["centralised"] != losses["local"]
 

@@ -118,7 +118,7 @@ def test_it_ends_where_fedavg_means_to_and_does_not(sizes: list[int], turns: str
         every if turns == "all" else [[0, 1], [1, 2], [0, 2]] * 400,
         sizes,
     )
-    plain, _, _ = toy(strategy.find("fedavg")({}, {}), every, sizes)
+    plain, _, _ = toy(strategy.find_strategy("fedavg")({}, {}), every, sizes)
     assert abs(corrected - best) < 1e-4
     assert abs(plain - best) > 0.05
     assert state is not None
@@ -155,7 +155,7 @@ def test_a_server_that_takes_no_step_stays_and_a_whole_one_is_the_mean() -> None
     replies = [(1.0, {**drawn(generator), **{CONTROL + n: v for n, v in drawn(generator).items()}}) for _ in range(3)]
     still, _ = scaffold.Strategy({"server_learning_rate": 1e-9}, {}, [1, 1, 1]).aggregate(current, replies, None)
     whole, _ = scaffold.Strategy({"server_learning_rate": 1.0}, {}, [1, 1, 1]).aggregate(current, replies, None)
-    plain, _ = strategy.find("fedavg")({}, {}).aggregate(current, replies, None)
+    plain, _ = strategy.find_strategy("fedavg")({}, {}).aggregate(current, replies, None)
     assert all(numpy.allclose(still[name], current[name], atol=1e-7) for name in current)
     assert all(numpy.allclose(whole[name], plain[name], atol=1e-6) for name in current)
 
@@ -215,7 +215,7 @@ def test_equal_control_variates_correct_nothing(make_bench: MakeBench) -> None:
     wanted, kind, sent, start, _ = begun(bench, numpy.random.default_rng(8))
     same = {name: array for name, array in sent.items() if name.startswith(CONTROL)}
     trained, _ = worker.train(wanted, 0, 1, 0.01, sent, kind=kind, client_state=same)
-    plain, _ = worker.train(wanted, 0, 1, 0.01, start, kind=strategy.find("fedavg")({}, {}))
+    plain, _ = worker.train(wanted, 0, 1, 0.01, start, kind=strategy.find_strategy("fedavg")({}, {}))
     assert all(numpy.array_equal(trained[name], plain[name]) for name in start)
     other, _ = worker.train(wanted, 0, 1, 0.01, sent, kind=kind, client_state=None)
     assert not all(numpy.array_equal(trained[name], other[name]) for name in start)

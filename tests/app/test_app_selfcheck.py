@@ -39,7 +39,7 @@ def frozen(package: Path) -> Plan:
 def test_an_untouched_app_passes(package: Path, frozen: Plan) -> None:
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "x.pyc").write_bytes(b"")
-    plan.check(frozen, frozen.spec_hash, unpinned=False, package=package)
+    plan.check_app(frozen, frozen.spec_hash, unpinned=False, package=package)
 
 
 def edit(package: Path) -> None:
@@ -58,13 +58,13 @@ def edit(package: Path) -> None:
 def test_a_changed_app_is_refused(package: Path, frozen: Plan, change: Callable[[Path], Any], words: str) -> None:
     change(package)
     with pytest.raises(AppError, match=words) as caught:
-        plan.check(frozen, frozen.spec_hash, unpinned=False, package=package)
+        plan.check_app(frozen, frozen.spec_hash, unpinned=False, package=package)
     assert caught.value.code == "FTB541"
 
 
 def test_another_plan_is_refused(package: Path, frozen: Plan) -> None:
     with pytest.raises(AppError, match="spec hash") as caught:
-        plan.check(frozen, "", unpinned=False, package=package)
+        plan.check_app(frozen, "", unpinned=False, package=package)
     assert caught.value.code == "FTB542"
     changed = Plan({**frozen.document, "spec": {"x": 1}})
     assert changed.spec_hash != frozen.spec_hash

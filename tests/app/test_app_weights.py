@@ -98,7 +98,7 @@ def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype:
     start = initial.arrays(wide, wanted, 1)
     examples = [Example([1, 5, 6, 7, 2], [-100, -100, 6, 7, 2])]
     optimizer = {"kind": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0}
-    minimised = objective.find(
+    minimised = objective.find_objective(
         {
             "objective": {"kind": "sft"},
             "data": {"loss_reduction": "token-mean"},
@@ -137,7 +137,9 @@ def test_recomputed_activations_give_the_same_adapter(make_bench: MakeBench) -> 
         wanted = settings.read(bench.config, bench.plan)
         start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
         found.append(worker.train(wanted, 0, 1, 0.01, start)[0])
-        checkpointing = [m for m in worker.find(wanted).net.modules() if getattr(m, "gradient_checkpointing", False)]
+        checkpointing = [
+            m for m in worker.find_worker(wanted).net.modules() if getattr(m, "gradient_checkpointing", False)
+        ]
         assert bool(checkpointing) == value
     assert all((found[0][name] == found[1][name]).all() for name in found[0])
 

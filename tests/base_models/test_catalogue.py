@@ -10,7 +10,7 @@ import pytest
 
 from ftbench import builtin
 from ftbench.base_models import catalogue
-from ftbench.base_models.catalogue import UNCHECKED, find, models
+from ftbench.base_models.catalogue import UNCHECKED, find_base_model, models
 from ftbench.base_models.hub_config import read
 from ftbench.base_models.shapes import count, families, linears
 from ftbench.errors import InvalidInput, MissingResource
@@ -70,15 +70,15 @@ def test_families_name_every_layer_of_the_decoder(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Qwen2.5-7B", "qwen2.5-7b", "qwen/qwen2.5-7b", "Qwen/Qwen2.5-7B"])
 def test_a_name_may_be_short(name: str) -> None:
-    assert find(name).name == "Qwen/Qwen2.5-7B"
+    assert find_base_model(name).name == "Qwen/Qwen2.5-7B"
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(InvalidInput, match="FTB801") as caught:
-        find("Mistal-7B-v0.3")
+        find_base_model("Mistal-7B-v0.3")
     assert caught.value.diagnostics[0].hint == "did you mean `mistralai/Mistral-7B-v0.3`?"
     with pytest.raises(InvalidInput, match="FTB801"):
-        find("zzzzzzzz")
+        find_base_model("zzzzzzzz")
 
 
 CONFIG: dict[str, Any] = {
@@ -96,11 +96,11 @@ CONFIG: dict[str, Any] = {
 def test_a_config_is_read(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({**CONFIG, "dtype": "bfloat16"}))
-    model = find(str(tmp_path))
+    model = find_base_model(str(tmp_path))
     assert (model.architecture.kv_heads, model.architecture.head_dim, model.architecture.tied) == (4, 24, True)
     assert model.parameters == 406_176
     assert model.download_bytes == 2 * 406_176
-    assert find(str(path)).architecture == model.architecture
+    assert find_base_model(str(path)).architecture == model.architecture
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_the_micro_model_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(CONFIG))
     monkeypatch.setattr(builtin, "store", lambda: tmp_path)
-    assert find("builtin/micro").revision == "a" * 64
-    assert find("builtin/micro", "a" * 64).stored == "float32"
+    assert find_base_model("builtin/micro").revision == "a" * 64
+    assert find_base_model("builtin/micro", "a" * 64).stored == "float32"
     with pytest.raises(MissingResource, match="FTB805"):
-        find("builtin/micro", "b" * 64)
+        find_base_model("builtin/micro", "b" * 64)
 
 
 def test_a_damaged_file_of_the_catalogue_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from ftbench.base_models.catalogue import find
+from ftbench.base_models.catalogue import find_base_model
 from ftbench.base_models.communication import Sending, communication
 from ftbench.base_models.estimate import MIB, Setting, estimate
 from ftbench.spec.transport import Transport
 
-MISTRAL = find("mistralai/Mistral-7B-v0.3")
+MISTRAL = find_base_model("mistralai/Mistral-7B-v0.3")
 TEMPLATE = Setting("lora", 32, ["q_proj", "v_proj"], 2, 200, 512, 16, budget_mib=200_000)
 PARAMETERS = 13_631_488
 

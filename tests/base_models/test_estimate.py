@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ftbench.base_models.catalogue import find, models
+from ftbench.base_models.catalogue import find_base_model, models
 from ftbench.base_models.estimate import GIB, Setting, estimate
 from ftbench.errors import InvalidInput
 
@@ -25,7 +25,7 @@ TEMPLATE = Setting(
 
 
 def test_the_published_traffic_of_mistral_7b() -> None:
-    found = estimate(find("mistralai/Mistral-7B-v0.3"), TEMPLATE)
+    found = estimate(find_base_model("mistralai/Mistral-7B-v0.3"), TEMPLATE)
     assert found.trainable_parameters == 13_631_488
     assert found.communication.total_gib == 40.625
     assert found.communication.total_bytes == 13_631_488 * 4 * 2 * 2 * 200
@@ -37,7 +37,7 @@ def test_the_published_traffic_of_mistral_7b() -> None:
 @pytest.mark.parametrize("name", models())
 @pytest.mark.parametrize("bits", [4, 8, 16, 32])
 def test_parts_make_up_the_whole(name: str, bits: int) -> None:
-    found = estimate(find(name), replace(TEMPLATE, targets="all-linear", bits=bits))
+    found = estimate(find_base_model(name), replace(TEMPLATE, targets="all-linear", bits=bits))
     assert found.memory_bytes == sum(part.bytes for part in found.memory)
     assert all(part.bytes > 0 for part in found.memory)
     order = ["no", "tight", "yes"]
@@ -47,7 +47,7 @@ def test_parts_make_up_the_whole(name: str, bits: int) -> None:
 def test_more_bits_ask_for_more_weights() -> None:
     sizes = []
     for bits in (4, 8, 16, 32):
-        found = estimate(find("Llama-3.1-8B"), replace(TEMPLATE, bits=bits))
+        found = estimate(find_base_model("Llama-3.1-8B"), replace(TEMPLATE, bits=bits))
         kinds = ("weights", "scales of the weights", "not quantised")
         sizes.append(sum(part.bytes for part in found.memory if part.name.endswith(kinds)))
     assert sizes == sorted(sizes)
@@ -55,7 +55,7 @@ def test_more_bits_ask_for_more_weights() -> None:
 
 
 def test_optimiser_and_control_variates_take_memory() -> None:
-    model = find("Llama-3.1-8B")
+    model = find_base_model("Llama-3.1-8B")
     plain = estimate(model, TEMPLATE)
     size = 4 * plain.trainable_parameters
     without = estimate(model, replace(TEMPLATE, moments=0))
@@ -66,7 +66,7 @@ def test_optimiser_and_control_variates_take_memory() -> None:
 
 
 def test_double_quantisation_checkpointing_and_a_smaller_micro_batch_save_memory() -> None:
-    model = find("Mistral-7B-v0.3")
+    model = find_base_model("Mistral-7B-v0.3")
     plain = replace(TEMPLATE, bits=4)
     smaller = [
         replace(plain, double_quant=True),
@@ -81,7 +81,7 @@ def test_double_quantisation_checkpointing_and_a_smaller_micro_batch_save_memory
 
 
 def test_scores_are_kept_by_eager_attention_only() -> None:
-    model = find("gemma-2-9b")
+    model = find_base_model("gemma-2-9b")
     small, large = (replace(TEMPLATE, bits=16, sequence_length=s, micro_batch=1) for s in (256, 1024))
     flat = estimate(model, large).memory[-3].bytes / estimate(model, small).memory[-3].bytes
     eager = [estimate(model, replace(s, attention="eager")).memory[-3].bytes for s in (small, large)]
@@ -90,7 +90,7 @@ def test_scores_are_kept_by_eager_attention_only() -> None:
 
 
 def test_a_seven_billion_model_fits_as_people_find_it_does() -> None:
-    model = find("Mistral-7B-v0.3")
+    model = find_base_model("Mistral-7B-v0.3")
     qlora = replace(TEMPLATE, bits=4, gradient_checkpointing=True, micro_batch=1)
     cards = {card.gib: card.fits for card in estimate(model, qlora).cards}
     assert cards[8] != "no"
@@ -102,16 +102,16 @@ def test_a_seven_billion_model_fits_as_people_find_it_does() -> None:
 
 def test_limits_are_reported() -> None:
     setting = replace(TEMPLATE, budget_mib=1000, max_trainable=10**6, max_parameters=8 * 10**9)
-    found = {limit.name: limit for limit in estimate(find("Mistral-7B-v0.3"), setting).limits}
+    found = {limit.name: limit for limit in estimate(find_base_model("Mistral-7B-v0.3"), setting).limits}
     assert not found["communication in MiB"].within
     assert not found["trainable parameters"].within
     assert found["base model parameters"].within
-    assert estimate(find("Mistral-7B-v0.3"), replace(TEMPLATE, budget_mib=None)).limits == []
+    assert estimate(find_base_model("Mistral-7B-v0.3"), replace(TEMPLATE, budget_mib=None)).limits == []
 
 
 def test_download_is_the_weights_as_stored() -> None:
-    assert estimate(find("Mistral-7B-v0.3"), TEMPLATE).download_bytes == 2 * 7_248_023_552
-    assert 13 * GIB < estimate(find("Mistral-7B-v0.3"), TEMPLATE).download_bytes < 14 * GIB
+    assert estimate(find_base_model("Mistral-7B-v0.3"), TEMPLATE).download_bytes == 2 * 7_248_023_552
+    assert 13 * GIB < estimate(find_base_model("Mistral-7B-v0.3"), TEMPLATE).download_bytes < 14 * GIB
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_download_is_the_weights_as_stored() -> None:
 )
 def test_what_does_not_work_is_refused(name: str, change: dict[str, object], code: str, words: str) -> None:
     with pytest.raises(InvalidInput, match=code) as caught:
-        estimate(find(name), replace(TEMPLATE, **change))  # type: ignore[arg-type]
+        estimate(find_base_model(name), replace(TEMPLATE, **change))  # type: ignore[arg-type]
     assert words in str(caught.value)
 
 

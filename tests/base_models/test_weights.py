@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ftbench.base_models.catalogue import find
+from ftbench.base_models.catalogue import find_base_model
 from ftbench.base_models.shapes import Linear, linears
 from ftbench.base_models.weights import base_bytes, quantised, scale_bytes, weight_bytes
 
@@ -37,13 +37,13 @@ def test_eight_bits_keep_a_scale_an_output() -> None:
 @pytest.mark.parametrize("name", ["Qwen2.5-0.5B", "Qwen2.5-7B", "phi-4", "gemma-2-9b"])
 def test_what_stays_in_full_precision(name: str) -> None:
     """Everything but the linear layers of the decoder; a tied head is the embedding and counts once."""
-    architecture = find(name).architecture
+    architecture = find_base_model(name).architecture
     assert all(not linear.head for linear in quantised(architecture, 4))
     assert len(quantised(architecture, 8)) == len(linears(architecture)) - 1
     embedding = architecture.vocabulary * architecture.hidden * (1 if architecture.tied else 2)
     rest = base_bytes(architecture, 4)[2] // 2
     assert embedding < rest < embedding * 1.01
-    assert base_bytes(architecture, 16) == (0, 0, 2 * find(name).parameters)
+    assert base_bytes(architecture, 16) == (0, 0, 2 * find_base_model(name).parameters)
 
 
 def test_the_layers_left_out_are_those_that_transformers_leaves_out() -> None:

@@ -64,11 +64,11 @@ def test_modules_that_were_changed_are_refused(run: Path, entry: ResolvedEntry) 
 
 def test_modules_and_entry_belong_together(entry: ResolvedEntry) -> None:
     closed = entry.model_copy(update={"open": None})
-    opened.check(closed, {})
-    opened.check(entry, MODULES)
+    opened.check_modules(closed, {})
+    opened.check_modules(entry, MODULES)
     for one, modules in ((closed, MODULES), (entry, {}), (entry, {"client": MODULES["strategy"]})):
         with pytest.raises(InvalidInput, match="FTB535"):
-            opened.check(one, modules)
+            opened.check_modules(one, modules)
 
 
 def test_the_run_config_names_both_kinds(entry: ResolvedEntry) -> None:

@@ -77,7 +77,7 @@ def test_the_tally_is_the_plan() -> None:
     found = tally(asked)
     case = fault_plan.Case(asked.faults, 1, 10, 4)
     left = [
-        5 - len(fault_plan.strike(case, number, dict.fromkeys(fault_plan.asked(1, number, 10, 5), 0)).missing)
+        5 - len(fault_plan.strike(case, number, dict.fromkeys(fault_plan.sampled_clients(1, number, 10, 5), 0)).missing)
         for number in range(1, 21)
     ]
     first = next(number for number, count in enumerate(left, 1) if count < 4)

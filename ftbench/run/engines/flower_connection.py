@@ -29,7 +29,7 @@ def environment(marker: str) -> dict[str, str]:
     return ours | theirs | {"PATH": path, "FLWR_DISABLE_UPDATE_CHECK": "1"}
 
 
-def check(name: str) -> None:
+def check_connection(name: str) -> None:
     """Raise InvalidInput (FTB528) unless the user's Flower configuration has a connection `name` with an address.
 
     A connection without one is for simulations on a SuperLink that Flower starts by itself.

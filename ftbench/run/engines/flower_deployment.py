@@ -21,7 +21,7 @@ from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
 from ftbench.result.documents import Finished, Stopped
-from ftbench.run.ending import RESUME, log_tail, settle, told
+from ftbench.run.ending import RESUME, log_tail, read_app_error, settle
 from ftbench.run.engines import flower_connection
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import COMMAND_SECONDS, Flower, Status, UnknownRun, same_fab
@@ -50,7 +50,7 @@ class FlowerDeployment:
 
     def train(self, job: TrainJob, on_tick: Callable[[], None]) -> None:
         """See `Engine.train`. What counts is what the app leaves in the run folder, then Flower's status."""
-        flower_connection.check(job.superlink)
+        flower_connection.check_connection(job.superlink)
         env = flower_connection.environment(job.marker)
         with TemporaryDirectory(prefix="ftb-") as folder:
             flower = Flower(job, job.superlink, env=env, folder=Path(folder), tick=on_tick)
@@ -153,7 +153,7 @@ def _promise(run_dir: Path) -> None:
 
 
 def _promised(run_dir: Path) -> bool:
-    found = told(run_dir)
+    found = read_app_error(run_dir)
     return found is not None and found.diagnostics[0].code == codes.UNREACHED
 
 
@@ -166,7 +166,7 @@ def _ending(ledger: LedgerTail, run_dir: Path) -> bool:
     """Whether the app seems to have ended, by what it left."""
     if any(isinstance(line.body, Finished | Stopped) for line in ledger.read()):
         return True
-    return told(run_dir) is not None and not _promised(run_dir)
+    return read_app_error(run_dir) is not None and not _promised(run_dir)
 
 
 # --- endings ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ftbench.errors import InvalidInput
 from ftbench.run.rundir import RunSettings
 
 
-def check(settings: RunSettings, found: Callable[[], Sequence[str]]) -> None:
+def check_resources(settings: RunSettings, found: Callable[[], Sequence[str]]) -> None:
     """Raise InvalidInput (FTB531) where more devices are asked for one client than there are."""
     if settings.client_gpus is None:
         return

@@ -10,7 +10,7 @@ from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed
 from ftbench.result.documents import Answer
 from ftbench.result.marks import Given, asks_likelihood, asks_text, mark
-from ftbench.run.evaluation.job import Asked
+from ftbench.run.evaluation.job import AskedItem
 from ftbench.spec.tasks import CodeTask, Task
 
 GENERATED = "-generated"
@@ -26,7 +26,7 @@ def harness_tasks(task: Task) -> list[str]:
     return [task.name] * asks_likelihood(task) + [task.name + GENERATED] * asks_text(task)
 
 
-def read(task: Task, results: Mapping[str, Any]) -> list[Asked]:
+def read(task: Task, results: Mapping[str, Any]) -> list[AskedItem]:
     """The items of one task in their order, each with all that was asked of it.
 
     Raises RunFailed (FTB570) where the harness marks answers otherwise than ftbench does, RuntimeError where it did not
@@ -43,7 +43,7 @@ def read(task: Task, results: Mapping[str, Any]) -> list[Asked]:
     return asked
 
 
-def _asked(task: Task, samples: Sequence[Sample]) -> Asked:
+def _asked(task: Task, samples: Sequence[Sample]) -> AskedItem:
     """One item from its sample in each harness task, with prompt and options as they were in the requests."""
     docs = [sample["doc"] for sample in samples]
     prompts = {arguments[0] for sample in samples for arguments in sample["arguments"]}
@@ -57,7 +57,7 @@ def _asked(task: Task, samples: Sequence[Sample]) -> Asked:
             answer["loglikelihoods"] = [float(value) for value, _ in sample["filtered_resps"]]
         else:
             (answer["text"],) = sample["filtered_resps"]
-    return Asked(
+    return AskedItem(
         task=task.name,
         index=docs[0]["index"],
         item=docs[0]["item"],
@@ -68,7 +68,7 @@ def _asked(task: Task, samples: Sequence[Sample]) -> Asked:
     )
 
 
-def _check_marks(task: Task, name: str, asked: Sequence[Asked], theirs: float) -> None:
+def _check_marks(task: Task, name: str, asked: Sequence[AskedItem], theirs: float) -> None:
     """The harness and our scorer must find the same number of right answers."""
     scoring = next(_scorings(task, name))
     ours = sum(mark(task, scoring, Given(a.answer, a.options, a.target)) == "right" for a in asked)

@@ -25,7 +25,7 @@ from ftbench.result import samples
 from ftbench.result.documents import Mean, Sample, Score
 from ftbench.result.marks import Given
 from ftbench.result.score import score_answers
-from ftbench.run.evaluation.job import TUNED, UNTUNED, Asked, Job, Phase, read_answers
+from ftbench.run.evaluation.job import TUNED, UNTUNED, AskedItem, Job, Phase, read_answers
 from ftbench.run.evaluation.model import check_adapter
 from ftbench.run.evaluation.process import Progress, work
 from ftbench.run.evaluation.programs import check_sandbox, run_programs
@@ -41,7 +41,7 @@ from ftbench.spec.model import BaseModelRef
 class AdapterScores:
     """What one model answered, and its accuracies."""
 
-    answers: dict[str, list[Asked]]
+    answers: dict[str, list[AskedItem]]
     """Task → answers in the order of the items."""
     tasks: dict[str, Score]
     """By each task's first scoring."""
@@ -163,7 +163,7 @@ def _job(
 
 def _work(
     job: Job, store: Store, folder: Path, logs: Path, *, on_progress: Progress, workers: int, unsafe: bool
-) -> dict[str, list[Asked]]:
+) -> dict[str, list[AskedItem]]:
     """Answers by phase; the worker's file of them is taken away, seconds and memory are left beside the cache."""
     began, plan = time.monotonic(), _plan(Path(job.compiled))
     sandbox = check_sandbox(Path(job.compiled), plan, unsafe=unsafe)
@@ -183,7 +183,7 @@ def _work(
     return asked
 
 
-def _samples(task: str, asked: Mapping[str, list[Asked]]) -> list[Sample]:
+def _samples(task: str, asked: Mapping[str, list[AskedItem]]) -> list[Sample]:
     """The items of one task with every model's answer."""
     columns = {name: [a for a in answers if a.task == task] for name, answers in asked.items()}
     made = []

@@ -51,7 +51,7 @@ class Job(Block):
     """Folder for `<phase>.jsonl`."""
 
 
-class Asked(Block):
+class AskedItem(Block):
     """One item as the harness asked it, with the model's answer: a line of `<phase>.jsonl`."""
 
     task: str
@@ -63,12 +63,12 @@ class Asked(Block):
     answer: Answer
 
 
-def write_answers(path: Path, answers: list[Asked]) -> None:
+def write_answers(path: Path, answers: list[AskedItem]) -> None:
     """The answers of one phase, a line each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"".join(canonical(a.model_dump(mode="json")) + b"\n" for a in answers))
 
 
-def read_answers(path: Path) -> list[Asked]:
+def read_answers(path: Path) -> list[AskedItem]:
     """What `write_answers` wrote."""
-    return [Asked.model_validate_json(line) for line in path.read_bytes().split(b"\n") if line]
+    return [AskedItem.model_validate_json(line) for line in path.read_bytes().split(b"\n") if line]

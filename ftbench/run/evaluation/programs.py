@@ -12,7 +12,7 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import MissingResource
 from ftbench.result import programs
-from ftbench.run.evaluation.job import Asked
+from ftbench.run.evaluation.job import AskedItem
 from ftbench.run.evaluation.process import Progress
 from ftbench.spec.tasks import CodeTask
 
@@ -47,11 +47,11 @@ def run_programs(
     compiled: Path,
     plan: Plan,
     store: Store,
-    asked: Mapping[str, list[Asked]],
+    asked: Mapping[str, list[AskedItem]],
     on_progress: Progress,
     *,
     unsafe: bool = False,
-) -> dict[str, list[Asked]]:
+) -> dict[str, list[AskedItem]]:
     """The same answers, those to code tasks with `passed` and `status`. Raises RunFailed where the sandbox fails."""
     done = {phase: list(answers) for phase, answers in asked.items()}
     script = compiled / "tasks" / programs.SCRIPT

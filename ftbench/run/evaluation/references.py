@@ -9,7 +9,7 @@ from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import ledger
-from ftbench.result.budgets import within
+from ftbench.result.budgets import measure_within
 from ftbench.result.documents import Finished, Round, Started
 from ftbench.result.references import due_references
 from ftbench.run.evaluation.job import TUNED, UNTUNED
@@ -42,7 +42,7 @@ def find_within(run_dir: Path, plan: Plan) -> dict[str, Path | str]:
     beginning = next(body.adapter for body in bodies if isinstance(body, Started))
     known = {body.adapter: TUNED for body in bodies if isinstance(body, Finished)}
     found: dict[str, Path | str] = {}
-    for budget in within(block, rounds, beginning):
+    for budget in measure_within(block, rounds, beginning):
         name = within_name(budget.communication_mib)
         if budget.round == 0:
             found[name] = UNTUNED

@@ -23,7 +23,7 @@ from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
 from ftbench.run.evaluation.answers import harness_tasks, read
 from ftbench.run.evaluation.cache import Cache
-from ftbench.run.evaluation.job import Asked, Job, Phase, write_answers
+from ftbench.run.evaluation.job import AskedItem, Job, Phase, write_answers
 from ftbench.run.processes import peaks
 
 
@@ -96,7 +96,7 @@ def _evaluate(job: Job, out: IO[str]) -> None:
 
 def _ask(
     job: Job, phase: Phase, plan: Plan, model: Any, tokenizer: Any, *, cache: Cache, conditions: Any, out: IO[str]
-) -> list[Asked]:
+) -> list[AskedItem]:
     """Run the compiled tasks through lm-eval and read items and answers from its samples.
 
     `lm_eval.evaluate` is what `simple_evaluate` calls; the latter would only seed few-shot sampling, which there is

@@ -21,7 +21,7 @@ def target(spec: Spec) -> Iterator[Problem]:
         yield Problem(codes.MISSING_PARAMETER, ("evaluation", "cost_to_target"), message, hint)
 
 
-def within(spec: Spec) -> Iterator[Problem]:
+def check_within(spec: Spec) -> Iterator[Problem]:
     """Budgets ascend, lie below the hard limit, and the least allows a round of the smallest adapter."""
     block = spec.evaluation.quality_within
     if block is None:

@@ -20,7 +20,7 @@ from ftbench.spec.paths import Path
 from ftbench.spec.problems import Problem
 
 
-def check(spec: Spec) -> Iterator[Problem]:
+def check_knobs(spec: Spec) -> Iterator[Problem]:
     """Every knob."""
     for name, knob in spec.knobs.items():
         try:

@@ -147,7 +147,7 @@ def _normal(seed: int, number: int, purpose: int, clients: int) -> NDArray[np.fl
     return _generator(seed, number, purpose).standard_normal(clients)
 
 
-def asked(seed: int, number: int, clients: int, count: int) -> list[int]:
+def sampled_clients(seed: int, number: int, clients: int, count: int) -> list[int]:
     """Partition ids of the `count` clients asked in round `number`, ascending."""
     drawn = _generator(seed, number, SAMPLING).choice(clients, size=count, replace=False)
     return sorted(int(client) for client in drawn)

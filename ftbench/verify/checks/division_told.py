@@ -51,7 +51,7 @@ def _modules(context: Context, modules: dict[str, bytes]) -> Iterator[str]:
         due = getattr(named, kind)
         if sha256(data) != due:
             yield f"`{names.OPEN[kind]}` is {sha256(data)[:12]}, the entry names {(due or 'none')[:12]}"
-        elif wrong := open_code.check(data):
+        elif wrong := open_code.check_source(data):
             yield f"`{names.OPEN[kind]}`: {wrong}"
 
 
