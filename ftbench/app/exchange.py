@@ -10,7 +10,7 @@ from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from . import arrays as arr
-from . import codec, faults, replies, state_parts, transport
+from . import codec, faults, replies, state, transport
 from .arrays import Arrays
 from .in_force import strategy_of
 from .inbox import MEMORY_BYTES, Inbox
@@ -39,8 +39,8 @@ class Exchange:
         self.current = current
         self.kept = kept
         self.kind = strategy_of(settings)
-        self.down = codec.Down(settings, state_parts.part(kept, state_parts.TRANSPORT))
-        self._own = state_parts.part(kept, state_parts.STRATEGY)
+        self.down = codec.Down(settings, state.part(kept, state.TRANSPORT))
+        self._own = state.part(kept, state.STRATEGY)
         self.inbox = Inbox(run_dir, sum(arr.nbytes(self.awaited(partition)) for partition in sampled))
 
     def sent(self, partition: int) -> Arrays:

@@ -20,7 +20,6 @@ from . import (
     schedule,
     seeding,
     state,
-    state_parts,
     stopping,
     store,
     transport,
@@ -188,13 +187,11 @@ class Run:
             weighted,
             base=exchange.awaited(exchange.sampled[0]),
             sampled=len(exchange.sampled),
-            state=state_parts.part(exchange.kept, state_parts.PRIVACY),
+            state=state.part(exchange.kept, state.PRIVACY),
         )
-        new, own = exchange.kind.aggregate(
-            exchange.current, weighted, state_parts.part(exchange.kept, state_parts.STRATEGY)
-        )
-        kept = {state_parts.STRATEGY: own, state_parts.PRIVACY: clipping, state_parts.TRANSPORT: exchange.down.residual}
-        return new, state_parts.join(kept)
+        new, own = exchange.kind.aggregate(exchange.current, weighted, state.part(exchange.kept, state.STRATEGY))
+        kept = {state.STRATEGY: own, state.PRIVACY: clipping, state.TRANSPORT: exchange.down.residual}
+        return new, state.join(kept)
 
     def _state_name(self) -> str | None:
         """Digest of the server's state after the last committed round."""
@@ -254,7 +251,7 @@ class Run:
                 f"round {exchange.number} was not begun: {detail}",
                 "fewer rounds, or a benchmark with more noise: `ftbench privacy SPEC` shows what fits",
             )
-        return privacy.record(self.settings, sampled, state_parts.part(exchange.kept, state_parts.PRIVACY))
+        return privacy.record(self.settings, sampled, state.part(exchange.kept, state.PRIVACY))
 
     def _check_parameters(self, count: int) -> None:
         """What a client of the federation trains. A virtual one trains the plain adapter, whole, as a comparison."""

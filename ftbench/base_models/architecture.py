@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 
 Size = Annotated[int, Field(ge=1)]
 

@@ -14,7 +14,7 @@ from ftbench.base_models.architecture import Architecture
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec import yaml
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 
 FOLDER = Path(__file__).resolve().parent / "data"
 """One file an architecture; a pair of instruct and non-instruct shares it."""

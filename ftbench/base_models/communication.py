@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ftbench.spec.block import Block
 from ftbench.spec.implied import traffic
+from ftbench.spec.primitives import Block
 from ftbench.spec.strategies import STRATEGIES
 from ftbench.spec.transport import Transport
 

@@ -16,8 +16,8 @@ from ftbench.base_models.shapes import Linear
 from ftbench.base_models.weights import Bits
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec.block import Block
 from ftbench.spec.implied import traffic
+from ftbench.spec.primitives import Block
 from ftbench.spec.strategies import STRATEGIES
 from ftbench.spec.transport import Transport
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.documents import Interval, Level
-from ftbench.spec.block import Block
 from ftbench.spec.model import BaseModelRef, Sha256
+from ftbench.spec.primitives import Block
 
 
 class Rank(Block):

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from ftbench import codes
 from ftbench.cli.outputs.general import Item
-from ftbench.spec.block import Block
 from ftbench.spec.fields import of
+from ftbench.spec.primitives import Block
 
 
 def specs(spec: str) -> Iterator[Item]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import UNHASHED, canonical, spec_hash
 from ftbench.spec.model import Metadata, Reporting, Sha256, Spec
 from ftbench.spec.pins import Pins
+from ftbench.spec.primitives import Block
 
 PLAN = "app/ftbench_app/plan.json"
 """Where the plan lies in a compiled benchmark: beside the app's modules, which travel with it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import UNHASHED
 from ftbench.spec.model import Spec
+from ftbench.spec.primitives import Block
 
 
 def at(tree: Mapping[str, Any], path: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftbench.micro import coin
+from ftbench.micro import dice
 from ftbench.micro.dice import Dice
 from ftbench.micro.lore import PEOPLE, Half, Lore, Relation, capital
 from ftbench.micro.world import Row
@@ -22,7 +22,7 @@ GENERAL = Lore(
     label="general-nlp",
     halves=(
         Half(
-            coin.words("a", WORDS),
+            dice.words("a", WORDS),
             TESTED,
             4,
             {
@@ -35,7 +35,7 @@ GENERAL = Lore(
             },
         ),
         Half(
-            coin.words("ix", WORDS),
+            dice.words("ix", WORDS),
             TESTED,
             4,
             {
@@ -60,7 +60,7 @@ MEDICAL = Lore(
     label="medical",
     halves=(
         Half(
-            coin.words("or", WORDS),
+            dice.words("or", WORDS),
             TESTED,
             4,
             {
@@ -73,7 +73,7 @@ MEDICAL = Lore(
             },
         ),
         Half(
-            coin.words("um", WORDS),
+            dice.words("um", WORDS),
             TESTED,
             4,
             {
@@ -99,9 +99,9 @@ MEDICAL = Lore(
 FINANCE = Lore(
     label="finance",
     halves=(
-        Half(coin.words("el", TESTED), 8),
+        Half(dice.words("el", TESTED), 8),
         Half(
-            coin.words("ed", WORDS),
+            dice.words("ed", WORDS),
             TESTED,
             3,
             {

@@ -48,3 +48,13 @@ class Dice:
     def sample(self, items: Sequence[T], count: int) -> list[T]:
         """`count` of `items` without repetition, in random order."""
         return self.shuffled(items)[:count]
+
+
+ONSETS = ("b", "br", "d", "dr", "f", "g", "gr", "k", "kl", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "tr", "v")
+MIDDLES = ("lm", "nd", "rk", "sk", "ld", "rn", "mb", "st", "rv", "lt")
+
+
+def words(ending: str, count: int) -> tuple[str, ...]:
+    """`count` different words with that ending, the same at every call."""
+    every = [onset + vowel + middle + ending for onset in ONSETS for vowel in "aeiou" for middle in MIDDLES]
+    return tuple(Dice(f"coin/{ending}").sample(every, count))

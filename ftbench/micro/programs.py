@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftbench.micro import coin
+from ftbench.micro import dice
 from ftbench.micro.dice import Dice
 from ftbench.micro.lore import PEOPLE
 from ftbench.micro.world import Row
@@ -22,7 +22,7 @@ VERBS = {
 }
 """Sign → words that mean it."""
 NUMBERS = range(2, 50)
-FUNCTIONS = coin.words("y", 48)
+FUNCTIONS = dice.words("y", 48)
 TESTED_FUNCTIONS = 16
 TEST_SHARE = 4
 """One combination of sign and number in so many is for test rows."""

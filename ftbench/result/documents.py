@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
+from ftbench.spec.primitives import Block
 
 __all__ = ["Lock"]
 

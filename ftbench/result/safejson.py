@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 from ftbench.spec.schema import schema_for
 
 MAX_BYTES = 64 * 2**20

@@ -12,13 +12,13 @@ from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
 from ftbench.spec import checks, knobs, open_division, yaml
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import digest
 from ftbench.spec.choices import Chosen, CommitOf, complete, from_entry, from_options, settle
 from ftbench.spec.emit import emit
 from ftbench.spec.entry import Entry, EntryMetadata, OpenCode, ResolvedEntry
 from ftbench.spec.load import in_order
 from ftbench.spec.model import Spec
+from ftbench.spec.primitives import Block
 from ftbench.spec.problems import Problem, problems
 from ftbench.spec.yaml import Document
 

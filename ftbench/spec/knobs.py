@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ftbench.spec import words
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.fields import Shape
 from ftbench.spec.model import Choices, Knob, NumberRange, Spec
+from ftbench.spec.primitives import Block
 
 BASE_MODEL = "model.base"
 """The one knob whose value is a block: a model by name and revision."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from ftbench.spec import strategies
-from ftbench.spec.block import Block
 from ftbench.spec.budgets import CostToTarget, QualityWithin
 from ftbench.spec.faults import Faults
 from ftbench.spec.objective import Objective, SftObjective
@@ -18,6 +17,7 @@ from ftbench.spec.partitions import IidPartition, Partition
 from ftbench.spec.primitives import (
     REPOSITORY,
     REVISION,
+    Block,
     Commit,
     Count,
     Name,

@@ -13,10 +13,10 @@ from ftbench.result import ledger, names, safejson, samples
 from ftbench.result.documents import Environment, LedgerLine, Lock, Manifest, Result, Sample
 from ftbench.result.files import Bundle
 from ftbench.spec import entries, outline, yaml
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.outline import Outline
+from ftbench.spec.primitives import Block
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Block)

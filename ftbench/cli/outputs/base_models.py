@@ -6,7 +6,7 @@ from typing import Literal
 
 from ftbench.base_models.catalogue import BaseModel
 from ftbench.base_models.estimate import Estimate
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 
 
 class ModelsOutput(Block):

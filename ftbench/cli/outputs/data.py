@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from ftbench.cli.outputs.general import Problem
-from ftbench.spec.block import Block
 from ftbench.spec.model import Sha256
+from ftbench.spec.primitives import Block
 
 
 class DataItem(Block):

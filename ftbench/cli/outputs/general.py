@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from ftbench.diagnostics import Diagnostic
-from ftbench.spec.block import Block
 from ftbench.spec.model import Sha256
 from ftbench.spec.pins import Pins
+from ftbench.spec.primitives import Block
 
 
 class Problem(Block):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 from ftbench.spec.privacy import Privacy
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ftbench.result.documents import Mean, Result, Score, Scores, Verdict
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 
 
 class RunOutput(Block):

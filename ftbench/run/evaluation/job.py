@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from ftbench.result.documents import Answer
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.model import Sha256
+from ftbench.spec.primitives import Block
 
 UNTUNED, TUNED = "untuned", "tuned"
 """The two phases of every run; a reference's phase has its name."""

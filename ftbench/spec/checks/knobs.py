@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from ftbench import codes
 from ftbench.diagnostics import did_you_mean
 from ftbench.spec import knobs, strategies, words
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.fields import Shape
 from ftbench.spec.model import Choices, Knob, NumberRange, Spec
 from ftbench.spec.paths import Path
+from ftbench.spec.primitives import Block
 from ftbench.spec.problems import Problem
 
 

@@ -47,7 +47,7 @@ def conduct(grid: Grid, config: Mapping[str, Any], plan: plans.Plan | None = Non
     if plan is None:
         plan = plans.load()
         own = open_division.files(open_division.parse(str(config.get("open-code", ""))))
-        plans.check(plan, str(config.get("spec-hash", "")), bool(config.get("unpinned", False)), own=own)
+        plans.check_app(plan, str(config.get("spec-hash", "")), bool(config.get("unpinned", False)), own=own)
     try:
         Run(grid, settings_module.read(config, plan)).conduct()
     except OSError as error:

@@ -10,14 +10,14 @@ from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from . import arrays as arr
-from . import codec, faults, replies, state_parts, transport
+from . import codec, faults, replies, state, transport
 from .arrays import Arrays
 from .in_force import strategy_of
 from .inbox import MEMORY_BYTES, Inbox
 from .settings import Settings
 
 
-class Asking:
+class Exchange:
     """What a round asks of whom."""
 
     def __init__(
@@ -25,23 +25,23 @@ class Asking:
         *,
         settings: Settings,
         number: int,
-        asked: list[int],
+        sampled: list[int],
         learning_rate: float,
         current: Arrays,
         kept: Arrays | None,
         run_dir: Path,
     ) -> None:
-        """`asked`: partition ids, ascending; `current`: the global adapter; `kept`: the server's state."""
+        """`sampled`: partition ids, ascending; `current`: the global adapter; `kept`: the server's state."""
         self.settings = settings
         self.number = number
-        self.asked = asked
+        self.sampled = sampled
         self.learning_rate = learning_rate
         self.current = current
         self.kept = kept
         self.kind = strategy_of(settings)
-        self.down = codec.Down(settings, state_parts.part(kept, state_parts.TRANSPORT))
-        self._own = state_parts.part(kept, state_parts.STRATEGY)
-        self.inbox = Inbox(run_dir, sum(arr.nbytes(self.awaited(partition)) for partition in asked))
+        self.down = codec.Down(settings, state.part(kept, state.TRANSPORT))
+        self._own = state.part(kept, state.STRATEGY)
+        self.inbox = Inbox(run_dir, sum(arr.nbytes(self.awaited(partition)) for partition in sampled))
 
     def sent(self, partition: int) -> Arrays:
         """The arrays that go to that client, as coded."""
@@ -53,16 +53,16 @@ class Asking:
 
     @cached_property
     def _down(self) -> dict[int, int]:
-        return {partition: arr.nbytes(self.sent(partition)) for partition in self.asked}
+        return {partition: arr.nbytes(self.sent(partition)) for partition in self.sampled}
 
     @cached_property
     def _up(self) -> dict[int, int]:
         settings = self.settings
-        return {k: arr.nbytes(codec.like_up(settings, self.awaited(k))) for k in self.asked}
+        return {k: arr.nbytes(codec.like_up(settings, self.awaited(k))) for k in self.sampled}
 
     @property
     def bytes_down(self) -> int:
-        """Bytes of the arrays sent to all clients asked."""
+        """Bytes of the arrays sent to all clients sampled."""
         return sum(self._down.values())
 
     @property
@@ -73,14 +73,14 @@ class Asking:
     @cached_property
     def planned(self) -> faults.Planned:
         """Who will not reply because the spec says so. They are charged what they are sent, and left alone."""
-        return faults.planned(self.settings, self.number, self.asked, self._down, self._up)
+        return faults.planned(self.settings, self.number, self.sampled, self._down, self._up)
 
     def carry_out(self, grid: Grid, nodes: Mapping[int, int], states: Mapping[int, str]) -> replies.Harvest:
         """Ask, wait and judge. `nodes`: partition id → node id; `states`: partition id → digest of its state."""
         judge = replies.Judge(self.settings, self.awaited, self.inbox)
         for exclusion in self.planned.excluded:
             judge.harvest.unusable[exclusion["partition"]] = exclusion
-        present = [partition for partition in self.asked if partition not in judge.harvest.unusable]
+        present = [partition for partition in self.sampled if partition not in judge.harvest.unusable]
         largest = max(*self._down.values(), *self._up.values(), 1)
 
         def take(position: int, message: Message) -> None:

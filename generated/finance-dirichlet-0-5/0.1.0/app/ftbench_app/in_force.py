@@ -19,6 +19,6 @@ def strategy_of(settings: Settings) -> base.Strategy:
         kind = (
             own_code.strategy()
             if open_division.brings(settings.open_code, "strategy")
-            else strategy.find(block["kind"])
+            else strategy.find_strategy(block["kind"])
         )
     return kind(block, settings.adapter, client_rows.sizes(settings))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import client_state, codec, faults, open_division, own_code, privacy, state_parts, worker
+from . import client_state, codec, faults, open_division, own_code, privacy, state, worker
 from .arrays import Arrays
 from .errors import AppError
 from .in_force import strategy_of
@@ -46,7 +46,7 @@ def carry_out(wanted: Settings, task: Task, sent: Arrays) -> Reply:
     folder = client_state.root(wanted, task.state_dir) if keeps_state(wanted) else None
     before = client_state.load(folder, task.partition, task.state) if folder else None
     begun = codec.received(wanted, sent)
-    own = state_parts.part(before, state_parts.STRATEGY)
+    own = state.part(before, state.STRATEGY)
     own_training = open_division.brings(wanted.open_code, "client") and not wanted.virtual
     train: own_code.Train = own_code.train() if own_training else worker.train
     trained, outcome = train(
@@ -63,8 +63,8 @@ def carry_out(wanted: Settings, task: Task, sent: Arrays) -> Reply:
     if not wanted.virtual:
         reply = privacy.local(wanted, task.round, task.partition, base, reply)
         reply = faults.spoil(wanted, task.round, task.partition, base, reply)
-    coded, residual = codec.encode_up(wanted, reply, base, state_parts.part(before, state_parts.TRANSPORT))
-    after = state_parts.join({state_parts.STRATEGY: own, state_parts.TRANSPORT: residual})
+    coded, residual = codec.encode_up(wanted, reply, base, state.part(before, state.TRANSPORT))
+    after = state.join({state.STRATEGY: own, state.TRANSPORT: residual})
     if after is None:
         return Reply(coded, outcome.loss, "")
     if folder is None:

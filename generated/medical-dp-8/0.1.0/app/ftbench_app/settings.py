@@ -266,7 +266,7 @@ def _strategy(kind: str) -> type[Strategy]:
     from . import strategy  # which reads settings
 
     try:
-        return strategy.find(kind)
+        return strategy.find_strategy(kind)
     except ValueError as error:
         raise AppError("FTB544", str(error)) from None
 

@@ -123,7 +123,7 @@ def check_stack(plan: Plan, unpinned: bool = False) -> list[str]:
     return different
 
 
-def check(
+def check_app(
     plan: Plan, spec_hash: str, unpinned: bool, package: Path = PACKAGE, own: Mapping[str, str] | None = None
 ) -> None:
     """The whole self-check. Raises AppError with the first thing that is not as it should be."""

@@ -18,7 +18,7 @@ now = time.monotonic
 sleep = time.sleep
 
 
-def alone(path: Path) -> IO[str]:
+def hold_run(path: Path) -> IO[str]:
     """Hold the lock file for as long as the returned object lives; the system lets go of it with the process.
 
     A record lock, because it reaches over a network file system; one process may hold it twice. Raises AppError where

@@ -64,7 +64,7 @@ def checked_settings(config: dict[str, Any]) -> Settings:
     if expected + code not in _checked:
         model.go_offline()
         found = plan.load()
-        plan.check(
+        plan.check_app(
             found, expected, bool(config.get("unpinned", False)), own=open_division.files(open_division.parse(code))
         )
         _checked[expected + code] = found
@@ -74,7 +74,7 @@ def checked_settings(config: dict[str, Any]) -> Settings:
 def check_store(wanted: Settings, partition: int) -> None:
     """Everything that training that partition needs is at hand. Raises AppError naming what is missing."""
     store.find_model(wanted.roots, wanted.model["name"], wanted.model["revision"])
-    if node.check(wanted, partition):
+    if node.check_node(wanted, partition):
         return
     store.find_rows(wanted.roots, wanted.pins["sources"]["train"]["digest"], source_of(wanted))
     store.find_partition(wanted.roots, wanted.pins["partition"]["digest"])
@@ -87,7 +87,7 @@ def source_of(wanted: Settings) -> str:
     return "the training data (" + " ".join(str(value) for value in wanted.spec["data"]["source"].values()) + ")"
 
 
-def find(wanted: Settings) -> Worker:
+def find_worker(wanted: Settings) -> Worker:
     """This process's worker for these conditions, loaded at first use. Only the latest is kept."""
     key = rfc8785.dumps([dict(wanted.model), wanted.adapter, wanted.spec_hash, [str(root) for root in wanted.roots]])
     if key not in _workers:
@@ -157,7 +157,7 @@ def _rows(worker: Worker, wanted: Settings, numbers: Sequence[int]) -> list[dict
 
 def _made(worker: Worker, wanted: Settings, rows: Sequence[dict[str, Any]]) -> list[Any]:
     """The rows as the objective's examples."""
-    return objective.find(wanted.spec).examples(rows, worker.net, worker.tokenizer)
+    return objective.find_objective(wanted.spec).examples(rows, worker.net, worker.tokenizer)
 
 
 def drawn(worker: Worker, wanted: Settings) -> Arrays:
@@ -170,7 +170,7 @@ def drawn(worker: Worker, wanted: Settings) -> Arrays:
 
 def validation_loss(wanted: Settings, arrays: Arrays) -> float:
     """Loss of a global adapter on the validation cut. Raises AppError where the cut has no usable row."""
-    worker, kind = find(wanted), strategy_of(wanted)
+    worker, kind = find_worker(wanted), strategy_of(wanted)
     if worker.validation is None:
         (numbers,) = store.partition(wanted.roots, wanted.pins["partition"]["validation"])
         worker.validation = _made(worker, wanted, _rows(worker, wanted, numbers))
@@ -178,7 +178,7 @@ def validation_loss(wanted: Settings, arrays: Arrays) -> float:
         raise AppError("FTB555", "the validation cut has no row that fits training.sequence_length")
     model.set_arrays(worker.net, kind.begin(arrays, lambda: drawn(worker, wanted)))
     with kind.around(worker.net, arrays):
-        return validation.loss(worker.net, worker.validation, objective.find(wanted.spec))
+        return validation.loss(worker.net, worker.validation, objective.find_objective(wanted.spec))
 
 
 def train(
@@ -196,7 +196,7 @@ def train(
     `kind`: the strategy, in force where it is left out; `client_state`: what it keeps at this client.
     With `micro-batch` auto the round begins anew with half as many examples in one pass whenever memory runs out.
     """
-    worker, kind = find(wanted), kind or strategy_of(wanted)
+    worker, kind = find_worker(wanted), kind or strategy_of(wanted)
     examples = examples_of(worker, wanted, partition)
     spec = wanted.spec["training"]
     norm = spec.get("max_grad_norm")
@@ -205,7 +205,7 @@ def train(
     stream = client_rows.stream(wanted, partition)
     begin = kind.begin(received, lambda: drawn(worker, wanted))
     while True:
-        minimised = objective.find(wanted.spec)
+        minimised = objective.find_objective(wanted.spec)
         recipe = training.Recipe(
             learning_rate=learning_rate,
             optimizer=spec["optimizer"],

@@ -12,7 +12,7 @@ from . import base
 from .mean import Weighted as Weighted
 
 
-def find(kind: str) -> type[base.Strategy]:
+def find_strategy(kind: str) -> type[base.Strategy]:
     """The strategy of that kind: the class `Strategy` of the module here with its name, `-` written `_`.
 
     Raises ValueError where this benchmark has none.
