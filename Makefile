@@ -30,7 +30,7 @@ test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests 
 test-fast: $(VENV)/.dev ## the tests without the real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow and not e2e"
 
-test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, 10,000 mutated specs
+test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
 	$(UNSANDBOXED) $(BIN)/pytest -m slow
 
 test-deployment: $(VENV)/.dev ## runs on a SuperLink with two SuperNodes over TLS (needs openssl and ssh-keygen)
