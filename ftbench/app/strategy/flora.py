@@ -21,7 +21,7 @@ import numpy
 from ..arrays import Arrays, ordered
 from . import base
 from .factors import A, B, modules
-from .mean import Weighted, fractions
+from .mean import Weighted, shares
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +45,7 @@ class Strategy(base.Strategy):
 
     def aggregate(self, current: Arrays, replies: Weighted, state: Arrays | None) -> tuple[Arrays, Arrays | None]:
         """The stack, longer by the rank of every reply. Keeps no state."""
-        weights = fractions(replies)
+        weights = shares(replies)
         scale = float(self.adapter["alpha"]) / int(self.adapter["rank"])
         new: Arrays = {}
         for module in modules(current):

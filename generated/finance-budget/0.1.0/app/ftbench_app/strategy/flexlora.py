@@ -20,7 +20,7 @@ import torch
 from ..arrays import Arrays, elements, ordered
 from . import base
 from .factors import A, B, fitted, modules
-from .mean import Exact, Weighted, fractions, means
+from .mean import Exact, Weighted, shares, means
 
 if TYPE_CHECKING:
     from ..training import Outcome
@@ -50,7 +50,7 @@ class Strategy(base.Strategy):
 
     def aggregate(self, current: Arrays, replies: Weighted, state: Arrays | None) -> tuple[Arrays, Arrays | None]:
         """Factor pairs by SVD, every other tensor (DoRA's magnitudes) by its mean."""
-        weights = fractions(replies)
+        weights = shares(replies)
         new = means(replies, [name for name in current if not name.endswith((A, B))])
         for module in modules(current):
             pairs = [
