@@ -20,7 +20,7 @@ import torch
 from ..arrays import Arrays, elements, ordered
 from . import base
 from .factors import A, B, fitted, modules
-from .mean import Exact, Weighted, shares, means
+from .mean import Exact, Weighted, means, shares
 
 if TYPE_CHECKING:
     from ..training import Outcome
