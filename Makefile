@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 SPECS := $(shell find specs -name '*.yaml' | LC_ALL=C sort)
 # Generated programs run in a sandbox; without its tools the tests of the code domain are left out, and said so.
 MISSING := $(strip $(foreach tool,bwrap node g++,$(if $(shell command -v $(tool)),,$(tool))))
-# A file's tests stay together: they share what is expensive.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# A file's tests stay together: they share what is expensive. In order, so that the long ones do not come last on one core.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1)
 
 .PHONY: quickstart test test-fast test-slow test-deployment lint types generated check-generated clean help
