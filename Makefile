@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 SPECS := $(shell find specs -name '*.yaml' | LC_ALL=C sort)
 # Generated programs run in a sandbox; without its tools the tests of the code domain are left out, and said so.
 MISSING := $(strip $(foreach tool,bwrap node g++,$(if $(shell command -v $(tool)),,$(tool))))
-# A file's tests stay together: they share what is expensive.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# A file's tests stay together: they share what is expensive. In order, so that the long ones do not come last on one core.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1)
 
 .PHONY: quickstart test test-fast test-slow test-deployment lint types generated check-generated clean help
@@ -30,7 +30,7 @@ test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests 
 test-fast: $(VENV)/.dev ## the tests without the real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow and not e2e"
 
-test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, 10,000 mutated specs
+test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
 	$(UNSANDBOXED) $(BIN)/pytest -m slow
 
 test-deployment: $(VENV)/.dev ## runs on a SuperLink with two SuperNodes over TLS (needs openssl and ssh-keygen)
@@ -45,10 +45,13 @@ types: $(VENV)/.dev ## mypy, strict
 
 generated: $(VENV)/.dev ## regenerate generated/ and schemas/
 	$(BIN)/ftbench schema --write schemas
+	$(BIN)/ftbench list diagnostics --markdown > docs/diagnostics.md
 	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC $(BIN)/ftbench compile SPEC --out generated
 
 check-generated: $(VENV)/.dev ## fail where a generated file has drifted
 	$(BIN)/ftbench schema --check schemas
+	@$(BIN)/ftbench list diagnostics --markdown | diff docs/diagnostics.md - || \
+	  { echo "docs/diagnostics.md has drifted: make generated"; exit 1; }
 	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC \
 	  sh -c '$(BIN)/ftbench lock SPEC --check && $(BIN)/ftbench compile SPEC --out generated --check'
 

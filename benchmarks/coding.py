@@ -22,8 +22,8 @@ import torch
 
 from ftbench.app import arrays as arr
 from ftbench.app import coding
-from ftbench.models.adapters import shapes
-from ftbench.models.catalogue import find
+from ftbench.base_models.adapters import shapes
+from ftbench.base_models.catalogue import find_base_model
 
 MODEL = "mistralai/Mistral-7B-v0.3"
 ALIKE = 0.001
@@ -45,7 +45,7 @@ def main() -> None:
     generator = numpy.random.default_rng(SEED)
     adapter = {
         name: generator.normal(scale=1e-3, size=shape).astype("f4")
-        for name, shape in shapes(find(MODEL).architecture, "lora", asked.rank, ["q_proj", "v_proj"]).items()
+        for name, shape in shapes(find_base_model(MODEL).architecture, "lora", asked.rank, ["q_proj", "v_proj"]).items()
         if int(name.split(".layers.")[1].split(".")[0]) < asked.layers
     }
     ends: dict[str, dict[str, Any]] = {}

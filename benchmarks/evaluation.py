@@ -43,7 +43,7 @@ def main() -> None:
 
     from ftbench.compile import folder
     from ftbench.compile.compiler import compile_spec
-    from ftbench.run import eval_model
+    from ftbench.run.evaluation import model as eval_model
 
     world = common.world()
     spec = world.spec
@@ -76,8 +76,8 @@ def main() -> None:
 
 def batched(model: Any, tokenizer: Any, bos: bool, opened: ExitStack) -> Any:
     """The model as `ftbench run` asks it, with an empty cache on disk."""
-    from ftbench.run.eval_cache import Cache
-    from ftbench.run.eval_lm import scoring_lm
+    from ftbench.run.evaluation.cache import Cache
+    from ftbench.run.evaluation.lm import scoring_lm
 
     folder = opened.enter_context(tempfile.TemporaryDirectory())
     cache = opened.enter_context(Cache(Path(folder) / "cache.jsonl"))

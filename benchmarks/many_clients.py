@@ -26,7 +26,7 @@ import common
 import psutil
 
 from ftbench.compile.compiler import Compiled, compile_spec
-from ftbench.data.lock import lock
+from ftbench.data.pinning import lock
 from ftbench.data.store import Store
 from ftbench.run import runner
 from ftbench.run.progress import Silent

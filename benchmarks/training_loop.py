@@ -22,7 +22,7 @@ import numpy
 import torch
 import transformers
 
-from ftbench.app import batches, holding, model, objective, training
+from ftbench.app import batches, loading, model, objective, training
 from ftbench.app.objective import likelihood
 from ftbench.app.tokens import Example, encode_all
 
@@ -54,7 +54,7 @@ def main() -> None:
     order = batches.order(len(examples), SEED)
     chosen = [examples[next(order)] for _ in range(asked.steps * size)]
 
-    net = model.attach(holding.load_base(world.model, spec["model"]), spec["adapter"], SEED).to(holding.device())
+    net = model.attach(loading.load_base(world.model, spec["model"]), spec["adapter"], SEED).to(loading.device())
     start = model.get_arrays(net)
     ends: dict[str, Any] = {}
 
@@ -89,7 +89,7 @@ def plain(net: torch.nn.Module, examples: list[Example], spec: dict[str, Any], s
         steps=steps,
         batch_size=spec["training"]["batch_size"],
         micro_batch=0,
-        objective=objective.find(spec),
+        objective=objective.find_objective(spec),
         max_grad_norm=spec["training"]["max_grad_norm"],
     )
     training.train(net, examples, iter(range(len(examples))), recipe)

@@ -13,13 +13,14 @@ MODELS: dict[str, str] = {
 }
 """Base models that come with ftbench → digest of their files, the only revision that each has."""
 
-_PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
+"""The folder of ftbench itself."""
 
 
 def root() -> Path:
     """The folder that holds `specs/`, `entries/`, `schemas/` and `generated/`."""
-    packed = _PACKAGE / "_builtin"
-    return packed if packed.is_dir() else _PACKAGE.parent
+    packed = PACKAGE / "_builtin"
+    return packed if packed.is_dir() else PACKAGE.parent
 
 
 def specs() -> dict[str, Path]:

@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem: what (`message`), where (`place`), how to mend it (`hint`). `code` is stable: see CODES."""
+    """One problem: what (`message`), where (`place`), how to mend it (`hint`). `code` is one of `ftbench.codes`."""
 
     code: str
     message: str
@@ -69,16 +69,3 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint naming the known word nearest to `name`, or the empty string."""
     near = get_close_matches(name, list(known), n=1)
     return f"did you mean `{near[0]}`?" if near else ""
-
-
-# Stable codes; a code is never re-used. Hundreds tell the subject:
-# 1 spec, 2 entry and knobs, 3 pins, data and store, 4 compile, 5 run and evaluate, 6 bundle and verify, 7 leaderboard,
-# 9 environment and usage.
-CODES: dict[str, str] = {}
-
-
-def register(codes: dict[str, str]) -> None:
-    """Add a subject's codes to the list that `ftbench list diagnostics` prints. A code given twice is a bug."""
-    for code, meaning in codes.items():
-        if CODES.setdefault(code, meaning) != meaning:
-            raise ValueError(f"diagnostic code {code} is registered twice")

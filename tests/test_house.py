@@ -16,17 +16,18 @@ PACKAGE = ROOT / "ftbench"
 ARROWS: dict[str, set[str]] = {
     "spec": set(),
     "result": {"spec"},
-    "data": {"spec"},
+    "micro": {"spec"},
+    "data": {"micro", "spec"},
     "compile": {"data", "spec"},
-    "models": {"spec"},
+    "base_models": {"spec"},
     "run": {"compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
-    "cli": {"board", "verify", "run", "compile", "models", "data", "result", "spec"},
+    "cli": {"board", "verify", "run", "compile", "base_models", "data", "result", "spec"},
     "app": set(),
     "tasks": set(),
 }
-FOUNDATION = {"atomic", "diagnostics", "errors", "builtin", "__version__"}
+FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "__version__"}
 
 
 def imported(path: Path, *, run: bool = False) -> list[tuple[int, str, int]]:
@@ -67,6 +68,34 @@ def test_every_package_has_its_arrows() -> None:
     assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ARROWS)
 
 
+def dependencies() -> dict[str, set[str]]:
+    """Module → the modules of ftbench that it imports, wherever the import stands."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    found: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+        named = {
+            ".".join([*package[: len(package) - level + 1], target]) if level else target
+            for level, target, _ in imported(path)
+        }
+        found[name] = {
+            known for one in named for known in (one, one.rpartition(".")[0]) if known in modules and known != name
+        } - {parent for one in named if one in modules for parent in [one.rpartition(".")[0]]}
+    return found
+
+
+def test_no_circle() -> None:
+    """Not even one that only a type checker or a function sees."""
+    graph = dependencies()
+    while leaves := [name for name, needs in graph.items() if not needs & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert not graph, f"in circles, or above one: {sorted(graph)}"
+
+
 def test_the_app_imports_itself_relatively_only() -> None:
     for path in (PACKAGE / "app").rglob("*.py"):
         assert not [name for level, name, _ in imported(path) if not level and name.startswith("ftbench")], path
@@ -84,7 +113,7 @@ def test_hooks_are_self_contained() -> None:
 
 
 def test_foundation_imports_nothing_above() -> None:
-    for name in ("atomic", "diagnostics", "errors", "builtin"):
+    for name in ("atomic", "codes", "diagnostics", "errors", "builtin"):
         for level, module, _ in imported(PACKAGE / f"{name}.py"):
             assert level == 0
             parts = module.split(".")

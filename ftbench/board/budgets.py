@@ -7,7 +7,7 @@ from math import fsum
 
 from ftbench.board import figures, text
 from ftbench.board.model import Reached, Row, Table, Within
-from ftbench.result.models import Result
+from ftbench.result.documents import Result
 from ftbench.spec.budgets import plain, within_name
 
 HEADING = "Score within a budget"
@@ -30,7 +30,7 @@ def target(results: Sequence[Result]) -> Reached | None:
     )
 
 
-def within(results: Sequence[Result]) -> list[Within]:
+def reached_within(results: Sequence[Result]) -> list[Within]:
     """Every budget that all of an entry's bundles have a score for, ascending."""
     found = []
     for mib in sorted({one.communication_mib for result in results for one in result.within}):
@@ -51,7 +51,7 @@ def within(results: Sequence[Result]) -> list[Within]:
     return found
 
 
-def told(reached: Reached) -> str:
+def describe_reached(reached: Reached) -> str:
     """`round 4, 1.20 MiB, 12.5 s`, with how many of the runs reached it where not all did."""
     if not reached.reached or reached.round is None or reached.bytes is None:
         return "not reached"

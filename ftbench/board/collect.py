@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench.board import codes
+from ftbench import codes
 from ftbench.board.model import Refused
 from ftbench.board.submission import Marks, Submission
 from ftbench.compile.plan import PLAN, Plan
@@ -15,8 +15,8 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, MissingResource
 from ftbench.result.bundle import Bundle, open_bundle
+from ftbench.result.documents import Level, Sample, Verdict
 from ftbench.result.marks import Given, problems
-from ftbench.result.models import Level, Sample, Verdict
 from ftbench.result.score import right
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
@@ -58,7 +58,7 @@ def collect(
     Raises MissingResource (FTB701) where there is none.
     """
     collected = Collected([], [])
-    found = list(find(folders))
+    found = list(find_submissions(folders))
     if not found:
         where = ", ".join(str(folder) for folder in folders)
         hint = "a bundle is a folder with manifest.json, or an archive made by `ftbench pack`"
@@ -76,7 +76,7 @@ def collect(
     return collected
 
 
-def find(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+def find_submissions(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """Each bundle with its name in tables: its path below the folder given, or its own name if it was given itself.
 
     Links are not followed, hidden folders and the insides of a bundle are not searched.
@@ -156,7 +156,7 @@ def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation) ->
 
 
 def _refused(name: str, reason: str) -> Refused:
-    return Refused(path=name, bundle=None, spec_hash=None, level="NONE", code=codes.UNREADABLE, reason=reason)
+    return Refused(path=name, bundle=None, spec_hash=None, level="NONE", code=codes.BOARD_UNREADABLE, reason=reason)
 
 
 def known_plans(benchmarks: Sequence[Path]) -> dict[str, Plan]:

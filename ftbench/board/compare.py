@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 from ftbench.board.model import Rank
 from ftbench.board.submission import Marks
-from ftbench.result.models import Interval
+from ftbench.result.documents import Interval
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from ftbench.board.model import Estimate, OtherScoring, TaskFigure
-from ftbench.result.models import Difference, Interval, Mean, Score, ScoringScores, TaskScores
+from ftbench.result.documents import Difference, Interval, Mean, Score, ScoringScores, TaskScores
 from ftbench.result.statistics import Estimate as Bounded
 from ftbench.result.statistics import mover_mean
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.result.models import Interval, Level
-from ftbench.spec.block import Block
+from ftbench.result.documents import Interval, Level
 from ftbench.spec.model import BaseModelRef, Sha256
+from ftbench.spec.primitives import Block
 
 
 class Rank(Block):
@@ -202,6 +202,8 @@ class Table(Block):
     """Version of the benchmark."""
     title: str
     """Its title, empty where this verifier does not know the benchmark."""
+    reading: str = ""
+    """What its author wants readers to know."""
     status: Literal["draft", "published", "unknown"]
     """A draft may change: its table is a preview."""
     spec_hash: Sha256

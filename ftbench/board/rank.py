@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
-from ftbench.board.codes import BELOW_LEVEL, NO_RESULT, SMOKE
+from ftbench import codes
 from ftbench.board.compare import Contender, paired, ranks
 from ftbench.board.model import Board, Refused, Table
 from ftbench.board.references import references
 from ftbench.board.rows import by_entry, contender, row
 from ftbench.board.submission import Submission
 from ftbench.compile.plan import Plan
-from ftbench.result.models import LEVELS, Level
+from ftbench.result.documents import LEVELS, Level
 from ftbench.spec.model import Spec
 
 NOTES = (
@@ -82,11 +82,11 @@ def why_not(one: Submission, required: Level) -> Refused | None:
         )
 
     if LEVELS.index(verdict.level) < LEVELS.index(required):
-        return because(BELOW_LEVEL, f"{verdict.level}, {required} is required: {stumble(one)}")
+        return because(codes.BELOW_LEVEL, f"{verdict.level}, {required} is required: {stumble(one)}")
     if verdict.result is None or verdict.bundle is None or one.entry is None:
-        return because(NO_RESULT, "its result or entry could not be read")
+        return because(codes.NO_RESULT, "its result or entry could not be read")
     if verdict.result.smoke:
-        return because(SMOKE, "the result of a shortened trial run (`--smoke`)")
+        return because(codes.SMOKE, "the result of a shortened trial run (`--smoke`)")
     return None
 
 
@@ -115,6 +115,7 @@ def table(spec_hash: str, group: Sequence[Submission], plan: Plan | None) -> Tab
         name=first.name,
         version=first.version,
         title=plan.metadata.title if plan else "",
+        reading=(plan.reporting.reading or "") if plan and plan.reporting else "",
         status=plan.metadata.status if plan else "unknown",
         spec_hash=spec_hash,
         division=group[0].division,

@@ -10,7 +10,7 @@ from typing import Literal
 from ftbench.board import figures
 from ftbench.board.model import Reference
 from ftbench.board.submission import Submission
-from ftbench.result.models import Result
+from ftbench.result.documents import Result
 from ftbench.result.references import LOCAL
 
 

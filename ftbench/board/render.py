@@ -39,7 +39,7 @@ def cells(row: Row) -> list[str]:
         text.estimate(row.score) + spread,
         text.estimate(row.gain, signed=True),
         "" if row.robustness is None else text.estimate(row.robustness, signed=True),
-        "" if row.target is None else budgets.told(row.target),
+        "" if row.target is None else budgets.describe_reached(row.target),
         row.level,
         text.mib(row.bytes_down + row.bytes_up),
         text.count(row.trainable_parameters),
@@ -100,6 +100,7 @@ def _markdown(board: Board) -> Iterator[str]:
     yield "# Leaderboard"
     for table in board.tables:
         yield from ("", f"## {_markdown_heading(table)}", "", conditions(table), "")
+        yield from (text.markdown(table.reading), "") if table.reading else ()
         yield from _ranking(table)
         yield from ("", f"### {breakdown.HEADING}", "")
         yield from _by_task(table)

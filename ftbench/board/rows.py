@@ -12,7 +12,7 @@ from ftbench.board import budgets, figures
 from ftbench.board.compare import Contender, mean_marks
 from ftbench.board.model import BundleRef, Estimate, Rank, Row
 from ftbench.board.submission import Submission
-from ftbench.result.models import LEVELS, Result
+from ftbench.result.documents import LEVELS, Result
 
 UNRANKED = Rank(best=1, worst=1)
 """Stands in a row until all rows of its table have been compared."""
@@ -63,7 +63,7 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int], table: Sequence[
         epsilon=max((one.privacy.epsilon for one in results if one.privacy is not None), default=None),
         robustness=_robustness(results),
         target=budgets.target(results),
-        within=budgets.within(results),
+        within=budgets.reached_within(results),
         bundles=[_reference(one) for one in group],
         notes=[*_notes(group), *_copies(group, table or group)],
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ftbench.result.models import Result, Verdict
+from ftbench.result.documents import Result, Verdict
 from ftbench.spec.canonical import digest
 from ftbench.spec.entry import ResolvedEntry
 

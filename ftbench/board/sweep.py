@@ -9,7 +9,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Protocol
 
-from ftbench.board import codes, figures
+from ftbench import codes
+from ftbench.board import figures
 from ftbench.board.collect import marks_of
 from ftbench.board.model import Estimate
 from ftbench.board.submission import Marks
@@ -17,12 +18,12 @@ from ftbench.board.sweep_model import SweepRow, SweepTask
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result.bundle import open_bundle
-from ftbench.result.models import Interval, Result
+from ftbench.result.documents import Interval, Result
 from ftbench.result.statistics import Estimate as Bounded
 from ftbench.result.statistics import mover_mean, paired_difference
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
-from ftbench.verify.documents import read, told
+from ftbench.verify.documents import describe_problems, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,11 @@ def read_scored(bundle: Path, evaluation: Evaluation) -> Scored:
     documents = read(open_bundle(bundle))
     marks = marks_of(documents.samples, evaluation)
     if documents.result is None or set(marks) != {task.name for task in evaluation.tasks}:
-        why = "; ".join(told(documents.problems)[:3]) or "its samples cannot be scored"
+        why = "; ".join(describe_problems(documents.problems)[:3]) or "its samples cannot be scored"
         hint = "remove the run's folder and give the command again"
-        raise InvalidInput(Diagnostic(codes.UNREADABLE, f"the bundle cannot be read: {why}", Place(str(bundle)), hint))
+        raise InvalidInput(
+            Diagnostic(codes.BOARD_UNREADABLE, f"the bundle cannot be read: {why}", Place(str(bundle)), hint)
+        )
     asked = {task: [sample.item for sample in lines] for task, lines in sorted(documents.samples.items())}
     return Scored(documents.result, marks, digest(asked))
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ftbench.board.model import Estimate
-from ftbench.spec.block import Block
 from ftbench.spec.model import Sha256
+from ftbench.spec.primitives import Block
 
 
 class SweepTask(Block):

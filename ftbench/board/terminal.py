@@ -26,6 +26,8 @@ def terminal(board: Board, width: int = WIDE) -> Iterator[RenderableType]:
     for table in board.tables:
         yield _text(heading(table), "bold")
         yield _text(conditions(table), "dim")
+        if table.reading:
+            yield _text(table.reading)
         yield _table(table, width)
         yield _text(breakdown.HEADING, "dim")
         yield _by_task(table)

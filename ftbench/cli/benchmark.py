@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftbench import codes
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def read_plan(path: Path) -> Plan:
         return Plan.model_validate_json(path.read_bytes())
     except ValidationError as error:
         message = f"this is no plan of a compiled benchmark: {error.errors()[0]['msg']}"
-        raise InvalidInput(Diagnostic("FTB911", message, Place(str(path)))) from error
+        raise InvalidInput(Diagnostic(codes.NO_PLAN, message, Place(str(path)))) from error
 
 
 def benchmark_folders(given: tuple[Path, ...]) -> list[Path]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
-from ftbench.cli.outputs import CheckedThing
+from ftbench.cli.outputs.general import CheckedThing
 
 PYTHON = (3, 11)
 DISK_NEEDED = 2**30

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option, out_option, spec_argument
 from ftbench.cli.ui import Ui
 
@@ -27,7 +28,7 @@ def command(ui: Ui, spec: str, out: Path, check: bool) -> int:
     published is never rewritten; --check holds it to its own lock.
     """
     from ftbench.cli.benchmark import compiled, shell
-    from ftbench.cli.outputs import CompileOutput
+    from ftbench.cli.outputs.general import CompileOutput
     from ftbench.compile.folder import write
 
     _, made = compiled(ui, spec)
@@ -64,8 +65,7 @@ def _differences(made: Compiled, folder: Path) -> list[str]:
 
 
 def _report(ui: Ui, output: object, again: str) -> int:
-    from ftbench.cli.outputs import CompileOutput
-    from ftbench.compile.codes import DRIFT
+    from ftbench.cli.outputs.general import CompileOutput
     from ftbench.diagnostics import Diagnostic, Place
 
     assert isinstance(output, CompileOutput)
@@ -76,7 +76,7 @@ def _report(ui: Ui, output: object, again: str) -> int:
         for line in difference.rstrip("\n").split("\n"):
             ui.line(line, {"+": "good", "-": "error"}.get(line[:1], ""))
     message = f"the compiled benchmark differs from what its spec compiles to ({len(output.drift)} files)"
-    ui.diagnostics([Diagnostic(DRIFT, message, Place(output.folder), hint=f"run: {again}")])
+    ui.diagnostics([Diagnostic(codes.DRIFT, message, Place(output.folder), hint=f"run: {again}")])
     return 1
 
 

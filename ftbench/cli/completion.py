@@ -20,7 +20,7 @@ def command(ui: Ui, shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     from ftbench.cli.main import COMPLETE, ftbench
-    from ftbench.cli.outputs import CompletionOutput
+    from ftbench.cli.outputs.general import CompletionOutput
 
     kind = get_completion_class(shell)
     assert kind is not None

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import SPEC, example, json_option, store_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.cli.data_outputs import DataItem
+    from ftbench.cli.outputs.data import DataItem
     from ftbench.data.fetch import FetchedRows
     from ftbench.data.hub import Hub
     from ftbench.data.store import Store
@@ -96,7 +97,7 @@ def _fetch(ui: Ui, spec: str | None, models: tuple[str, ...], store: Store, *, w
 
 
 def _fetched(one: FetchedRows) -> DataItem:
-    from ftbench.cli.data_outputs import DataItem
+    from ftbench.cli.outputs.data import DataItem
 
     return DataItem(
         kind="partition" if one.key in ("partition", "validation") else "rows",
@@ -125,8 +126,8 @@ def _base_model(ref: BaseModelRef, store: Store, models: tuple[str, ...]) -> lis
 
 
 def _fetch_model(name: str, store: Store, hub: Hub, *, weights: bool) -> tuple[DataItem, list[Diagnostic]]:
-    from ftbench.cli.data_outputs import DataItem
-    from ftbench.data.models import fetch, resolve
+    from ftbench.cli.outputs.data import DataItem
+    from ftbench.data.base_models import fetch, resolve
 
     ref = resolve(name, hub)
     fetched = fetch(ref, store, hub, weights=weights)
@@ -143,8 +144,7 @@ def _fetch_model(name: str, store: Store, hub: Hub, *, weights: bool) -> tuple[D
 
 
 def _holdings(ui: Ui, action: Action, spec: str | None, store: Store) -> int:
-    from ftbench.cli.data_outputs import DataItem
-    from ftbench.data import codes
+    from ftbench.cli.outputs.data import DataItem
     from ftbench.data.holdings import holdings, whole
     from ftbench.diagnostics import Diagnostic, Place
     from ftbench.errors import CheckFailed
@@ -178,12 +178,12 @@ def _holdings(ui: Ui, action: Action, spec: str | None, store: Store) -> int:
 
 def _overlap(ui: Ui, spec: str, store: Store) -> int:
     from ftbench.cli.benchmark import load, pins_of
-    from ftbench.cli.data_outputs import DataItem
-    from ftbench.data.overlap import find, warnings
+    from ftbench.cli.outputs.data import DataItem
+    from ftbench.data.overlap import find_overlaps, warnings
 
     loaded = load(ui, spec)
     pins = pins_of(ui, loaded)
-    overlaps = find(loaded.spec, pins, store)
+    overlaps = find_overlaps(loaded.spec, pins, store)
     items = [
         DataItem(
             kind="rows",
@@ -220,8 +220,8 @@ def _known_pins(ui: Ui, spec: str | None) -> dict[str, Pins]:
 
 
 def _answer(ui: Ui, action: Action, store: Store, items: list[DataItem], found: list[Diagnostic]) -> int:
-    from ftbench.cli.data_outputs import DataOutput
-    from ftbench.cli.outputs import problems
+    from ftbench.cli.outputs.data import DataOutput
+    from ftbench.cli.outputs.general import problems
 
     for item in items:
         parts = [f"{item.rows:,} rows" if item.rows is not None else "", f"{item.size:,} bytes" if item.size else ""]

@@ -13,7 +13,7 @@ from ftbench.cli.ui import Ui
 from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
-    from ftbench.cli.outputs import Edit
+    from ftbench.cli.outputs.general import Edit
     from ftbench.spec.diff import Edit as Found
 
 STYLE = {"cosmetic": "dim", "operational": "note", "score-affecting": "warning", "incomparable": "error"}
@@ -38,14 +38,14 @@ def command(ui: Ui, old: str, new: str) -> None:
     A and B are specs, plan.json files or folders of compiled benchmarks. From least to gravest: cosmetic,
     operational, score-affecting, incomparable. Where both have a plan (for a spec: pins), code and stack are compared.
     """
-    from ftbench.cli.outputs import DiffOutput
-    from ftbench.spec.canonical import spec_hash
+    from ftbench.cli.outputs.general import DiffOutput
+    from ftbench.spec.canonical import UNHASHED, spec_hash
     from ftbench.spec.diff import MEANING, diff_plans
 
     a, b = _plan(ui, old), _plan(ui, new)
     if not (a.keys() >= {"pins"} and b.keys() >= {"pins"}):
         hashes: list[str | None] = [spec_hash(side) if "pins" in side else None for side in (a, b)]
-        a, b = ({key: side[key] for key in ("metadata", "spec")} for side in (a, b))
+        a, b = ({key: side[key] for key in side.keys() & {*UNHASHED, "spec"}} for side in (a, b))
     else:
         hashes = [spec_hash(a), spec_hash(b)]
     found = diff_plans(a, b)
@@ -70,6 +70,7 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
     from ftbench.cli.benchmark import pins_of, read_plan
     from ftbench.compile.compiler import make_plan
     from ftbench.errors import MissingResource
+    from ftbench.spec.canonical import UNHASHED
     from ftbench.spec.load import find_spec, load_spec
 
     path = Path(argument)
@@ -83,11 +84,11 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
         return make_plan(loaded.spec, pins_of(ui, loaded)).as_json()
     except MissingResource:
         spec = loaded.spec.model_dump(mode="json")
-        return {"metadata": spec.pop("metadata"), "spec": spec}
+        return {**{name: spec.pop(name) for name in UNHASHED}, "spec": spec}
 
 
 def _edit(found: Found) -> Edit:
-    from ftbench.cli.outputs import Edit
+    from ftbench.cli.outputs.general import Edit
     from ftbench.spec.diff import ABSENT
 
     sides = {name: None if value is ABSENT else value for name, value in (("old", found.old), ("new", found.new))}

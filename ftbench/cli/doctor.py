@@ -20,7 +20,7 @@ def command(ui: Ui, store: str | None) -> int:
     `fail` means that a run cannot work (exit code 4), `warn` that something may go wrong or cannot be done.
     """
     from ftbench.cli.checkup import CHECKUPS, look
-    from ftbench.cli.outputs import DoctorOutput
+    from ftbench.cli.outputs.general import DoctorOutput
     from ftbench.errors import MissingResource
 
     found = [line for checkup in CHECKUPS for line in look(checkup, store)]

@@ -11,7 +11,7 @@ from ftbench.cli.options import entry_option, example, json_option, spec_argumen
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.models.estimate import Estimate
+    from ftbench.base_models.estimate import Estimate
 
 
 @click.command(
@@ -50,10 +50,10 @@ def command(
     Everything follows from the architecture, without weights, network or GPU. Parameters and bytes sent are exact;
     memory is a count of tensors plus what is marked with ~.
     """
+    from ftbench.base_models import catalogue, from_spec
+    from ftbench.base_models.estimate import estimate
     from ftbench.cli.benchmark import load
-    from ftbench.models import catalogue, from_spec
-    from ftbench.models.estimate import estimate
-    from ftbench.models.outputs import EstimateOutput
+    from ftbench.cli.outputs.base_models import EstimateOutput
     from ftbench.spec.entries import apply, load_entry, resolve_entry
 
     loaded = load(ui, spec).spec
@@ -61,7 +61,7 @@ def command(
     # The architecture is the same at every commit, so nobody is asked for one.
     chosen = apply(loaded, resolve_entry(loaded, given, sets, commit_of=lambda name: "0" * 40))
     base = chosen.model.base
-    found = catalogue.find(model) if model else catalogue.find(base.name, base.revision)
+    found = catalogue.find_base_model(model) if model else catalogue.find_base_model(base.name, base.revision)
     wanted = cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None)
     setting = from_spec.setting(
         chosen,

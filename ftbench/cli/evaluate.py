@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import (
     SPEC,
     eval_workers_option,
@@ -21,7 +22,7 @@ from ftbench.cli.ui import Ui
 from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
-    from ftbench.cli.result_outputs import EvaluateOutput
+    from ftbench.cli.outputs.result import EvaluateOutput
     from ftbench.data.store import Store
 
 
@@ -69,7 +70,7 @@ def command(
             from ftbench.diagnostics import Diagnostic, Place
 
             message = "this is no run folder, and for an adapter the benchmark must be named"
-            raise InvalidInput(Diagnostic("FTB910", message, Place(str(target)), "add --spec SPEC"))
+            raise InvalidInput(Diagnostic(codes.OPTION_NEEDS_OTHER, message, Place(str(target)), "add --spec SPEC"))
         else:
             folder = (out or target.parent / f"{target.name}-evaluation").absolute()
             output = _adapter(
@@ -104,9 +105,9 @@ def _run(
     target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, workers: int, *, unsafe: bool
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
-    from ftbench.cli.result_outputs import EvaluateOutput
+    from ftbench.cli.outputs.result import EvaluateOutput
     from ftbench.result.score import score
-    from ftbench.run.evaluate import evaluate_run
+    from ftbench.run.evaluation.evaluate import evaluate_run
     from ftbench.run.rundir import RunDir
 
     # Alone: a run that still goes on would be scored with half an adapter.
@@ -146,10 +147,10 @@ def _adapter(
     unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import commit_of, compiled
-    from ftbench.cli.result_outputs import EvaluateOutput
+    from ftbench.cli.outputs.result import EvaluateOutput
     from ftbench.compile.folder import write
     from ftbench.run.base_model import bring
-    from ftbench.run.evaluate import evaluate_adapter
+    from ftbench.run.evaluation.evaluate import evaluate_adapter
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import resolve_entry
 

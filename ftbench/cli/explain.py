@@ -21,7 +21,7 @@ def command(ui: Ui, spec: str, path: str) -> None:
     PATH is dotted, such as `adapter.rank`; without one the blocks of the spec are listed.
     """
     from ftbench.cli.benchmark import load
-    from ftbench.cli.outputs import ExplainOutput
+    from ftbench.cli.outputs.general import ExplainOutput
     from ftbench.spec.explain import explain
 
     found = explain(load(ui, spec), path)

@@ -19,7 +19,7 @@ def command(ui: Ui, spec: str) -> None:
     order of keys do not.
     """
     from ftbench.cli.benchmark import compiled
-    from ftbench.cli.outputs import HashOutput
+    from ftbench.cli.outputs.general import HashOutput
 
     _, made = compiled(ui, spec)
     lock = made.lock

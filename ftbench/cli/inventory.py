@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-from ftbench.cli.outputs import Item
-from ftbench.spec.block import Block
+from ftbench import codes
+from ftbench.cli.outputs.general import Item
 from ftbench.spec.fields import of
+from ftbench.spec.primitives import Block
 
 
 def specs(spec: str) -> Iterator[Item]:
@@ -145,11 +146,11 @@ def checks(spec: str) -> Iterator[Item]:
 
 def diagnostics(spec: str) -> Iterator[Item]:
     """Codes of everything that can be wrong."""
-    from ftbench.diagnostics import CODES
+    from ftbench.verify.checks import CHECKS
 
-    import_codes()
-    for code in sorted(CODES):
-        yield Item(name=code, description=CODES[code], details={})
+    found = codes.MEANINGS | {check.code: f"not so: {check.title}" for check in CHECKS}
+    for code in sorted(found):
+        yield Item(name=code, description=found[code], details={})
 
 
 KINDS: dict[str, Callable[[str], Iterator[Item]]] = {
@@ -187,21 +188,6 @@ def _described(block: type[Block]) -> dict[str, str]:
     starts = sorted((text.index(f"`{name}`:"), name) for name in names)
     ends = [start for start, _ in starts[1:]] + [len(text)]
     return {name: text[start + len(name) + 3 : end].strip() for (start, name), end in zip(starts, ends, strict=True)}
-
-
-def import_codes() -> None:
-    """Import every module that registers diagnostic codes: those whose names end in `codes`, and the scorer."""
-    import importlib
-    import pkgutil
-
-    import ftbench
-    import ftbench.result.score
-
-    for package in ("spec", "data", "models", "compile", "run", "result", "verify", "board", "cli"):
-        where = [f"{root}/{package}" for root in ftbench.__path__]
-        for module in pkgutil.iter_modules(where):
-            if module.name.endswith("codes"):
-                importlib.import_module(f"ftbench.{package}.{module.name}")
 
 
 def _shown(value: object) -> str:

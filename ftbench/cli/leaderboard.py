@@ -12,7 +12,7 @@ from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
     from ftbench.board.model import Board
-    from ftbench.result.models import Level
+    from ftbench.result.documents import Level
 
 
 @click.command(

@@ -49,10 +49,10 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
 
 def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bool) -> int:
     from ftbench.atomic import write_file
-    from ftbench.cli.outputs import LockOutput, problems
+    from ftbench.cli.outputs.general import LockOutput, problems
     from ftbench.data.hub import Hub
-    from ftbench.data.lock import lock, unresolved_pins
     from ftbench.data.overlap import report
+    from ftbench.data.pinning import lock, unresolved_pins
     from ftbench.spec.canonical import pretty
     from ftbench.spec.load import pins_path
 
@@ -105,8 +105,8 @@ def _show(ui: Ui, pins: Pins) -> None:
 
 
 def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
-    from ftbench.cli.outputs import LockOutput, problems
-    from ftbench.data.lock import check
+    from ftbench.cli.outputs.general import LockOutput, problems
+    from ftbench.data.pins_check import confirm_pins
     from ftbench.errors import CheckFailed, MissingResource
     from ftbench.spec.load import load_pins, pins_path
 
@@ -114,7 +114,7 @@ def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     found: list[Diagnostic]
     try:
         pins = load_pins(loaded.path)
-        found = check(loaded.spec, pins, store)
+        found = confirm_pins(loaded.spec, pins, store)
     except MissingResource as error:
         found = error.diagnostics
     fresh = not any(one.severity == "error" for one in found)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from ftbench import codes
 from ftbench.cli.table import COMMANDS, EXIT_CODES, SECTIONS
 from ftbench.cli.ui import Ui
 from ftbench.diagnostics import Diagnostic, did_you_mean
@@ -157,12 +158,12 @@ def _usage(error: click.UsageError, ui: Ui) -> int:
     if error.ctx is not None:
         ui.notes(error.ctx.get_usage())
     hint = f"`{error.ctx.command_path} --help` shows what it takes" if error.ctx is not None else ""
-    return ui.failed("UsageError", 2, [Diagnostic("FTB901", error.format_message(), hint=hint)])
+    return ui.failed("UsageError", 2, [Diagnostic(codes.USAGE, error.format_message(), hint=hint)])
 
 
 def _missing_package(name: str, ui: Ui) -> int:
     missing = Diagnostic(
-        "FTB904",
+        codes.NO_PACKAGE,
         f"the package that gives `{name}` is not installed",
         hint="install what a run needs: pip install 'ftbench[run]'; then look with `ftbench doctor`",
     )
@@ -174,7 +175,7 @@ def _refused(error: OSError, ui: Ui) -> int:
     _traceback(error)
     where = f": {error.filename}" if error.filename else ""
     refused = Diagnostic(
-        "FTB903",
+        codes.SYSTEM_REFUSED,
         f"{error.strerror or type(error).__name__}{where}",
         hint="check that the path is there, that you may write to it and that the disk has room",
     )
@@ -184,7 +185,7 @@ def _refused(error: OSError, ui: Ui) -> int:
 def _bug(error: BaseException, ui: Ui) -> int:
     shown = _traceback(error)
     bug = Diagnostic(
-        "FTB902",
+        codes.BUG,
         f"ftbench failed in a way it should not: {type(error).__name__}: {str(error)[:300]}",
         hint="please report this"
         + (

@@ -10,7 +10,7 @@ from ftbench.cli.options import example, json_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.models.catalogue import BaseModel
+    from ftbench.base_models.catalogue import BaseModel
 
 
 @click.command("models", epilog=example("ftbench models", "ftbench models Mistral-7B-v0.3"))
@@ -23,11 +23,11 @@ def command(ui: Ui, name: str | None) -> None:
     NAME is a repository on the hub (its publisher may be left out), a built-in model such as `builtin/micro`, or the
     path of a config.json. The catalogue holds no weights and asks the network for nothing.
     """
-    from ftbench.models import catalogue
-    from ftbench.models.outputs import ModelsOutput
+    from ftbench.base_models import catalogue
+    from ftbench.cli.outputs.base_models import ModelsOutput
 
     if name is not None:
-        model = catalogue.find(name)
+        model = catalogue.find_base_model(name)
         _one(ui, model)
         ui.answer(ModelsOutput(models=[model]))
         return
@@ -62,7 +62,7 @@ def _row(model: BaseModel) -> tuple[str, ...]:
 
 
 def _one(ui: Ui, model: BaseModel) -> None:
-    from ftbench.models.shapes import families
+    from ftbench.base_models.shapes import families
 
     shape = model.architecture
     ui.line(model.name, "strong")

@@ -25,7 +25,7 @@ def command(ui: Ui, bundle: Path, out: Path | None) -> None:
 
     BUNDLE is the folder `bundle` of a run, or the run's folder. Equal bundles give equal archives.
     """
-    from ftbench.cli.outputs import PackOutput
+    from ftbench.cli.outputs.general import PackOutput
     from ftbench.result.bundle import pack
     from ftbench.spec.canonical import sha256
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option, spec_argument, store_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.cli.partition_outputs import PartitionOutput
+    from ftbench.cli.outputs.partition import PartitionOutput
     from ftbench.data.skew import Skew
     from ftbench.data.store import Store
     from ftbench.spec.model import Spec
@@ -45,7 +46,7 @@ def command(ui: Ui, *, spec: str, by: str | None, export: Path | None, store: st
     the same mix, and the nearer to 1 the fewer labels two clients share.
     """
     from ftbench.cli.benchmark import load, pins_of
-    from ftbench.cli.partition_outputs import ClientShare, PartitionOutput
+    from ftbench.cli.outputs.partition import ClientShare, PartitionOutput
     from ftbench.cli.partition_plot import plot
     from ftbench.data.store import Store
 
@@ -104,7 +105,6 @@ def _column(spec: Spec, by: str | None) -> str | None:
     """The column to count. Raises InvalidInput (FTB133) for one that the rows don't have."""
     from ftbench.diagnostics import Diagnostic, did_you_mean
     from ftbench.errors import InvalidInput
-    from ftbench.spec.codes import PARTITION_COLUMN
     from ftbench.spec.partitions import column
 
     block = spec.federation.partition
@@ -114,29 +114,29 @@ def _column(spec: Spec, by: str | None) -> str | None:
     if by not in spec.data.columns:
         hint = did_you_mean(by, spec.data.columns) or f"columns: {', '.join(spec.data.columns)}"
         raise InvalidInput(
-            Diagnostic(PARTITION_COLUMN, f"`--by {by}`: the training rows have no such column", hint=hint)
+            Diagnostic(codes.PARTITION_COLUMN, f"`--by {by}`: the training rows have no such column", hint=hint)
         )
     return by
 
 
 def _pinned(pins: Pins) -> PartitionPin:
     """The partition's pin. Raises MissingResource (FTB326)."""
-    from ftbench.data.codes import UNRESOLVED
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import MissingResource
 
     if pins.partition is None:
         message = "the training rows are not resolved yet, so nobody knows who holds which"
         raise MissingResource(
-            Diagnostic(UNRESOLVED, message, hint="with a connection to the hub, run: ftbench lock SPEC")
+            Diagnostic(codes.DATA_UNRESOLVED, message, hint="with a connection to the hub, run: ftbench lock SPEC")
         )
     return pins.partition
 
 
 def _skew(spec: Spec, pins: Pins, wanted: str, store: Store) -> Skew:
+    from ftbench.data.loaded import describe
     from ftbench.data.partition import label_of
     from ftbench.data.skew import skew
-    from ftbench.data.sources import TRAIN, describe
+    from ftbench.data.sources import TRAIN
 
     train, pin = pins.sources[TRAIN], pins.partition
     assert train.digest is not None and pin is not None

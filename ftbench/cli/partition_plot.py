@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ftbench.diagnostics import printable
 
 if TYPE_CHECKING:
-    from ftbench.cli.partition_outputs import ClientShare, PartitionOutput
+    from ftbench.cli.outputs.partition import ClientShare, PartitionOutput
     from ftbench.cli.ui import Ui
 
 WIDTH = 48

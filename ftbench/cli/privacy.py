@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option, spec_argument
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.cli.privacy_outputs import PrivacyOutput
+    from ftbench.cli.outputs.privacy import PrivacyOutput
     from ftbench.spec.model import Spec
     from ftbench.spec.privacy import Privacy
 
@@ -30,8 +31,8 @@ def command(ui: Ui, *, spec: str, seed: int | None) -> None:
     seed. Results publish it: docs/privacy.md says what such noise is good for.
     """
     from ftbench.cli.benchmark import load
-    from ftbench.cli.privacy_outputs import PrivacyOutput, SpentAfter
-    from ftbench.spec import accounting
+    from ftbench.cli.outputs.privacy import PrivacyOutput, SpentAfter
+    from ftbench.spec.implied import accounting
 
     loaded = load(ui, spec).spec
     privacy, chosen = _promised(loaded), _seed(loaded, seed)
@@ -72,14 +73,14 @@ def _promised(spec: Spec) -> Privacy:
     """The spec's privacy, and what is needed to account for it. Raises InvalidInput, MissingResource."""
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput, MissingResource
-    from ftbench.spec import accounting, codes
+    from ftbench.spec.implied import accounting
 
     if spec.privacy is None:
         message = f"`{spec.metadata.name}` promises no privacy: it has no block `privacy`"
         raise InvalidInput(Diagnostic(codes.MISSING_FIELD, message, hint="docs/privacy.md says how to write one"))
     if not accounting.available():
         message = "the package `dp-accounting` is not installed"
-        raise MissingResource(Diagnostic("FTB904", message, hint="pip install 'ftbench[run]'"))
+        raise MissingResource(Diagnostic(codes.NO_PACKAGE, message, hint="pip install 'ftbench[run]'"))
     return spec.privacy
 
 
@@ -87,7 +88,6 @@ def _seed(spec: Spec, seed: int | None) -> int:
     """Raises InvalidInput for one that the spec does not list."""
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
-    from ftbench.spec import codes
 
     if seed is not None and seed not in spec.seeds.runs:
         raise InvalidInput(Diagnostic(codes.SEED, f"`--seed {seed}`: the spec's seeds are {spec.seeds.runs}"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option, out_option, spec_argument, store_option
 from ftbench.cli.ui import Ui
 
@@ -28,7 +29,7 @@ def command(ui: Ui, spec: str, out: Path, store: str | None) -> None:
     is there with other bytes is never overwritten: give the spec a new version.
     """
     from ftbench.cli.benchmark import compiled
-    from ftbench.cli.outputs import PublishOutput
+    from ftbench.cli.outputs.general import PublishOutput
     from ftbench.compile.folder import drift, write
     from ftbench.data.store import Store
 
@@ -56,7 +57,7 @@ def command(ui: Ui, spec: str, out: Path, store: str | None) -> None:
 
 def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
     """Raise InvalidInput for a draft, and for pins that are not what the spec resolves to."""
-    from ftbench.data.lock import check
+    from ftbench.data.pins_check import confirm_pins
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
     from ftbench.spec.load import load_pins
@@ -65,8 +66,8 @@ def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
     if metadata.status != "published":
         message = f"{metadata.name} {metadata.version} is a draft"
         hint = "when it is final, write `status: published` under `metadata:` and publish again"
-        raise InvalidInput(Diagnostic("FTB908", message, loaded.place("metadata.status"), hint))
-    found = check(loaded.spec, load_pins(loaded.path), store)
+        raise InvalidInput(Diagnostic(codes.NOT_PUBLISHABLE, message, loaded.place("metadata.status"), hint))
+    found = confirm_pins(loaded.spec, load_pins(loaded.path), store)
     if any(one.severity == "error" for one in found):
         raise InvalidInput(found)
     ui.diagnostics(found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import (
     SPEC,
     entry_options,
@@ -174,9 +175,9 @@ def command(
     if (superlink is not None or engine == "inline") and (client_cpus or client_gpus):
         raise click.UsageError("--client-cpus and --client-gpus are for Flower's simulation")
     if superlink is not None:
-        from ftbench.run import flower_connection
+        from ftbench.run.engines import flower_connection
 
-        flower_connection.check(superlink)
+        flower_connection.check_connection(superlink)
     if spec is None:
         spec = QUICKSTART
         ui.note("running the quickstart; `ftbench run SPEC` runs another, `ftbench list specs` lists them", "note")
@@ -214,7 +215,6 @@ def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:
     """The code that the entry brings; none in the closed division. Raises InvalidInput where it is not allowed."""
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
-    from ftbench.run.codes import OPEN_NOT_ALLOWED
     from ftbench.spec.entries import open_modules
 
     found = open_modules(entry)
@@ -224,7 +224,7 @@ def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:
             "that you may do: no sandbox holds it"
         )
         hint = "read the modules that its `open` names; if you trust them, give --open-code"
-        raise InvalidInput(Diagnostic(OPEN_NOT_ALLOWED, message, hint=hint))
+        raise InvalidInput(Diagnostic(codes.OPEN_NOT_ALLOWED, message, hint=hint))
     if found:
         ui.note(f"open division: the entry's own {' and '.join(found)} will be carried out", "note")
     return found
@@ -278,7 +278,7 @@ def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
 
 
 def _show(ui: Ui, outcome: RunOutcome) -> None:
-    from ftbench.cli.result_outputs import RunOutput
+    from ftbench.cli.outputs.result import RunOutput
     from ftbench.run.summary import rows
 
     found = rows(outcome)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import example, json_option
 from ftbench.cli.ui import Ui
 
@@ -24,7 +25,7 @@ def command(ui: Ui, name: str | None, write_to: Path | None, check_in: Path | No
     Without a name the names are listed.
     """
     from ftbench.cli import schemas
-    from ftbench.cli.outputs import SchemaOutput
+    from ftbench.cli.outputs.general import SchemaOutput
 
     if sum(given is not None for given in (name, write_to, check_in)) > 1:
         raise click.UsageError("give one of NAME, --write and --check")
@@ -51,7 +52,7 @@ def command(ui: Ui, name: str | None, write_to: Path | None, check_in: Path | No
 
 def _check(ui: Ui, folder: Path) -> int:
     from ftbench.cli import schemas
-    from ftbench.cli.outputs import SchemaOutput
+    from ftbench.cli.outputs.general import SchemaOutput
     from ftbench.diagnostics import Diagnostic, Place
 
     drift = schemas.drift(folder)
@@ -61,7 +62,8 @@ def _check(ui: Ui, folder: Path) -> int:
         return 0
     hint = f"regenerate with: {schemas.REGENERATE}"
     ui.diagnostics(
-        Diagnostic("FTB905", line, Place(str(folder)), hint if i == 0 else "") for i, line in enumerate(drift)
+        Diagnostic(codes.SCHEMAS_DRIFTED, line, Place(str(folder)), hint if i == 0 else "")
+        for i, line in enumerate(drift)
     )
     return 1
 

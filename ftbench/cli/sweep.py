@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ftbench.board.sweep_model import Sweep, SweepRun
     from ftbench.data.store import Store
     from ftbench.errors import FtbenchError
-    from ftbench.run.sweep import Asked, Cell, State
+    from ftbench.run.sweep import Cell, State, SweepPlan
     from ftbench.spec.vary import Setting
 
 
@@ -155,23 +155,23 @@ def command(
         "round_timeout": 3600.0 if round_timeout is None else round_timeout,
         "limits": limits_of(max_seconds, max_memory, max_device_memory),
     }
-    asked = sweep.Asked(compiled, plan, spec_hash, folder, smoke, spec, options)
-    planned = sweep.cells(asked, settings)
-    job = _Job(ui, asked, settings, planned)
+    sweep_plan = sweep.SweepPlan(compiled, plan, spec_hash, folder, smoke, spec, options)
+    planned = sweep.cells(sweep_plan, settings)
+    job = _Job(ui, sweep_plan, settings, planned)
     if dry_run:
-        return job.show(sweep.look(asked, planned))
-    with sweep.alone(folder):
-        states = sweep.look(asked, planned)
+        return job.show(sweep.look(sweep_plan, planned))
+    with sweep.hold_sweep(folder):
+        states = sweep.look(sweep_plan, planned)
         due = [cell for cell, state in zip(planned, states, strict=True) if state != "whole"]
-        sweep.prepare(asked, due, found, ui.note, unpinned=unpinned)
+        sweep.prepare(sweep_plan, due, found, ui.note, unpinned=unpinned)
         return job.carry_out(found, states)
 
 
 class _Job:
     """One sweep: its cells, what became of each, and the table at the end."""
 
-    def __init__(self, ui: Ui, asked: Asked, settings: Sequence[Setting], cells: Sequence[Cell]) -> None:
-        self.ui, self.asked, self.settings, self.cells = ui, asked, settings, cells
+    def __init__(self, ui: Ui, sweep_plan: SweepPlan, settings: Sequence[Setting], cells: Sequence[Cell]) -> None:
+        self.ui, self.sweep_plan, self.settings, self.cells = ui, sweep_plan, settings, cells
 
     def show(self, states: Sequence[State]) -> int:
         """List the cells; nothing is run or written."""
@@ -215,7 +215,7 @@ class _Job:
 
         try:
             with view() as listener:
-                outcome = sweep.carry_out(self.asked, cell, store, listener)
+                outcome = sweep.carry_out(self.sweep_plan, cell, store, listener)
         except KeyboardInterrupt:
             self.ui.note("stopped; the same command goes on", "note")
             raise
@@ -227,7 +227,7 @@ class _Job:
         from ftbench.errors import FtbenchError
         from ftbench.run import sweep
 
-        evaluation = self.asked.plan.typed_spec().evaluation
+        evaluation = self.sweep_plan.plan.typed_spec().evaluation
         scored: dict[Path, Scored] = {}
         for cell in self.cells:
             outcome = None if cell.folder in failures else sweep.whole(cell)
@@ -264,7 +264,7 @@ class _Job:
         from ftbench.board.sweep import rows
         from ftbench.board.sweep_model import Sweep
 
-        metadata, evaluation = self.asked.plan.metadata, self.asked.plan.typed_spec().evaluation
+        metadata, evaluation = self.sweep_plan.plan.metadata, self.sweep_plan.plan.typed_spec().evaluation
         seeds = [entry.seed for entry in self.settings[0].entries]
         by_setting: list[dict[int, Scored]] = [{} for _ in self.settings]
         for cell in self.cells:
@@ -273,8 +273,8 @@ class _Job:
         return Sweep(
             name=metadata.name,
             version=metadata.version,
-            spec_hash=self.asked.spec_hash,
-            smoke=self.asked.smoke,
+            spec_hash=self.sweep_plan.spec_hash,
+            smoke=self.sweep_plan.smoke,
             confidence=evaluation.confidence,
             varied=list(self.settings[0].values),
             seeds=seeds,
@@ -287,7 +287,7 @@ class _Job:
         from ftbench.board import sweep_text
         from ftbench.spec.canonical import pretty
 
-        folder = self.asked.out
+        folder = self.sweep_plan.out
         write_file(folder / "sweep.json", pretty(document.model_dump(mode="json")))
         write_file(folder / "table.csv", sweep_text.as_csv(document).encode())
         write_file(folder / "table.md", sweep_text.markdown(document).encode())

@@ -66,7 +66,7 @@ class Ui:
         """End with an error: diagnostics on stderr; in JSON mode one object with `error`. Returns the exit code."""
         self.diagnostics(diagnostics)
         if self.json and not self._answered:
-            from ftbench.cli.outputs import error_output
+            from ftbench.cli.outputs.general import error_output
 
             self.answer(error_output(kind, exit_code, diagnostics))
         return exit_code

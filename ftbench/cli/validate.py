@@ -13,7 +13,7 @@ from ftbench.cli.ui import Ui
 from ftbench.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from ftbench.cli.outputs import ValidatedSpec
+    from ftbench.cli.outputs.general import ValidatedSpec
     from ftbench.spec.load import LoadedSpec
 
 
@@ -32,7 +32,7 @@ def command(
 
     With --entry, --set, --model or --seed it also checks what a participant chose against the spec.
     """
-    from ftbench.cli.outputs import ValidateOutput
+    from ftbench.cli.outputs.general import ValidateOutput
 
     chosen = entry is not None or bool(sets) or model is not None or seed is not None
     if chosen and len(specs) > 1:
@@ -54,7 +54,7 @@ def command(
 
 def _validate(ui: Ui, spec: str, check: Callable[[LoadedSpec], None]) -> ValidatedSpec:
     """Load one spec; its problems are shown here and returned."""
-    from ftbench.cli.outputs import ValidatedSpec, problems
+    from ftbench.cli.outputs.general import ValidatedSpec, problems
     from ftbench.spec.load import find_spec, load_spec
 
     loaded = None

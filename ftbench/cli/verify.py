@@ -11,7 +11,7 @@ from ftbench.cli.options import SPEC, benchmarks_option, example, json_option, r
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.result.models import Level
+    from ftbench.result.documents import Level
 
 
 STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
@@ -52,7 +52,7 @@ def command(
     unpickled. The exit code is 0 only if every bundle reaches the level required.
     """
     from ftbench.cli.benchmark import benchmark_folders
-    from ftbench.cli.result_outputs import VerifiedBundle, VerifyOutput
+    from ftbench.cli.outputs.result import VerifiedBundle, VerifyOutput
     from ftbench.data.store import Store
     from ftbench.errors import CheckFailed
     from ftbench.spec.load import find_spec

@@ -20,7 +20,7 @@ def command(ui: Ui) -> None:
     Benchmarks compiled here ask for exactly the stack shown; a package that is not installed is a dash.
     """
     from ftbench import __version__
-    from ftbench.cli.outputs import VersionOutput
+    from ftbench.cli.outputs.general import VersionOutput
     from ftbench.compile.stack import ACCOUNTING, STACK
 
     output = VersionOutput(

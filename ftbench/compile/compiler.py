@@ -39,6 +39,7 @@ def make_plan(spec: Spec, pins: Pins) -> Plan:
     """Resolve a spec: defaults filled in, references as digests, code and stack named."""
     plan = Plan(
         metadata=spec.metadata,
+        reporting=spec.reporting,
         spec=without_nulls(spec),
         pins=pins,
         code={},

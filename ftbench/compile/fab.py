@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from ftbench.compile.codes import FAB_REFUSED, OTHER_FLOWER
+from ftbench import codes
 from ftbench.compile.stack import STACK
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
@@ -22,13 +22,15 @@ def fab_hash(files: Mapping[str, bytes]) -> str:
     if flower() != STACK["flwr"]:
         hint = f"pip install flwr=={STACK['flwr']}"
         raise MissingResource(
-            Diagnostic(OTHER_FLOWER, f"the FAB hash needs Flower {STACK['flwr']}; installed is {flower()}", hint=hint)
+            Diagnostic(
+                codes.OTHER_FLOWER, f"the FAB hash needs Flower {STACK['flwr']}; installed is {flower()}", hint=hint
+            )
         )
     app = {path.removeprefix("app/"): data for path, data in sorted(files.items()) if path.startswith("app/")}
     try:
         fab, _ = build_fab_from_files(app)
     except Exception as error:  # whatever the builder raises is a refusal of what we gave it
-        raise InvalidInput(Diagnostic(FAB_REFUSED, f"Flower {flower()} refuses the app: {error}")) from error
+        raise InvalidInput(Diagnostic(codes.FAB_REFUSED, f"Flower {flower()} refuses the app: {error}")) from error
     _nothing_left_out(fab, app)
     return hashlib.sha256(fab).hexdigest()
 
@@ -46,5 +48,5 @@ def _nothing_left_out(fab: bytes, app: Mapping[str, bytes]) -> None:
         missing = sorted(set(app) - set(archive.namelist()))
     if missing:
         raise InvalidInput(
-            Diagnostic(FAB_REFUSED, f"Flower's builder left files out of the bundle: {', '.join(missing)}")
+            Diagnostic(codes.FAB_REFUSED, f"Flower's builder left files out of the bundle: {', '.join(missing)}")
         )

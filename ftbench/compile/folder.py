@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ftbench.compile.codes import CANNOT_WRITE, LOCK_BROKEN, NOT_A_FOLDER, NOT_COMPILED, PUBLISHED_DIFFERS
+from ftbench import codes
 from ftbench.compile.compiler import LOCK_NAME, Compiled
 from ftbench.compile.plan import PLAN
 from ftbench.diagnostics import Diagnostic, Place
@@ -27,7 +27,7 @@ def write(compiled: Compiled, root: Path) -> Path:
     """
     target = root / compiled.folder
     if target.exists() and not target.is_dir():
-        raise InvalidInput(Diagnostic(NOT_A_FOLDER, "the output path is not a folder", Place(str(target))))
+        raise InvalidInput(Diagnostic(codes.NOT_A_FOLDER, "the output path is not a folder", Place(str(target))))
     if target.is_dir():
         if not drift(compiled, target):
             return target
@@ -37,7 +37,7 @@ def write(compiled: Compiled, root: Path) -> Path:
         _replace(target, compiled.files)
     except OSError as error:
         raise MissingResource(
-            Diagnostic(CANNOT_WRITE, f"cannot write: {error.strerror}", Place(str(error.filename or target)))
+            Diagnostic(codes.CANNOT_WRITE, f"cannot write: {error.strerror}", Place(str(error.filename or target)))
         ) from error
     return target
 
@@ -47,7 +47,7 @@ def refuse_published(folder: Path) -> None:
     if status(folder) == "published":
         raise InvalidInput(
             Diagnostic(
-                PUBLISHED_DIFFERS,
+                codes.PUBLISHED_DIFFERS,
                 "this version is published and never rewritten, and the spec now compiles to other bytes",
                 Place(str(folder)),
                 hint="give the spec a new `metadata.version`",
@@ -85,12 +85,14 @@ def read_lock(folder: Path) -> Lock:
     path = folder / LOCK_NAME
     if not path.is_file():
         hint = "`ftbench compile SPEC` makes one"
-        raise MissingResource(Diagnostic(NOT_COMPILED, f"no {LOCK_NAME} in this folder", Place(str(folder)), hint))
+        raise MissingResource(
+            Diagnostic(codes.NOT_COMPILED, f"no {LOCK_NAME} in this folder", Place(str(folder)), hint)
+        )
     try:
         return Lock.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise InvalidInput(
-            Diagnostic(LOCK_BROKEN, f"the lock cannot be read: {error.errors()[0]['msg']}", Place(str(path)))
+            Diagnostic(codes.LOCK_BROKEN, f"the lock cannot be read: {error.errors()[0]['msg']}", Place(str(path)))
         ) from error
 
 

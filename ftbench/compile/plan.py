@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ftbench.spec.block import Block
-from ftbench.spec.canonical import canonical, spec_hash
-from ftbench.spec.model import Metadata, Sha256, Spec
+from ftbench.spec.canonical import UNHASHED, canonical, spec_hash
+from ftbench.spec.model import Metadata, Reporting, Sha256, Spec
 from ftbench.spec.pins import Pins
+from ftbench.spec.primitives import Block
 
 PLAN = "app/ftbench_app/plan.json"
 """Where the plan lies in a compiled benchmark: beside the app's modules, which travel with it."""
@@ -20,6 +20,8 @@ class Plan(Block):
     """Format of this file."""
     metadata: Metadata
     """What people read; left out of the spec hash."""
+    reporting: Reporting | None = None
+    """How results are told; left out of the spec hash, and out of the file where it says nothing."""
     spec: dict[str, object]
     """The spec with every default filled in and without metadata."""
     pins: Pins
@@ -31,7 +33,10 @@ class Plan(Block):
 
     def as_json(self) -> dict[str, object]:
         """The JSON value that is written as `plan.json`."""
-        return self.model_dump(mode="json")
+        found = self.model_dump(mode="json")
+        if self.reporting is None:
+            del found["reporting"]
+        return found
 
     def to_bytes(self) -> bytes:
         """Exact RFC 8785 bytes of `plan.json`."""
@@ -44,4 +49,6 @@ class Plan(Block):
 
     def typed_spec(self) -> Spec:
         """The spec as a model again."""
-        return Spec.model_validate({**self.spec, "metadata": self.metadata.model_dump(mode="json")})
+        beside = {name: getattr(self, name) for name in UNHASHED}
+        plain = {name: block and block.model_dump(mode="json") for name, block in beside.items()}
+        return Spec.model_validate({**self.spec, **plain})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ftbench.spec.block import Block
+from ftbench.spec.canonical import UNHASHED
 from ftbench.spec.model import Spec
+from ftbench.spec.primitives import Block
 
 
 def at(tree: Mapping[str, Any], path: str) -> Any:
@@ -18,12 +19,12 @@ def at(tree: Mapping[str, Any], path: str) -> Any:
 
 
 def without_nulls(spec: Spec) -> dict[str, Any]:
-    """The spec as JSON, without metadata and without the fields that are null by default and were left so.
+    """The spec as JSON, without what is unhashed and without the fields that are null by default and were left so.
 
     So a new field, whose default must be null, leaves the plan of every benchmark that does not use it as it was. A
     null that the author had to write stays: a revision that is not known yet.
     """
-    return {name: value for name, value in _bare(spec).items() if name != "metadata"}
+    return {name: value for name, value in _bare(spec).items() if name not in UNHASHED}
 
 
 def _bare(block: Block) -> dict[str, Any]:

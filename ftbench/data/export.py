@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.atomic import write_file
-from ftbench.data import codes, digests
-from ftbench.data.sources import TRAIN, describe
+from ftbench.data import digests
+from ftbench.data.loaded import describe
+from ftbench.data.sources import TRAIN
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource

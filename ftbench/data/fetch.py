@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ftbench.data import codes, digests, partition
+from ftbench import codes
+from ftbench.data import digests, partition
 from ftbench.data.hub import Hub
-from ftbench.data.lock import ensure
-from ftbench.data.sources import TRAIN, describe, named_sources
+from ftbench.data.loaded import describe
+from ftbench.data.pinning import ensure
+from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
@@ -40,7 +42,7 @@ def fetch(spec: Spec, pins: Pins, store: Store, hub: Callable[[], Hub] | None = 
     waiting = [key for key, pin in pins.sources.items() if pin.digest is None]
     if waiting or pins.partition is None:
         message = f"the pins do not say what to fetch yet: {', '.join(waiting) or 'the partition'} is not resolved"
-        raise MissingResource(Diagnostic(codes.UNRESOLVED, message, hint="run: ftbench lock SPEC"))
+        raise MissingResource(Diagnostic(codes.DATA_UNRESOLVED, message, hint="run: ftbench lock SPEC"))
     connect = hub or (lambda: Hub(store.scratch()))
     found = []
     for key, (source, columns) in named_sources(spec).items():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.atomic import sync_folder, write_file
-from ftbench.data import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.data.hub_errors import Retry, translate
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import MissingResource
@@ -112,7 +112,7 @@ class Hub:
                     found.append(RemoteFile(entry.path, entry.size, sha256, entry.blob_id))
                 if len(found) > MAX_FILES:
                     message = f"{self._name(kind, repo)} lists more than {MAX_FILES:,} files"
-                    raise MissingResource(Diagnostic(codes.TOO_LARGE, message))
+                    raise MissingResource(Diagnostic(codes.DATA_TOO_LARGE, message))
             return sorted(found, key=lambda file: file.path)
 
         return self._try(self._name(kind, repo, commit), ask)

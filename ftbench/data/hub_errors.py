@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import MissingResource
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbench.data import codes, normalise, reading, scratch
+from ftbench import codes
+from ftbench.data import normalise, reading, scratch
 from ftbench.data.hub import Hub, RemoteFile, match
-from ftbench.data.sources import Loaded, describe
+from ftbench.data.loaded import Loaded, describe
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.model import HubSource
@@ -56,7 +57,7 @@ def choose(source: HubSource, files: Sequence[RemoteFile], what: str) -> list[Re
     size = sum(file.size for file in found)
     if size > MAX_TOTAL or any(file.size > MAX_FILE for file in found):
         message = f"{what}: {size:,} bytes in {len(found)} files is more than a source may have"
-        raise MissingResource(Diagnostic(codes.TOO_LARGE, message, hint="name fewer files in `files`"))
+        raise MissingResource(Diagnostic(codes.DATA_TOO_LARGE, message, hint="name fewer files in `files`"))
     if source.sha256 is not None:
         if len(found) != 1:
             message = f"{what}: `sha256` is for one file, `files` names {len(found)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 from ftbench.spec import outline

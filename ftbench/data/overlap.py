@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import MissingResource
@@ -31,7 +31,7 @@ class Overlap:
     """The first few of those texts."""
 
 
-def find(spec: Spec, pins: Pins, store: Store) -> list[Overlap]:
+def find_overlaps(spec: Spec, pins: Pins, store: Store) -> list[Overlap]:
     """For each task whose rows are in the store, the items that occur among the training rows.
 
     Texts are compared in lower case, reduced to letters and digits. A row and an item are each known by their filled
@@ -64,7 +64,7 @@ def find(spec: Spec, pins: Pins, store: Store) -> list[Overlap]:
 def report(spec: Spec, pins: Pins, store: Store) -> list[Diagnostic]:
     """A warning (FTB329) for each task with items that occur in the training rows, as far as rows are here."""
     try:
-        return warnings(find(spec, pins, store))
+        return warnings(find_overlaps(spec, pins, store))
     except MissingResource:
         return []
 

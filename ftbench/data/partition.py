@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.data.partitions import dirichlet, iid, natural, pathological, shard, size_skew
 from ftbench.data.partitions.base import Given, Shares, refuse
 from ftbench.diagnostics import Diagnostic

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.data.digests import file_sha256
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
@@ -68,7 +68,7 @@ def _load(format_: str, paths: Sequence[Path], cache: Path, what: str) -> list[R
             builder, data_files=[str(path) for path in paths], split="train", cache_dir=str(cache), **options
         )
         if len(loaded) > MAX_ROWS:
-            raise MissingResource(Diagnostic(codes.TOO_LARGE, f"{what} has {len(loaded):,} rows"))
+            raise MissingResource(Diagnostic(codes.DATA_TOO_LARGE, f"{what} has {len(loaded):,} rows"))
         rows: list[Row] = loaded.to_list()
     except MissingResource:
         raise
@@ -132,7 +132,7 @@ def _zip_lines(path: Path, member: str | None, what: str) -> list[Row]:
         raise _unreadable("zip-text", what, error) from error
     if len(data) > MAX_MEMBER:
         message = f"{what}: `{member}` unpacks to more than {MAX_MEMBER:,} bytes"
-        raise MissingResource(Diagnostic(codes.TOO_LARGE, message))
+        raise MissingResource(Diagnostic(codes.DATA_TOO_LARGE, message))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftbench.data import builtin, codes
+from ftbench import codes
+from ftbench.data import builtin
+from ftbench.data.loaded import Loaded, Request, describe
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
 from ftbench.spec.model import BuiltinSource, HubSource, Source, Spec
 
 if TYPE_CHECKING:
-    from ftbench.data.hub import Hub
+    pass
 
 
 TRAIN = "train"
 """Key of the training rows in the pins; a task's is `task:NAME`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Rows of one source."""
-
-    rows: list[dict[str, Any]]
-    licence: str
-    revision: str | None = None
-    """Commit that was loaded; None for built-in data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """How a source is to be loaded."""
-
-    hub: Callable[[], Hub] | None = None
-    """Gives the connection to the hub; None: offline."""
-    revision: str | None = None
-    """Commit to load; None: the source's own, or else that of the main branch today."""
 
 
 def _builtin(source: BuiltinSource, request: Request) -> Loaded:
@@ -70,14 +51,6 @@ def named_sources(spec: Spec) -> dict[str, tuple[Source, dict[str, str]]]:
     """Every source of a spec with its columns, by its key in the pins."""
     tasks = {f"task:{task.name}": (task.source, task.columns) for task in spec.evaluation.tasks}
     return {TRAIN: (spec.data.source, spec.data.columns), **tasks}
-
-
-def describe(source: Source, revision: str | None = None) -> str:
-    """The source in a few words, for messages."""
-    if isinstance(source, BuiltinSource):
-        return f"builtin data set {source.name}, split {source.split}"
-    commit = revision or source.revision
-    return f"hub data set {source.repo}@{commit[:12] if commit else 'main'}"
 
 
 def _mapped(row: Mapping[str, Any], columns: Mapping[str, str], what: str) -> dict[str, Any]:

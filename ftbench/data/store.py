@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbench import builtin
-from ftbench.data import codes, digests, outlines
+from ftbench import builtin, codes
+from ftbench.data import digests, outlines
 from ftbench.data.files import not_writable, sync_folder, write_atomic
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource

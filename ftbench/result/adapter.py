@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson
@@ -160,4 +161,4 @@ def _one(name: str, fields: Any, where: str) -> Header:
 
 
 def _refuse(where: str, message: str) -> NoReturn:
-    raise InvalidInput(Diagnostic("FTB606", message, Place(where)))
+    raise InvalidInput(Diagnostic(codes.BAD_ADAPTER, message, Place(where)))

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ftbench.result.models import Round, TargetCost, WithinBudget
+from ftbench.result.documents import Round, TargetCost, WithinBudget
 from ftbench.spec.budgets import CostToTarget, QualityWithin
 
 MIB = 2**20
 
 
-def within(block: QualityWithin | None, rounds: Sequence[Round], beginning: str) -> list[WithinBudget]:
+def measure_within(block: QualityWithin | None, rounds: Sequence[Round], beginning: str) -> list[WithinBudget]:
     """For each budget the last round up to which no more was sent; round 0 is the `beginning`, the adapter before
     the first round."""
     found = []

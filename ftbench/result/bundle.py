@@ -7,12 +7,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.atomic import sync_folder, write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 from ftbench.result import manifest, names
-from ftbench.result.files import Bundle, open_bundle
-from ftbench.result.models import Environment, Result
+from ftbench.result.documents import Environment, Result
+from ftbench.result.files import Bundle
+from ftbench.result.opening import open_bundle
 from ftbench.result.pack import pack
 from ftbench.spec.canonical import pretty
 
@@ -42,7 +44,10 @@ def assemble(run_dir: Path, result: Result, environment: Environment) -> Path:
     if missing:
         hint = "a bundle is put together after training and evaluation; `ftbench run --resume` ends what is unfinished"
         raise MissingResource(
-            [Diagnostic("FTB609", "the run folder lacks this file", Place(str(path)), hint) for path in missing]
+            [
+                Diagnostic(codes.RUN_LACKS_FILE, "the run folder lacks this file", Place(str(path)), hint)
+                for path in missing
+            ]
         )
     files = {name: path.read_bytes() for name, path in sources.items()}
     files[names.RESULT] = pretty(result.model_dump(mode="json"))

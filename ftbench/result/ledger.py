@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import safejson
-from ftbench.result.models import Finished, LedgerLine, Resumed, Round, Started, Stopped
+from ftbench.result.documents import Finished, LedgerLine, Resumed, Round, Started, Stopped
 from ftbench.spec.canonical import canonical, sha256
 
 DOMAIN = b"ftbench/ledger/v1\n"
@@ -38,7 +39,9 @@ def read(path: Path, *, drop_torn: bool = False) -> list[LedgerLine]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MissingResource(Diagnostic("FTB605", f"the ledger cannot be read: {error}", Place(str(path)))) from None
+        raise MissingResource(
+            Diagnostic(codes.BAD_LEDGER, f"the ledger cannot be read: {error}", Place(str(path)))
+        ) from None
     if drop_torn and not data.endswith(b"\n"):
         data = data[: data.rfind(b"\n") + 1]
     lines = parse(data, str(path))
@@ -46,7 +49,7 @@ def read(path: Path, *, drop_torn: bool = False) -> list[LedgerLine]:
     spec_hash = first.spec_hash if isinstance(first, Started) else ""
     problems = chain_problems(data, spec_hash) if lines else []
     if problems:
-        raise InvalidInput([Diagnostic("FTB605", problem, Place(str(path))) for problem in problems])
+        raise InvalidInput([Diagnostic(codes.BAD_LEDGER, problem, Place(str(path))) for problem in problems])
     return lines
 
 
@@ -56,15 +59,17 @@ def parse(data: bytes, where: str) -> list[LedgerLine]:
     `prev` is not looked at: see `chain_problems`.
     """
     if len(data) > MAX_BYTES:
-        raise InvalidInput(Diagnostic("FTB605", f"has {len(data)} bytes; at most {MAX_BYTES} are read", Place(where)))
+        raise InvalidInput(
+            Diagnostic(codes.BAD_LEDGER, f"has {len(data)} bytes; at most {MAX_BYTES} are read", Place(where))
+        )
     if data and not data.endswith(b"\n"):
-        raise InvalidInput(Diagnostic("FTB605", "the last line has no newline: it is torn", Place(where)))
+        raise InvalidInput(Diagnostic(codes.BAD_LEDGER, "the last line has no newline: it is torn", Place(where)))
     lines: list[LedgerLine] = []
     for number, raw in enumerate(split(data), 1):
         place = Place(where, number, 1)
         value = safejson.parse(raw[:-1], f"{where} line {number}", max_bytes=MAX_LINE)
         if canonical(value) != raw[:-1]:
-            raise InvalidInput(Diagnostic("FTB605", "the line is not in canonical form (RFC 8785)", place))
+            raise InvalidInput(Diagnostic(codes.BAD_LEDGER, "the line is not in canonical form (RFC 8785)", place))
         lines.append(safejson.to_strict(value, LedgerLine, f"{where} line {number}"))
     return lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ftbench.result import names
-from ftbench.result.models import Manifest, ManifestFile
+from ftbench.result.documents import Manifest, ManifestFile
 from ftbench.spec.canonical import pretty, sha256
 
 

@@ -7,24 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ftbench.diagnostics import Diagnostic, register
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic
+from ftbench.result.documents import Answer
 from ftbench.result.extraction import extract, flowertune
-from ftbench.result.models import Answer
 from ftbench.spec.tasks import CodeTask, Task
-
-WRONG_LENGTH = "FTB681"
-NOT_FINITE = "FTB682"
-WRONG_TARGET = "FTB683"
-NO_ANSWER = "FTB684"
-
-register(
-    {
-        WRONG_LENGTH: "a sample has not one log-likelihood for each option",
-        NOT_FINITE: "a log-likelihood is not a finite number of at most 0",
-        WRONG_TARGET: "a sample's target is none of its options",
-        NO_ANSWER: "a sample lacks what the task's scoring looks at, or has what it does not ask for",
-    }
-)
 
 ROUNDING = 1e-3
 """How far above 0, in nats, a log-likelihood may come out by rounding."""
@@ -81,10 +68,10 @@ def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
     answer = given.answer
     if isinstance(task, CodeTask):
         if given.options or given.target is not None:
-            yield Diagnostic(WRONG_TARGET, f"{where}: a code task's item has neither options nor target")
+            yield Diagnostic(codes.WRONG_TARGET, f"{where}: a code task's item has neither options nor target")
     elif given.target is None or not 0 <= given.target < len(given.options):
         message = f"{where} has target {given.target} but {len(given.options)} options, counted from 0"
-        yield Diagnostic(WRONG_TARGET, message)
+        yield Diagnostic(codes.WRONG_TARGET, message)
     due = {
         "loglikelihoods": asks_likelihood(task),
         "text": asks_text(task),
@@ -93,11 +80,13 @@ def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
     }
     for name, asked in due.items():
         if asked != (getattr(answer, name) is not None):
-            yield Diagnostic(NO_ANSWER, f"{where}: `{name}` is {'missing' if asked else 'given, but not asked for'}")
+            yield Diagnostic(
+                codes.NO_ANSWER, f"{where}: `{name}` is {'missing' if asked else 'given, but not asked for'}"
+            )
     if answer.loglikelihoods is not None and asks_likelihood(task):
         yield from _likelihoods(answer.loglikelihoods, len(given.options), where)
     if answer.passed is not None and answer.passed != (answer.status == "passed"):
-        yield Diagnostic(NO_ANSWER, f"{where}: passed is {answer.passed}, yet the status is {answer.status!r}")
+        yield Diagnostic(codes.NO_ANSWER, f"{where}: passed is {answer.passed}, yet the status is {answer.status!r}")
 
 
 def _of(given: int | None, target: int | None) -> Mark:
@@ -108,9 +97,9 @@ def _of(given: int | None, target: int | None) -> Mark:
 
 def _likelihoods(values: Sequence[float], options: int, where: str) -> Iterator[Diagnostic]:
     if len(values) != options:
-        yield Diagnostic(WRONG_LENGTH, f"{where}: {len(values)} log-likelihoods for {options} options")
+        yield Diagnostic(codes.WRONG_LENGTH, f"{where}: {len(values)} log-likelihoods for {options} options")
         return
     # −infinity is refused too: JSON cannot hold it, and a model that gives it to a whole option has overflowed.
     wrong = [v for v in values if not (math.isfinite(v) and v <= ROUNDING)]
     if wrong:
-        yield Diagnostic(NOT_FINITE, f"{where}: {wrong[0]} is not the logarithm of a probability")
+        yield Diagnostic(codes.RESULT_NOT_FINITE, f"{where}: {wrong[0]} is not the logarithm of a probability")

@@ -7,11 +7,12 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput
 from ftbench.result import names
-from ftbench.result.files import open_bundle
+from ftbench.result.opening import open_bundle
 
 DATE = (1980, 1, 1, 0, 0, 0)
 """Date of every member: the first that a zip can hold."""
@@ -27,15 +28,19 @@ def pack(folder: Path, out: Path | None = None) -> Path:
     target = out or folder.resolve().with_name(folder.resolve().name + ".zip")
     if target.suffix != ".zip":
         hint = f"for example {printable(target.stem or folder.name)}.zip"
-        raise InvalidInput(Diagnostic("FTB604", "an archive is a zip and is named so", Place(str(target)), hint))
+        raise InvalidInput(
+            Diagnostic(codes.NOT_PACKED, "an archive is a zip and is named so", Place(str(target)), hint)
+        )
     if target.resolve().is_relative_to(folder.resolve()):
-        raise InvalidInput(Diagnostic("FTB604", "an archive in its bundle would spoil the bundle", Place(str(target))))
+        raise InvalidInput(
+            Diagnostic(codes.NOT_PACKED, "an archive in its bundle would spoil the bundle", Place(str(target)))
+        )
     bundle = open_bundle(folder)
     wrong = [str(problem) for problem in bundle.problems]
     wrong += [f"`{name}` is no file of a bundle" for name in bundle if not names.is_permitted(name)]
     wrong += [f"`{name}` is missing" for name in names.FIXED if name not in bundle]
     if wrong:
-        raise InvalidInput([Diagnostic("FTB604", text, Place(str(folder))) for text in wrong])
+        raise InvalidInput([Diagnostic(codes.NOT_PACKED, text, Place(str(folder))) for text in wrong])
     write_file(target, to_zip(bundle.files))
     return target
 

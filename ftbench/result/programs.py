@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftbench.diagnostics import Diagnostic, register
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed
 from ftbench.spec.tasks import CodeTask
 from ftbench.spec.template import before, fill
@@ -22,9 +23,7 @@ SCRIPT = "ftbench_sandbox.py"
 """Name of the sandbox script in a folder of tasks."""
 COMPLETION = "completion"
 """What a program's template calls the text that the model wrote."""
-BROKEN = "FTB687"
 
-register({BROKEN: "the sandbox failed, not the program in it"})
 
 TRIVIAL = {
     "python": ("def one():\n", "    return 1\n", "assert one() == 1\n"),
@@ -90,7 +89,7 @@ def outcomes(script: Path, jobs: Sequence[Mapping[str, Any]], *, unsafe: bool = 
         broken = [found[n] for n, _ in again if found[n]["status"] in ("sandbox-error", "refused")]
         if broken:
             told = broken[0].get("reason") or broken[0].get("stderr_tail") or broken[0]["status"]
-            raise RunFailed(Diagnostic(BROKEN, f"{len(broken)} programs could not be run: {told}"))
+            raise RunFailed(Diagnostic(codes.BROKEN, f"{len(broken)} programs could not be run: {told}"))
     return [found[json.dumps(one, sort_keys=True)] for one in jobs]
 
 
@@ -108,5 +107,5 @@ def _ask(script: Path, jobs: Sequence[Mapping[str, Any]], *, unsafe: bool) -> li
     lines = done.stdout.splitlines()
     if done.returncode != 0 or len(lines) != len(jobs):
         tail = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise RunFailed(Diagnostic(BROKEN, f"{script} ended with exit code {done.returncode}: {tail}"))
+        raise RunFailed(Diagnostic(codes.BROKEN, f"{script} ended with exit code {done.returncode}: {tail}"))
     return [json.loads(line) for line in lines]

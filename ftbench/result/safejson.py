@@ -10,10 +10,10 @@ from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-import ftbench.result.codes  # noqa: F401  (registers the codes)
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 from ftbench.spec.schema import schema_for
 
 MAX_BYTES = 64 * 2**20
@@ -74,7 +74,7 @@ def to_model(value: Any, model: type[M], where: str) -> M:
         except ValidationError as error:
             for item in error.errors(include_url=False, include_context=False, include_input=False):
                 problems.append(f"{json_path(item['loc'])}: {item['msg']}")
-    raise InvalidInput([Diagnostic("FTB602", problem, Place(where)) for problem in problems[:MAX_ERRORS]])
+    raise InvalidInput([Diagnostic(codes.NOT_THE_SCHEMA, problem, Place(where)) for problem in problems[:MAX_ERRORS]])
 
 
 def to_strict(value: Any, model: type[M], where: str) -> M:
@@ -115,7 +115,7 @@ def _validator(model: type[BaseModel]) -> Any:
 
 
 def _refuse(where: str, message: str, line: int = 0, column: int = 0) -> NoReturn:
-    raise InvalidInput(Diagnostic("FTB601", message[:MAX_MESSAGE], Place(where, line, column)))
+    raise InvalidInput(Diagnostic(codes.NOT_STRICT_JSON, message[:MAX_MESSAGE], Place(where, line, column)))
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

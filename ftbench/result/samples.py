@@ -8,10 +8,11 @@ import zlib
 from collections.abc import Iterable
 from typing import NoReturn
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson
-from ftbench.result.models import Sample
+from ftbench.result.documents import Sample
 from ftbench.spec.canonical import canonical
 
 MAX_BYTES = 128 * 2**20
@@ -76,4 +77,4 @@ def gunzip(data: bytes, where: str, limit: int = MAX_BYTES) -> bytes:
 
 
 def _refuse(where: str, message: str) -> NoReturn:
-    raise InvalidInput(Diagnostic("FTB607", message, Place(where)))
+    raise InvalidInput(Diagnostic(codes.BAD_SAMPLES, message, Place(where)))

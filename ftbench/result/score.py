@@ -10,10 +10,10 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from ftbench.diagnostics import Diagnostic, register
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.result.marks import Given, Mark, mark, problems
-from ftbench.result.models import (
+from ftbench.result.documents import (
     Difference,
     Interval,
     Mean,
@@ -24,22 +24,11 @@ from ftbench.result.models import (
     Spread,
     TaskScores,
 )
+from ftbench.result.marks import Given, Mark, mark, problems
 from ftbench.result.references import FAULT_FREE, LOCAL
 from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, wilson
 from ftbench.spec.model import Evaluation
 from ftbench.spec.tasks import Task
-
-NO_SAMPLES = "FTB680"
-NO_TASK = "FTB685"
-REFERENCES_DIFFER = "FTB686"
-
-register(
-    {
-        NO_SAMPLES: "there is nothing to score: no task, or a task without items",
-        NO_TASK: "there are samples of a task that the spec has not",
-        REFERENCES_DIFFER: "the samples do not all have the same references",
-    }
-)
 
 
 def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluation) -> Scores:
@@ -79,10 +68,10 @@ def score_answers(
     Raises InvalidInput like `score`.
     """
     tasks = {task.name: task for task in evaluation.tasks}
-    wrong = [] if answers_by_task else [Diagnostic(NO_SAMPLES, "there are no tasks to score")]
+    wrong = [] if answers_by_task else [Diagnostic(codes.NO_SAMPLES, "there are no tasks to score")]
     for name, answers in answers_by_task.items():
         if not answers:
-            wrong.append(Diagnostic(NO_SAMPLES, f"task {name} has no samples"))
+            wrong.append(Diagnostic(codes.NO_SAMPLES, f"task {name} has no samples"))
         for index, given in enumerate(answers):
             wrong += problems(tasks[name], given, f"item {index} of task {name}")
     if wrong:
@@ -213,18 +202,18 @@ def _interval(estimate: Estimate) -> Interval:
 
 def _problems(samples_by_task: Mapping[str, Sequence[Sample]], tasks: Mapping[str, Task]) -> Iterator[Diagnostic]:
     if not samples_by_task:
-        yield Diagnostic(NO_SAMPLES, "there are no tasks to score")
+        yield Diagnostic(codes.NO_SAMPLES, "there are no tasks to score")
     references: set[str] | None = None
     for name, samples in samples_by_task.items():
         if not samples:
-            yield Diagnostic(NO_SAMPLES, f"task {name} has no samples", hint="evaluate the run again")
+            yield Diagnostic(codes.NO_SAMPLES, f"task {name} has no samples", hint="evaluate the run again")
         if name not in tasks:
-            yield Diagnostic(NO_TASK, f"the spec has no task {name}")
+            yield Diagnostic(codes.NO_TASK, f"the spec has no task {name}")
             continue
         for sample in samples:
             where = f"item {sample.index} of task {name}"
             references = set(sample.references) if references is None else references
             if references != set(sample.references):
-                yield Diagnostic(REFERENCES_DIFFER, f"{where}: has other references than the first sample")
+                yield Diagnostic(codes.REFERENCES_DIFFER, f"{where}: has other references than the first sample")
             for model in ("untuned", "tuned", *sample.references):
                 yield from problems(tasks[name], _given(sample, model), f"{where}, {model} model")

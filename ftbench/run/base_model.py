@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ftbench.data import codes, models
+from ftbench import codes
+from ftbench.data import base_models
 from ftbench.data.hub import Hub
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
@@ -28,7 +29,7 @@ def bring(ref: BaseModelRef, store: Store, tell: Callable[[str], None]) -> None:
     name = f"{ref.name}@{ref.revision}"
     tell(f"{name} is not in the store: it is fetched now")
     try:
-        fetched = models.fetch(ref, store, Hub(store.scratch(), tell=tell))
+        fetched = base_models.fetch(ref, store, Hub(store.scratch(), tell=tell))
     except MissingResource as error:
         message = f"model {name} is not in the store and could not be fetched"
         hint = f"get it where there is a connection: {command}; or name the store that has it: --store DIR"

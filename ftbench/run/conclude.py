@@ -9,19 +9,20 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from ftbench import codes
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.folder import check_lock, present, read_lock
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import budgets, bundle, ledger
-from ftbench.result.models import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
+from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
 from ftbench.result.score import score
-from ftbench.run import codes, opened
+from ftbench.run import open_division
 from ftbench.run.environment import describe
+from ftbench.run.processes.tail import JsonTail
 from ftbench.run.rundir import RunDir
 from ftbench.run.summary import RunOutcome
-from ftbench.run.tail import JsonTail
 from ftbench.spec.budgets import WITHIN
 from ftbench.spec.entries import entry_digest
 
@@ -122,7 +123,7 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         version=plan.metadata.version,
         spec_hash=settings.spec_hash,
         division="open" if entry.open else "closed",
-        fab=opened.prepare(run.path, run.compiled, entry)[1] if entry.open else None,
+        fab=open_division.prepare(run.path, run.compiled, entry)[1] if entry.open else None,
         entry=entry_digest(entry),
         model=entry.model,
         base_model=started.base_model,
@@ -149,7 +150,7 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         planned_exclusions=_left_out(lines, planned=True),
         privacy=_privacy(plan, lines),
         cost_to_target=budgets.to_target(evaluation.cost_to_target, rounds, round_seconds(run)),
-        within=budgets.within(evaluation.quality_within, rounds, started.adapter),
+        within=budgets.measure_within(evaluation.quality_within, rounds, started.adapter),
         bit_reproducible=not devices,
         smoke=settings.smoke,
         unpinned=settings.unpinned,

@@ -6,11 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
-from ftbench.result.models import Finished, Stopped
-from ftbench.run import codes
-from ftbench.run.tail import LedgerTail
+from ftbench.result.documents import Finished, Stopped
+from ftbench.run.processes.tail import LedgerTail
 
 RESUME = "`ftbench run --resume {}` goes on after the last committed round"
 
@@ -41,7 +41,7 @@ _STOPS = {
 
 def settle(run_dir: Path, otherwise: Diagnostic | None = None) -> None:
     """Return if the ledger says `finished`; otherwise raise what the app says, else `otherwise`, else FTB507."""
-    said = told(run_dir)
+    said = read_app_error(run_dir)
     if said is not None:
         raise said
     lines = LedgerTail(run_dir / "ledger.jsonl").read()
@@ -71,7 +71,7 @@ def settle(run_dir: Path, otherwise: Diagnostic | None = None) -> None:
     )
 
 
-def told(run_dir: Path) -> FtbenchError | None:
+def read_app_error(run_dir: Path) -> FtbenchError | None:
     """What the app wrote into `error.json` as the error to raise; None where it wrote nothing that can be read."""
     try:
         said = json.loads((run_dir / "error.json").read_bytes())

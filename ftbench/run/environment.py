@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 
-from ftbench.result.models import Environment
+from ftbench.result.documents import Environment
 
 
 def describe(stack: Mapping[str, str], devices: Sequence[str] = ()) -> Environment:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ftbench import codes
 from ftbench.compile.plan import Plan
 from ftbench.data.sources import TRAIN
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result.references import due_references
-from ftbench.run import codes
 from ftbench.run.base_model import fetch_command
 from ftbench.run.environment import differences
 from ftbench.spec.checks.pins import unresolved
@@ -26,7 +26,7 @@ LEAST_DISK = 256 * 2**20
 """Bytes that must be free where the run's folder goes."""
 
 
-def check(
+def check_before_run(
     plan: Plan,
     entry: ResolvedEntry,
     store: Store,

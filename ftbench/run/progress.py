@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ftbench.compile.plan import Plan
-from ftbench.result.models import Finished, LedgerLine, Round, Started, Stopped
+from ftbench.result.documents import Finished, LedgerLine, Round, Started, Stopped
+from ftbench.run.processes.tail import LedgerTail
 from ftbench.run.reference_progress import ReferenceTails
-from ftbench.run.tail import LedgerTail
 
 MIB = 2**20
 SMOKE_ITEMS = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ftbench.result.models import Finished, Round, Started
+from ftbench.result.documents import Finished, Round, Started
+from ftbench.run.processes.tail import LedgerTail
 from ftbench.run.references import folder_of
-from ftbench.run.tail import LedgerTail
 
 
 class ReferenceTails:

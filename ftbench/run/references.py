@@ -12,13 +12,13 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ftbench.result.models import Finished
+from ftbench.result.documents import Finished
 from ftbench.result.references import CENTRALISED, FAULT_FREE, LOCAL
 from ftbench.run.ending import settle
-from ftbench.run.engine import RunConfig, TrainJob
-from ftbench.run.inline import TICK_SECONDS, end, failure, launch
-from ftbench.run.tail import LedgerTail
-from ftbench.run.watch import MARGIN, Watchdog
+from ftbench.run.engines.engine import RunConfig, TrainJob
+from ftbench.run.engines.inline import TICK_SECONDS, end, failure, launch
+from ftbench.run.processes.tail import LedgerTail
+from ftbench.run.processes.watch import MARGIN, Watchdog
 
 FOLDER = "references"
 LOG_NAME = "references.log"

@@ -11,18 +11,18 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
-from ftbench.run import codes
-from ftbench.run.engine import EngineName
-from ftbench.spec.block import Block
+from ftbench.run.engines.engine import EngineName
 from ftbench.spec.canonical import pretty
 from ftbench.spec.entries import dump_resolved, load_resolved
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import Sha256
+from ftbench.spec.primitives import Block
 
 M = TypeVar("M", bound=Block)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
+from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
@@ -25,15 +26,16 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
-from ftbench.result.models import Finished
+from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
-from ftbench.run import codes, conclude, devices, opened, preflight, resources
+from ftbench.run import conclude, open_division, preflight
 from ftbench.run.base_model import bring
-from ftbench.run.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
-from ftbench.run.eval_programs import check_sandbox
-from ftbench.run.guarded import clear_leftovers
-from ftbench.run.limits import Guard
-from ftbench.run.processes import MARKER, new_token
+from ftbench.run.engines import devices, resources
+from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
+from ftbench.run.evaluation.programs import check_sandbox
+from ftbench.run.processes.guarded import clear_leftovers
+from ftbench.run.processes.limits import Guard
+from ftbench.run.processes.tree import MARKER, new_token
 from ftbench.run.progress import Follower, Listener, Silent, begin
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
@@ -72,7 +74,7 @@ def start(
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
-    opened.check(entry, modules or {})
+    open_division.check_modules(entry, modules or {})
     settings = RunSettings(
         spec_hash=spec_hash,
         engine=_engine_name(engine),
@@ -94,7 +96,7 @@ def start(
     with _interruptible():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
         try:
-            opened.keep(run.path, modules or {})
+            open_division.keep(run.path, modules or {})
             run.fill(files, entry, settings)
             # Asked now, not when the model has been fetched and the training has been paid for.
             check_sandbox(run.compiled, plan, unsafe=unsafe_no_sandbox)
@@ -142,9 +144,9 @@ def resume(
 
 def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: str) -> None:
     settings = run.settings()
-    resources.check(settings, devices.found)
+    resources.check_resources(settings, devices.found)
     fetch = functools.partial(bring, store=store, tell=told.note)
-    preflight.check(
+    preflight.check_before_run(
         plan,
         run.entry(),
         store,
@@ -248,7 +250,7 @@ class _Start:
         spec = self.plan.typed_spec()
         compiled, fab_hash = self.run.compiled, self.run.lock_file().fab_hash
         if self.entry.open:
-            compiled, fab_hash = opened.prepare(self.run.path, compiled, self.entry)
+            compiled, fab_hash = open_division.prepare(self.run.path, compiled, self.entry)
         sampled = max(1, math.floor(spec.federation.sampling.fraction * spec.federation.clients + 0.5))
         return TrainJob(
             compiled=compiled,
@@ -267,7 +269,7 @@ class _Start:
         )
 
     def _evaluate(self) -> conclude.Samples:
-        from ftbench.run.evaluate import evaluate_run
+        from ftbench.run.evaluation.evaluate import evaluate_run
         from ftbench.run.progress import SMOKE_ITEMS
 
         limit = SMOKE_ITEMS if self.settings.smoke else None
@@ -300,7 +302,7 @@ class _Start:
             "round-timeout": self.settings.round_timeout,
             "reference": "",
             "reference-client": 0,
-            "open-code": opened.setting(self.entry),
+            "open-code": open_division.setting(self.entry),
         }
 
     def _workers(self, sampled: int) -> int:
@@ -335,14 +337,14 @@ def _engine_name(name: str) -> EngineName:
 
 def _engine(name: EngineName) -> Engine:
     if name == "inline":
-        from ftbench.run.inline import InlineEngine
+        from ftbench.run.engines.inline import InlineEngine
 
         return InlineEngine()
     if name == "flower-deployment":
-        from ftbench.run.flower_deployment import FlowerDeployment
+        from ftbench.run.engines.flower_deployment import FlowerDeployment
 
         return FlowerDeployment()
-    from ftbench.run.flower import FlowerSimulation
+    from ftbench.run.engines.flower import FlowerSimulation
 
     return FlowerSimulation()
 

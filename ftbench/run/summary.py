@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench.result.models import Cost, Result, Score, Scores
+from ftbench.result.documents import Cost, Result, Score, Scores
 from ftbench.result.references import LOCAL
 from ftbench.run.views import duration, size
 from ftbench.spec.budgets import WITHIN, plain, within_name

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ftbench import codes
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
-from ftbench.run import codes, conclude, preflight, runner
+from ftbench.run import conclude, preflight, runner
 from ftbench.run.base_model import bring
 from ftbench.run.progress import Listener
 from ftbench.run.rundir import RunDir
@@ -48,7 +49,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SweepPlan:
     """What a sweep runs, and how. All its cells share it."""
 
     compiled: Compiled | Path
@@ -69,17 +70,17 @@ def default_folder(plan: Plan, spec_hash: str, settings: Sequence[Setting], *, s
     return f"sweep-{plan.metadata.name}-{digest([spec_hash, entries, smoke])[:DIGITS]}"
 
 
-def cells(asked: Asked, settings: Sequence[Setting]) -> list[Cell]:
+def cells(sweep: SweepPlan, settings: Sequence[Setting]) -> list[Cell]:
     """Every run, seeds of a setting after one another."""
-    name = asked.plan.metadata.name
+    name = sweep.plan.metadata.name
     return [
-        Cell(number, entry, asked.out.absolute() / f"{name}-{entry.metadata.name}-s{entry.seed}")
+        Cell(number, entry, sweep.out.absolute() / f"{name}-{entry.metadata.name}-s{entry.seed}")
         for number, setting in enumerate(settings)
         for entry in setting.entries
     ]
 
 
-def state(asked: Asked, cell: Cell) -> State:
+def state(sweep: SweepPlan, cell: Cell) -> State:
     """How far a cell is. Raises InvalidInput (FTB513) where its folder holds another run."""
     if not (cell.folder / "run.json").is_file():
         return "to-do"
@@ -88,9 +89,9 @@ def state(asked: Asked, cell: Cell) -> State:
     other = [
         what
         for what, differs in (
-            ("benchmark", settings.spec_hash != asked.spec_hash),
+            ("benchmark", settings.spec_hash != sweep.spec_hash),
             ("entry", entry_digest(run.entry()) != entry_digest(cell.entry)),
-            ("smoke setting", settings.smoke != asked.smoke),
+            ("smoke setting", settings.smoke != sweep.smoke),
         )
         if differs
     ]
@@ -101,13 +102,13 @@ def state(asked: Asked, cell: Cell) -> State:
     return "begun" if conclude.finished(run) is None else "whole"
 
 
-def look(asked: Asked, planned: Sequence[Cell]) -> list[State]:
+def look(sweep: SweepPlan, planned: Sequence[Cell]) -> list[State]:
     """How far each cell is. Raises InvalidInput with every folder that holds another run."""
     found: list[State] = []
     wrong: list[Diagnostic] = []
     for cell in planned:
         try:
-            found.append(state(asked, cell))
+            found.append(state(sweep, cell))
         except InvalidInput as error:
             wrong += error.diagnostics
     if wrong:
@@ -115,7 +116,9 @@ def look(asked: Asked, planned: Sequence[Cell]) -> list[State]:
     return found
 
 
-def prepare(asked: Asked, due: Sequence[Cell], store: Store, tell: Callable[[str], None], *, unpinned: bool) -> None:
+def prepare(
+    sweep: SweepPlan, due: Sequence[Cell], store: Store, tell: Callable[[str], None], *, unpinned: bool
+) -> None:
     """Look once at packages, data and disk, and get every base model, before the first cell begins.
 
     Raises MissingResource with all that stands in the way of any cell.
@@ -125,27 +128,29 @@ def prepare(asked: Asked, due: Sequence[Cell], store: Store, tell: Callable[[str
     fetch = functools.partial(bring, store=store, tell=tell)
     for entry in entries.values():
         try:
-            preflight.check(asked.plan, entry, store, asked.out, unpinned=unpinned, spec=asked.spec, bring=fetch)
+            preflight.check_before_run(
+                sweep.plan, entry, store, sweep.out, unpinned=unpinned, spec=sweep.spec, bring=fetch
+            )
         except MissingResource as error:
             found += error.diagnostics
     if found:
         raise MissingResource(list(dict.fromkeys(found)))
 
 
-def carry_out(asked: Asked, cell: Cell, store: Store, listener: Listener) -> RunOutcome:
+def carry_out(sweep: SweepPlan, cell: Cell, store: Store, listener: Listener) -> RunOutcome:
     """Run one cell from its beginning, or go on with it. Raises as `runner.start` and `runner.resume`."""
-    if state(asked, cell) != "to-do":
-        return runner.resume(cell.folder, listener, store=store, limits=asked.options.get("limits"))
+    if state(sweep, cell) != "to-do":
+        return runner.resume(cell.folder, listener, store=store, limits=sweep.options.get("limits"))
     _clear(cell.folder)
     return runner.start(
-        asked.compiled,
+        sweep.compiled,
         cell.entry,
-        out=asked.out,
+        out=sweep.out,
         store=store,
-        smoke=asked.smoke,
+        smoke=sweep.smoke,
         listener=listener,
-        spec=asked.spec,
-        **asked.options,
+        spec=sweep.spec,
+        **sweep.options,
     )
 
 
@@ -155,7 +160,7 @@ def whole(cell: Cell) -> RunOutcome | None:
 
 
 @contextlib.contextmanager
-def alone(out: Path) -> Iterator[None]:
+def hold_sweep(out: Path) -> Iterator[None]:
     """Hold the sweep's folder. Raises RunFailed (FTB500) where another sweep does, MissingResource (FTB501)."""
     import fcntl
 

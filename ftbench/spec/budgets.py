@@ -7,8 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
-from ftbench.spec.primitives import PositiveFloat
+from ftbench.spec.primitives import Block, PositiveFloat
 
 
 class CostToTarget(Block):

@@ -9,6 +9,8 @@ from typing import Any
 
 import rfc8785
 
+UNHASHED = frozenset({"metadata", "reporting"})
+"""Blocks of a spec that change neither training nor score. They stand in the plan beside the spec."""
 SPEC_DOMAIN = b"ftbench/spec/v1\n"
 """Prefix of the spec hash, so that it can never equal the digest of some other document."""
 
@@ -32,8 +34,8 @@ def sha256(data: bytes) -> str:
 
 
 def spec_hash(plan: Mapping[str, Any]) -> str:
-    """The spec hash: sha256 over a fixed prefix and the canonical plan without its metadata (design §5)."""
-    hashed = {key: value for key, value in plan.items() if key != "metadata"}
+    """The spec hash: sha256 over a fixed prefix and the canonical plan without what is UNHASHED (design §5)."""
+    hashed = {key: value for key, value in plan.items() if key not in UNHASHED}
     return sha256(SPEC_DOMAIN + canonical(hashed))
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, codes, knobs, paths, strategies, words, yaml
+from ftbench.spec import checks, knobs, paths, strategies, words, yaml
 from ftbench.spec.entry import Entry, ModelChoice
 from ftbench.spec.model import Spec
 from ftbench.spec.primitives import REVISION

@@ -24,6 +24,7 @@ MEANING: dict[Impact, str] = {
 # `**` any number. Paths are those of a spec; those of a plan have `pins`, `code` and `stack` beside it.
 RULES: tuple[tuple[str, Impact], ...] = (
     ("metadata.**", "cosmetic"),
+    ("reporting.**", "cosmetic"),
     ("format", "incomparable"),
     ("ftbench", "incomparable"),
     ("data.source.**", "incomparable"),

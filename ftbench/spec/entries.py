@@ -8,16 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import PrivateAttr, ValidationError
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, codes, knobs, open_code, yaml
-from ftbench.spec.block import Block
+from ftbench.spec import checks, knobs, open_division, yaml
 from ftbench.spec.canonical import digest
 from ftbench.spec.choices import Chosen, CommitOf, complete, from_entry, from_options, settle
 from ftbench.spec.emit import emit
 from ftbench.spec.entry import Entry, EntryMetadata, OpenCode, ResolvedEntry
 from ftbench.spec.load import in_order
 from ftbench.spec.model import Spec
+from ftbench.spec.primitives import Block
 from ftbench.spec.problems import Problem, problems
 from ftbench.spec.yaml import Document
 
@@ -81,7 +82,7 @@ def resolve_entry(
         model=in_force.model.base,
         seed=seed,
         knobs={path: knobs.value(in_force, path) for path in sorted(spec.knobs) if path != knobs.BASE_MODEL},
-        open=open_code.digests(own) if own else None,
+        open=open_division.digests(own) if own else None,
     )
 
 
@@ -89,7 +90,7 @@ def open_modules(entry: Entry | None) -> dict[str, bytes]:
     """`strategy` and `client` → the code that the entry brings, those of them that it does. Raises InvalidInput."""
     if entry is None or entry.open is None:
         return {}
-    return open_code.read(entry, entry.document if isinstance(entry, PlacedEntry) else None)
+    return open_division.read(entry, entry.document if isinstance(entry, PlacedEntry) else None)
 
 
 def apply(spec: Spec, resolved: ResolvedEntry) -> Spec:

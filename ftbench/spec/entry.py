@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
 from ftbench.spec.model import BaseModelRef, Name
-from ftbench.spec.primitives import REPOSITORY, REVISION, Sha256
+from ftbench.spec.primitives import REPOSITORY, REVISION, Block, Sha256
 
 
 class EntryMetadata(Block):

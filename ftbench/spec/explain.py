@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import codes, fields, knobs, paths, words
+from ftbench.spec import fields, knobs, paths, words
+from ftbench.spec.canonical import UNHASHED
 from ftbench.spec.load import LoadedSpec, Origin
 from ftbench.spec.model import Spec
 
@@ -72,7 +74,7 @@ def explain(loaded: LoadedSpec, path: str) -> Explanation:
         doc=_doc(shape, inside),
         knob=knobs.describe(knob, shape) if knob else None,
         frozen=None if knob else _frozen(loaded.spec, name, inside),
-        hashed=inside[:1] != ("metadata",),
+        hashed=inside[0] not in UNHASHED if inside else True,
         origin=_origin(loaded, inside),
         fields=tuple(paths.show((*inside, key)) for key in inner),
     )

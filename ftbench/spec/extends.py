@@ -10,9 +10,10 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import codes, yaml
+from ftbench.spec import yaml
 from ftbench.spec.paths import Path
 from ftbench.spec.yaml import Document
 

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
-from ftbench.spec.primitives import PositiveFloat
+from ftbench.spec.primitives import Block, PositiveFloat
 
 
 class Dropout(Block):

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from ftbench.spec.block import Block
 from ftbench.spec.paths import Path
+from ftbench.spec.primitives import Block
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ftbench.spec import words
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.fields import Shape
 from ftbench.spec.model import Choices, Knob, NumberRange, Spec
+from ftbench.spec.primitives import Block
 
 BASE_MODEL = "model.base"
 """The one knob whose value is a block: a model by name and revision."""
@@ -29,6 +29,7 @@ OPEN: tuple[str, ...] = (
 FROZEN: dict[str, str] = {
     "ftbench": "it is the format of the file",
     "metadata": "it only describes the benchmark",
+    "reporting": "it only says how results are told",
     "data": "entries trained on other data or prompts cannot be compared",
     "federation": "entries with other clients or partitions face another problem",
     "faults": "entries that face other faults cannot be compared",

@@ -10,10 +10,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from ftbench import builtin
+from ftbench import builtin, codes
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.spec import checks, codes, extends, paths, yaml
+from ftbench.spec import checks, extends, paths, yaml
 from ftbench.spec.model import Spec
 from ftbench.spec.partial import Unusable, partial
 from ftbench.spec.pins import Pins

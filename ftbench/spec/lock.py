@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ftbench.spec.block import Block
 from ftbench.spec.model import Name, Sha256, Version
+from ftbench.spec.primitives import Block
 
 
 class Lock(Block):

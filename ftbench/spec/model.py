@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from ftbench.spec import strategies
-from ftbench.spec.block import Block
 from ftbench.spec.budgets import CostToTarget, QualityWithin
 from ftbench.spec.faults import Faults
 from ftbench.spec.objective import Objective, SftObjective
@@ -18,6 +17,7 @@ from ftbench.spec.partitions import IidPartition, Partition
 from ftbench.spec.primitives import (
     REPOSITORY,
     REVISION,
+    Block,
     Commit,
     Count,
     Name,
@@ -335,6 +335,13 @@ class Seeds(Block):
     """Seeds a run may use (`seed` of the entry; the first is the default): client choice, init and data order."""
 
 
+class Reporting(Block):
+    """How results are told, which changes neither training nor score. Like `metadata` no part of the spec hash."""
+
+    reading: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    """What readers of the table should know; printed above it."""
+
+
 class NumberRange(Block):
     """Any number from `min` to `max`, both included; whole numbers only where the field is one."""
 
@@ -394,5 +401,7 @@ class Spec(Block):
     """Tasks and scoring."""
     seeds: Seeds
     """Where randomness comes from."""
+    reporting: Reporting | None = None
+    """How results are told; null: as ever. Never hashed."""
     knobs: dict[str, Knob] = {}
     """Path of a field → the values an entry may give it. Everything else is frozen. The spec's value is the default."""

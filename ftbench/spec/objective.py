@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
-from ftbench.spec.primitives import PositiveFloat
+from ftbench.spec.primitives import Block, PositiveFloat
 
 
 class SftObjective(Block):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical, digest, sha256
 from ftbench.spec.model import Sha256
+from ftbench.spec.primitives import Block
 
 CONFIG = "config.json"
 MAX_BYTES = 8 * 2**20

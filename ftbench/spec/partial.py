@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from ftbench.spec import fields
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 
 B = TypeVar("B", bound=Block)
 

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
-from ftbench.spec.primitives import Count
+from ftbench.spec.primitives import Block, Count
 
 Column = Annotated[str, Field(min_length=1, max_length=200)]
 

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Federation, Validation
-from ftbench.spec.primitives import Commit, Sha256
+from ftbench.spec.primitives import Block, Commit, Sha256
 
 
 class SourcePin(Block):

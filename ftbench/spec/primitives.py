@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=26)]
 """Lower-case words joined by hyphens; Flower allows 32 characters and the app's name adds six."""
@@ -20,3 +20,16 @@ REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 """OWNER/NAME on the hub."""
 REVISION = r"^[0-9a-f]{40}([0-9a-f]{24})?$"
 """A commit, or a digest."""
+
+
+class Block(BaseModel):
+    """A frozen, strict model. The docstring under a field is its text in schema and reference."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+    )

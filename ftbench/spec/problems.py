@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Severity, did_you_mean
-from ftbench.spec import codes, fields, paths, words
-from ftbench.spec.block import Block
+from ftbench.spec import fields, paths, words
 from ftbench.spec.fields import Shape
 from ftbench.spec.paths import Path
+from ftbench.spec.primitives import Block
 from ftbench.spec.yaml import Document
 
 _OLD_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}

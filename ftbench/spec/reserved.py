@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
 

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
-from ftbench.spec.primitives import REPOSITORY, Commit, Count, Name, Sha256
+from ftbench.spec.primitives import REPOSITORY, Block, Commit, Count, Name, Sha256
 
 
 class BuiltinSource(Block):

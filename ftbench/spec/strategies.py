@@ -31,6 +31,8 @@ class Record:
     parameters: tuple[str, ...] = ()
     """Fields of the spec's `strategy` block that it uses: all must be given, any other must be null."""
     combines: Combines = "mean"
+    chooses: bool = False
+    """Whether whole replies are left out, so that attackers' replies may change nothing at all."""
     frozen: tuple[str, ...] = ()
     """Factors of LoRA, `A` or `B`, that stay as they were drawn and are not sent."""
     variates: bool = False
@@ -141,6 +143,7 @@ STRATEGIES: dict[str, Record] = {
         source="Blanchard et al., NeurIPS 2017",
         parameters=("byzantine",),
         combines="one",
+        chooses=True,
         privacy=("local",),
     ),
     "multikrum": Record(
@@ -148,6 +151,7 @@ STRATEGIES: dict[str, Record] = {
         source="Blanchard et al., NeurIPS 2017",
         parameters=("byzantine", "keep"),
         combines="middle",
+        chooses=True,
         privacy=("local",),
     ),
 }

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.spec.block import Block
-from ftbench.spec.primitives import Count, Name, PositiveFloat, Template
+from ftbench.spec.primitives import Block, Count, Name, PositiveFloat, Template
 from ftbench.spec.sources import Source
 
 PINNED = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+$"

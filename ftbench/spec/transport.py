@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Literal, TypeAlias
 
-from ftbench.spec.block import Block
+from ftbench.spec.primitives import Block
 
 Coding: TypeAlias = Literal["float32", "bf16", "int8"]
 WIDTH: dict[Coding, int] = {"float32": 4, "bf16": 2, "int8": 1}

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import codes, knobs, strategies, yaml
+from ftbench.spec import knobs, strategies, yaml
 from ftbench.spec.canonical import canonical, digest
 from ftbench.spec.choices import CommitOf
 from ftbench.spec.entries import resolve_entry

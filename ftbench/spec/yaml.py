@@ -16,9 +16,10 @@ import yaml
 from yaml import events
 from yaml.error import MarkedYAMLError
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.spec import codes, scalars
+from ftbench.spec import scalars
 from ftbench.spec.paths import Path
 
 MAX_BYTES = 2**20

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from math import prod
 
 from ftbench.result import adapter
-from ftbench.result.models import Round
-from ftbench.spec import ranks, traffic
+from ftbench.result.documents import Round
+from ftbench.spec import ranks
+from ftbench.spec.implied import traffic
 from ftbench.spec.model import Adapter, Spec
 from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.context import Context

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import names
@@ -74,4 +75,4 @@ def read(outline: Outline) -> Base:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise InvalidInput(Diagnostic("FTB601", message, Place(names.MODEL)))
+    raise InvalidInput(Diagnostic(codes.NOT_STRICT_JSON, message, Place(names.MODEL)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftbench.result.budgets import within
+from ftbench.result.budgets import measure_within
 from ftbench.spec.budgets import within_name
 from ftbench.verify.context import Context
 
@@ -12,7 +12,7 @@ def alike(context: Context) -> dict[str, str]:
     rounds = context.rounds
     seen = {context.finished.adapter: "tuned"}
     found = {}
-    for one in within(context.spec.evaluation.quality_within, rounds, context.started.adapter):
+    for one in measure_within(context.spec.evaluation.quality_within, rounds, context.started.adapter):
         name = within_name(one.communication_mib)
         other = "untuned" if one.round == 0 else seen.setdefault(one.adapter, name)
         if other != name:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftbench.result import adapter
-from ftbench.result.models import Round
+from ftbench.result.documents import Round
 from ftbench.spec.privacy import Privacy
 
 COUNT = 0x434F554E

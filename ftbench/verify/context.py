@@ -12,25 +12,15 @@ from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
 from ftbench.result import adapter, ledger, names
+from ftbench.result.documents import Environment, Finished, LedgerLine, Lock, Manifest, Result, Round, Sample, Started
 from ftbench.result.files import Bundle
-from ftbench.result.models import (
-    Environment,
-    Finished,
-    LedgerLine,
-    Lock,
-    Manifest,
-    Result,
-    Round,
-    Sample,
-    Started,
-)
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import Spec, Strategy
 from ftbench.spec.outline import Outline
 from ftbench.spec.pins import PartitionPin
 from ftbench.verify import base, documents
-from ftbench.verify.check import NotRun
+from ftbench.verify.outcome import NotRun
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled

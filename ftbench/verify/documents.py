@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result import ledger, names, safejson, samples
+from ftbench.result.documents import Environment, LedgerLine, Lock, Manifest, Result, Sample
 from ftbench.result.files import Bundle
-from ftbench.result.models import Environment, LedgerLine, Lock, Manifest, Result, Sample
 from ftbench.spec import entries, outline, yaml
-from ftbench.spec.block import Block
 from ftbench.spec.canonical import canonical
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.outline import Outline
+from ftbench.spec.primitives import Block
 
 T = TypeVar("T")
 B = TypeVar("B", bound=Block)
@@ -53,13 +54,13 @@ def read(bundle: Bundle) -> Documents:
     made = Documents()
     refused = {problem.name: problem.why for problem in bundle.problems}
     if "" in refused and not bundle.files:
-        made.problems.append(Diagnostic("FTB601", refused[""], Place(printable(bundle.path.name))))
+        made.problems.append(Diagnostic(codes.NOT_STRICT_JSON, refused[""], Place(printable(bundle.path.name))))
         return made
 
     def take(name: str, reader: Callable[[bytes, str], T]) -> T | None:
         if name not in bundle:
             why = refused.get(name, "the bundle lacks this document")
-            made.problems.append(Diagnostic("FTB601", why, Place(name)))
+            made.problems.append(Diagnostic(codes.NOT_STRICT_JSON, why, Place(name)))
             return None
         try:
             return reader(bundle.files[name], name)
@@ -105,18 +106,18 @@ def read(bundle: Bundle) -> Documents:
 def read_entry(data: bytes, name: str) -> ResolvedEntry:
     """`entry.yaml` as a model. Raises InvalidInput."""
     if len(data) > MAX_ENTRY:
-        raise InvalidInput(Diagnostic("FTB601", f"has more than {MAX_ENTRY} bytes", Place(name)))
+        raise InvalidInput(Diagnostic(codes.NOT_STRICT_JSON, f"has more than {MAX_ENTRY} bytes", Place(name)))
     document = yaml.parse(data, name)
     try:
         canonical(document.value)
     except ValueError as error:
-        raise InvalidInput(Diagnostic("FTB601", f"holds what JSON cannot: {error}", Place(name))) from None
+        raise InvalidInput(Diagnostic(codes.NOT_STRICT_JSON, f"holds what JSON cannot: {error}", Place(name))) from None
     problems = safejson.schema_problems(document.value, ResolvedEntry)
     if problems:
-        raise InvalidInput([Diagnostic("FTB602", problem, Place(name)) for problem in problems])
+        raise InvalidInput([Diagnostic(codes.NOT_THE_SCHEMA, problem, Place(name)) for problem in problems])
     return entries.parse_resolved(data, name)
 
 
-def told(problems: Sequence[Diagnostic]) -> list[str]:
+def describe_problems(problems: Sequence[Diagnostic]) -> list[str]:
     """Diagnostics as short texts with their place."""
     return [f"{problem.place}: {problem.message}" if problem.place else problem.message for problem in problems]

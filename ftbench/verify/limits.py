@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ftbench.result.models import LEVELS, Level
+from ftbench.result.documents import LEVELS, Level
 
 SWAPPED_ADAPTER = (
     "That the adapter came out of the training in the ledger: no round was trained again, so another adapter of the "

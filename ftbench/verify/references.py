@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from ftbench.result.references import FAULT_FREE
-from ftbench.spec import fault_plan
+from ftbench.spec.implied import fault_plan
+from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.context import Context
-
-CHOOSING = ("krum", "multikrum")
-"""Strategies that leave replies out: where these are the attackers', faults may change nothing at all."""
 
 
 def fault_free_may_be(context: Context) -> set[str]:
@@ -17,7 +15,7 @@ def fault_free_may_be(context: Context) -> set[str]:
     """
     spec = context.in_force
     case = fault_plan.Case(spec.faults, context.entry.seed, spec.federation.clients, spec.training.local_steps)
-    attackers, chosen = set(fault_plan.attackers(case)), spec.strategy.kind in CHOOSING
+    attackers, chosen = set(fault_plan.attackers(case)), STRATEGIES[spec.strategy.kind].chooses
     found: set[str] = set()
     for body in context.rounds:
         attacked = any(reply.partition in attackers for reply in body.replies)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ftbench import codes
 from ftbench.diagnostics import printable
-from ftbench.result.models import Verdict
+from ftbench.result.documents import Verdict
 from ftbench.spec.canonical import pretty
-from ftbench.verify.codes import NOT_REACHED
 from ftbench.verify.verifier import SUPPORTED
 
 MARK = {"passed": "ok  ", "failed": "FAIL", "not-run": "-   "}
@@ -58,7 +58,7 @@ def github(verdict: Verdict, path: str) -> str:
             if check.outcome == "not-run" and check.level == verdict.required:
                 lines.append(_command("warning", path, f"{check.check} was not made", check.evidence))
         message = f"reached {verdict.level}, {verdict.required} was asked for"
-        lines.append(_command("error", path, f"{NOT_REACHED} refused", message))
+        lines.append(_command("error", path, f"{codes.NOT_REACHED} refused", message))
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,7 @@
-"""The verifier's own count of what a run moves, from the spec in force, the shapes of the adapter and the ledger.
+"""What a run must move, counted again from the spec in force, the shapes of the adapter and the ledger.
 
-Written apart from the app on purpose: two hands, one rule.
+The rule is `spec.implied.traffic`, which `estimate` reads too and which is written apart from the app on purpose: two
+hands, one rule. So the count is independent of the app and of who submits, not of ftbench's estimate.
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftbench.result.models import Round
-from ftbench.spec import traffic
+from ftbench.result.documents import Round
+from ftbench.spec.implied import traffic
 from ftbench.spec.model import Spec
 from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.context import Context

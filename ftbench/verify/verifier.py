@@ -31,20 +31,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ftbench import __version__
+from ftbench import __version__, codes
 from ftbench.compile.compiler import Compiled
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
-from ftbench.result.files import open_bundle
-from ftbench.result.models import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.documents import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.opening import open_bundle
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
-from ftbench.verify.codes import CRASHED, NOT_REACHED, NOT_SUPPORTED
 from ftbench.verify.context import Context
-from ftbench.verify.documents import told
+from ftbench.verify.documents import describe_problems
 from ftbench.verify.limits import not_checked
 
 SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED")
@@ -69,7 +68,7 @@ def verify(
     """
     if required not in SUPPORTED:
         hint = "ask for RESCORED or lower"
-        raise InvalidInput(Diagnostic(NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
+        raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
     own = _compile(spec) if spec is not None else None
     return climb(Context(open_bundle(bundle), store, own, benchmarks), required, CHECKS)
 
@@ -111,12 +110,12 @@ def problems(verdict: Verdict, bundle: Path) -> list[Diagnostic]:
         return []
     place = Place(str(bundle))
     failed = [
-        Diagnostic(result.code or NOT_REACHED, f"{result.check}: {result.evidence}", place)
+        Diagnostic(result.code or codes.NOT_REACHED, f"{result.check}: {result.evidence}", place)
         for result in verdict.checks
         if result.outcome == "failed"
     ]
     message = f"the bundle reached {verdict.level}, {verdict.required} was asked for"
-    return [*failed, Diagnostic(NOT_REACHED, message, place)]
+    return [*failed, Diagnostic(codes.NOT_REACHED, message, place)]
 
 
 def _compile(path: Path) -> Compiled:
@@ -133,12 +132,12 @@ def _carry_out(check: Check, context: Context) -> CheckResult:
     except NotRun as reason:
         return _not_run(check, str(reason))
     except MissingResource as error:
-        return _not_run(check, "; ".join(told(error.diagnostics)))
+        return _not_run(check, "; ".join(describe_problems(error.diagnostics)))
     except InvalidInput as error:
-        return _result(check, "failed", "; ".join(told(error.diagnostics)), check.code)
+        return _result(check, "failed", "; ".join(describe_problems(error.diagnostics)), check.code)
     except Exception as error:
         # Hostile input that no check foresaw must never look like success, nor end the whole verdict.
-        return _result(check, "failed", f"the check broke off: {type(error).__name__}: {error}", CRASHED)
+        return _result(check, "failed", f"the check broke off: {type(error).__name__}: {error}", codes.CRASHED)
     if isinstance(found, Failure):
         return _result(check, "failed", found.evidence, check.code)
     return _result(check, "passed", found, None)

@@ -16,7 +16,7 @@ from ftbench.app import worker
 from ftbench.app.plan import Plan
 from ftbench.data.digests import share_digests
 from ftbench.data.store import Store
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.run.engines.inline_grid import InlineGrid
 
 PARAMETERS = ("mu", "server_learning_rate", "momentum", "beta1", "beta2", "tau", "trim", "byzantine", "keep")
 WORDS = ["north", "south", "east", "west", "where", "is", "ana", "bo", "cy", "di", "it", "?"]

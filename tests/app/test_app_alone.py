@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftbench.app import alone as module
+from ftbench.app import run_lock as module
 from ftbench.app.errors import AppError
 
 HOLD = """
@@ -30,13 +30,13 @@ def test_a_second_process_waits_and_then_refuses(tmp_path: Path, monkeypatch: py
         assert other.stdin is not None
         assert other.stdout.readline() == "held\n"
         with pytest.raises(AppError, match="FTB549 another process writes to"):
-            module.alone(path)
+            module.hold_run(path)
         assert clock[0] >= module.PATIENCE_SECONDS
         clock[0] = 0.0
         monkeypatch.setattr(module, "sleep", lambda seconds: (other.kill(), other.wait()))  # the other one ends
-        module.alone(path).close()
+        module.hold_run(path).close()
 
 
 def test_one_process_may_resume_its_own(tmp_path: Path) -> None:
-    with module.alone(tmp_path / "lock"), module.alone(tmp_path / "lock"):
+    with module.hold_run(tmp_path / "lock"), module.hold_run(tmp_path / "lock"):
         pass

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from safetensors.numpy import load
 
-from ftbench.app import arrays, within
+from ftbench.app import arrays, budget_adapters
 from ftbench.app.errors import AppError
-from ftbench.result.budgets import within as by_ledger
-from ftbench.result.models import Round
+from ftbench.result.budgets import measure_within as by_ledger
+from ftbench.result.documents import Round
 from ftbench.spec.budgets import QualityWithin
 
 MakeBench = Callable[..., Any]
@@ -36,7 +36,7 @@ def test_the_adapter_of_each_budgets_last_round_is_written(make_bench: MakeBench
     chosen = by_ledger(QualityWithin(communication_mib=budgets), rounds, bench.ledger[0]["adapter"])
     assert [found.round for found in chosen] == [0, 1, 1, 2, 3]
     for found in chosen[1:]:
-        held = load((within.folder(bench.run_dir, found.round) / "adapter_model.safetensors").read_bytes())
+        held = load((budget_adapters.folder(bench.run_dir, found.round) / "adapter_model.safetensors").read_bytes())
         assert arrays.digest(bench.plan.spec["adapter"], held) == found.adapter
     assert (bench.run_dir / "within" / "round-1" / "adapter_config.json").read_bytes() == (
         bench.run_dir / "adapter" / "adapter_config.json"

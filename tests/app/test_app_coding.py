@@ -30,7 +30,7 @@ FINITE = arrays.arrays(
 
 
 def there_and_back(kind: str, values: Any) -> Any:
-    return coding.find(kind).decode(NAME, coding.find(kind).encode(NAME, values))
+    return coding.find_coding(kind).decode(NAME, coding.find_coding(kind).encode(NAME, values))
 
 
 def scales(values: Any) -> Any:
@@ -70,9 +70,13 @@ def test_float32_loses_nothing(values: Any) -> None:
 @given(values=FINITE)
 @settings(max_examples=50, deadline=None)
 def test_bytes_and_shapes_are_as_computed_and_announced(kind: Any, values: Any) -> None:
-    sent = coding.find(kind).encode(NAME, values)
-    assert arr.nbytes(sent) == sent_bytes(kind, values.shape) == arr.nbytes(coding.find(kind).like(NAME, values.shape))
-    assert not arr.mismatch(sent, coding.find(kind).like(NAME, values.shape))
+    sent = coding.find_coding(kind).encode(NAME, values)
+    assert (
+        arr.nbytes(sent)
+        == sent_bytes(kind, values.shape)
+        == arr.nbytes(coding.find_coding(kind).like(NAME, values.shape))
+    )
+    assert not arr.mismatch(sent, coding.find_coding(kind).like(NAME, values.shape))
     assert arr.from_record(arr.to_record(sent)).keys() == sent.keys()
     record = arr.from_record(arr.to_record(sent))
     assert all(record[name].tobytes() == array.tobytes() for name, array in sent.items())
@@ -134,7 +138,7 @@ def test_what_is_not_finite_stays_so(kind: str, bad: float) -> None:
 def test_the_layout_in_memory_does_not_matter(kind: str) -> None:
     values = numpy.random.default_rng(0).normal(size=(6, 9)).astype("f4")
     for other in (numpy.asfortranarray(values), values[::-1][::-1], values.astype("f8")):
-        one, two = coding.find(kind).encode(NAME, values), coding.find(kind).encode(NAME, other)
+        one, two = coding.find_coding(kind).encode(NAME, values), coding.find_coding(kind).encode(NAME, other)
         assert one.keys() == two.keys()
         assert all(one[name].tobytes() == two[name].tobytes() for name in one)
 

@@ -10,11 +10,11 @@ import numpy
 import pytest
 import torch
 
-from ftbench.app import initial, model, settings, shares, worker
+from ftbench.app import client_rows, initial, model, settings, worker
 from ftbench.app.errors import AppError
 from ftbench.app.objective import dpo
 from ftbench.app.objective.likelihood import log_probabilities
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.run.engines.inline_grid import InlineGrid
 
 MakeBench = Callable[..., Any]
 DPO = {
@@ -49,7 +49,7 @@ def test_the_reference_is_the_base_model(make_bench: MakeBench, kind: str) -> No
 
     bench = make_bench({**DPO, "adapter.kind": kind})
     wanted, start = ready(bench)
-    found = worker.find(wanted)
+    found = worker.find_worker(wanted)
     moved = {name: array + 0.1 for name, array in start.items()}
     model.set_arrays(found.net, moved)
     trained_before = {name: p.requires_grad for name, p in found.net.named_parameters()}
@@ -86,7 +86,7 @@ def test_the_reference_is_computed_once(make_bench: MakeBench, monkeypatch: pyte
 
     monkeypatch.setattr(dpo, "referred", counted)
     bench.play()
-    assert sorted(asked) == sorted(shares.sizes(settings.read(bench.config, bench.plan)))
+    assert sorted(asked) == sorted(client_rows.sizes(settings.read(bench.config, bench.plan)))
 
 
 class Killed(Exception):
@@ -142,7 +142,7 @@ def test_the_validation_loss_is_the_same_loss(make_bench: MakeBench) -> None:
     assert worker.validation_loss(wanted, start) == pytest.approx(math.log(2), abs=1e-5)
     moved = {name: array + 0.05 for name, array in start.items()}
     told = worker.validation_loss(wanted, moved)
-    found = worker.find(wanted)
+    found = worker.find_worker(wanted)
     found.net.eval()
     margins = []
     for pair in found.validation or []:

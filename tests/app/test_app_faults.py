@@ -12,8 +12,8 @@ from flwr.app import Array, ArrayRecord, Error, Message
 
 from ftbench.app import transport
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.result.documents import LedgerLine
+from ftbench.run.engines.inline_grid import InlineGrid
 
 MakeBench = Callable[..., Any]
 Spoil = Callable[[InlineGrid, Message, Message], Message | None]
@@ -204,7 +204,7 @@ def test_too_few_replies_stop_the_run_and_it_can_go_on(make_bench: MakeBench, fa
 def test_the_spec_s_minimum_holds(make_bench: MakeBench) -> None:
     changes = {"federation.sampling.fraction": 1.0, "federation.min_replies": 3}
     bench = make_bench(changes)
-    with pytest.raises(AppError, match="2 usable replies of 3 asked, at least 3"):
+    with pytest.raises(AppError, match="2 usable replies of 3 sampled, at least 3"):
         bench.play(grid_that(FAULTS["nan"][0], {1}))
 
 

@@ -17,9 +17,9 @@ import pytest
 
 from ftbench.app import faults
 from ftbench.app.faults import attackers, corrupted, marked, planned, spoil
-from ftbench.spec import fault_plan
-from ftbench.spec.fault_plan import Case
 from ftbench.spec.faults import Faults
+from ftbench.spec.implied import fault_plan
+from ftbench.spec.implied.fault_plan import Case
 
 MIB = 2**20
 STRAGGLERS = {

@@ -9,7 +9,7 @@ import pytest
 
 from ftbench.app import files
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
+from ftbench.result.documents import LedgerLine
 
 MakeBench = Callable[..., Any]
 EVERYONE = {"federation.sampling.fraction": 1.0, "federation.clients": 4, "federation.rounds": 4}
@@ -74,7 +74,7 @@ def test_the_same_again(make_bench: MakeBench) -> None:
 
 def test_who_drops_out_is_not_asked(make_bench: MakeBench) -> None:
     """No client trains in vain, and the mean is that of the others."""
-    from ftbench.run.inline_grid import InlineGrid
+    from ftbench.run.engines.inline_grid import InlineGrid
 
     asked = []
 
@@ -137,7 +137,7 @@ def test_too_few_left_stop_the_run(make_bench: MakeBench) -> None:
 
 
 def test_a_real_failure_beside_planned_ones_is_told_as_such(make_bench: MakeBench) -> None:
-    from ftbench.run.inline_grid import InlineGrid
+    from ftbench.run.engines.inline_grid import InlineGrid
 
     class Failing(InlineGrid):
         def deliver(self, message: Any) -> Any:

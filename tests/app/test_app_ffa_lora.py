@@ -17,7 +17,7 @@ A, B = "m.lora_A.weight", "m.lora_B.weight"
 
 
 def kind() -> base.Strategy:
-    return strategy.find("ffa-lora")({"kind": "ffa-lora"}, {"rank": RANK, "alpha": 2 * RANK})
+    return strategy.find_strategy("ffa-lora")({"kind": "ffa-lora"}, {"rank": RANK, "alpha": 2 * RANK})
 
 
 def drawn() -> Arrays:

@@ -11,7 +11,7 @@ import numpy
 import pytest
 import torch
 
-from ftbench.app import adapter_files, arrays, holding, initial, model, seeding, stacked, strategy
+from ftbench.app import adapter_files, arrays, initial, loading, model, seeding, stacked, strategy
 from ftbench.app.arrays import Arrays
 from ftbench.app.errors import AppError
 from ftbench.app.strategy.flora import Strategy
@@ -25,7 +25,7 @@ SHAPES = {A: (RANK, WIDE), B: (HIGH, RANK)}
 
 
 def kind() -> Strategy:
-    made = strategy.find("flora")({"kind": "flora"}, BLOCK)
+    made = strategy.find_strategy("flora")({"kind": "flora"}, BLOCK)
     assert isinstance(made, Strategy)
     return made
 
@@ -138,7 +138,7 @@ def net(make_bench: MakeBench) -> tuple[torch.nn.Module, Arrays, Any]:
     """The tiny model with a fresh adapter, what was drawn, and the benchmark."""
     bench = make_bench()
     spec = bench.plan.spec
-    base = holding.load_base(bench.world.model_folder, spec["model"])
+    base = loading.load_base(bench.world.model_folder, spec["model"])
     fresh = initial.arrays(bench.world.model_folder, spec, 1)
     return model.attach(base, spec["adapter"], seeding.derive(1, "adapter")).eval(), fresh, bench
 
@@ -227,7 +227,7 @@ def test_peft_loads_the_finished_adapter_as_what_was_trained(net: Any, tmp_path:
 
     model_, fresh, bench = net
     adapter = {**bench.plan.spec["adapter"], "alpha": 7}
-    made = strategy.find("flora")({}, adapter)
+    made = strategy.find_strategy("flora")({}, adapter)
     replies = [(weight, stack_of(fresh, adapter["rank"], seed)) for seed, weight in enumerate(WEIGHTS)]
     stack, _ = made.aggregate(made.start(fresh), replies, None)
     with stacked.added(model_, stack):
@@ -265,7 +265,7 @@ def test_frozen_weights_of_any_kind_stay_what_they_are(wide: Path, held: Any, dt
         "adapter": {"kind": "lora", "rank": 4, "alpha": 8, "dropout": 0, "targets": "all-linear"},
     }
     fresh = initial.arrays(wide, spec, 1)
-    net = model.attach(holding.load_base(wide, spec["model"]), spec["adapter"], seeding.derive(1, "adapter"))
+    net = model.attach(loading.load_base(wide, spec["model"]), spec["adapter"], seeding.derive(1, "adapter"))
     weights = {n: p.detach().clone() for n, p in net.named_parameters() if "lora_" not in n}
     stack = {name: 0.2 * array for name, array in stack_of(fresh, 6).items()}
     ids = torch.tensor([[3, 4, 5, 6]])

@@ -11,9 +11,9 @@ import pytest
 
 from ftbench import builtin
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.run.engine import TrainJob
-from ftbench.run.inline import InlineEngine
-from ftbench.run.inline_worker import fused_config
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.inline import InlineEngine
+from ftbench.run.engines.inline_worker import fused_config
 
 RANK = 2
 ROUNDS = 2
@@ -92,7 +92,7 @@ def test_the_config_is_flower_s(compiled: Path) -> None:
 
 
 def test_the_worker_ends_when_its_starter_does(compiled: Path, tmp_path: Path) -> None:
-    from ftbench.run.inline import launch
+    from ftbench.run.engines.inline import launch
 
     process = launch(compiled, [({}, 4)], tmp_path / "inline.log")
     assert process.stdin is not None

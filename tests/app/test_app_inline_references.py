@@ -14,8 +14,8 @@ from ftbench.compile.folder import write
 from ftbench.result import ledger
 from ftbench.result.references import due_references
 from ftbench.run import references
-from ftbench.run.engine import TrainJob
-from ftbench.run.inline import InlineEngine
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.inline import InlineEngine
 from ftbench.spec.canonical import digest
 from ftbench.spec.load import load_spec
 from ftbench.spec.model import Spec

@@ -17,11 +17,11 @@ from ftbench import builtin
 from ftbench.app import ledger, worker
 from ftbench.app.errors import AppError
 from ftbench.errors import RunFailed
-from ftbench.result.models import Finished, LedgerLine, Resumed, Round
-from ftbench.run import processes
-from ftbench.run.engine import TrainJob
-from ftbench.run.inline import InlineEngine
-from ftbench.run.tail import LedgerTail
+from ftbench.result.documents import Finished, LedgerLine, Resumed, Round
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.inline import InlineEngine
+from ftbench.run.processes import tree
+from ftbench.run.processes.tail import LedgerTail
 
 MakeBench = Callable[..., Any]
 KILLS = 30
@@ -185,7 +185,7 @@ def job(compiled: Path, run_dir: Path) -> TrainJob:
     (run_dir / "logs").mkdir(parents=True, exist_ok=True)
     begun = (run_dir / "ledger.jsonl").exists()
     settings = {"store": str(builtin.store()), "run-dir": str(run_dir), "resume": begun}
-    return TrainJob(compiled, settings, run_dir, run_dir / "logs", clients=4, marker=processes.new_token())
+    return TrainJob(compiled, settings, run_dir, run_dir / "logs", clients=4, marker=tree.new_token())
 
 
 class Killer:
@@ -201,7 +201,7 @@ class Killer:
         if self._now() < self.due:
             return
         if self.left == 0:
-            for process in processes.marked(self.job.marker):
+            for process in tree.marked(self.job.marker):
                 process.kill()
         self.left -= 1
 

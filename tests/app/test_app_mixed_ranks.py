@@ -19,7 +19,7 @@ A, B, M = (f"m.lora_{end}" for end in ("A.weight", "B.weight", "magnitude_vector
 
 
 def kind(ranks: list[int] | None = RANKS) -> Strategy:
-    made = strategy.find("flexlora")({"kind": "flexlora"}, {"rank": RANK, "alpha": 12, "client_ranks": ranks})
+    made = strategy.find_strategy("flexlora")({"kind": "flexlora"}, {"rank": RANK, "alpha": 12, "client_ranks": ranks})
     assert isinstance(made, Strategy)
     return made
 

@@ -14,7 +14,7 @@ import numpy
 import pytest
 import torch
 
-from ftbench.app import adapter_files, arrays, holding, initial, model, settings, worker
+from ftbench.app import adapter_files, arrays, initial, loading, model, settings, worker
 from ftbench.app.errors import AppError
 
 MakeBench = Callable[..., Any]
@@ -57,7 +57,7 @@ def test_init_follows_the_seed_and_starts_at_nothing(make_bench: MakeBench) -> N
 
 def test_arrays_go_in_and_come_out(make_bench: MakeBench) -> None:
     bench = make_bench()
-    net = worker.find(settings.read(bench.config, bench.plan)).net
+    net = worker.find_worker(settings.read(bench.config, bench.plan)).net
     given = {
         name: numpy.random.default_rng(1).normal(size=a.shape).astype("f4") for name, a in model.get_arrays(net).items()
     }
@@ -72,7 +72,7 @@ def test_arrays_go_in_and_come_out(make_bench: MakeBench) -> None:
 
 def test_only_the_adapter_trains(make_bench: MakeBench) -> None:
     bench = make_bench()
-    net = worker.find(settings.read(bench.config, bench.plan)).net
+    net = worker.find_worker(settings.read(bench.config, bench.plan)).net
     assert {name for name, p in net.named_parameters() if p.requires_grad} == {
         name for name, _ in net.named_parameters() if "lora_" in name
     }
@@ -96,7 +96,7 @@ def test_a_client_s_round_depends_on_nothing_before_it(make_bench: MakeBench) ->
 def test_the_base_model_stays_as_it_is(make_bench: MakeBench) -> None:
     bench = make_bench()
     wanted = settings.read(bench.config, bench.plan)
-    net = worker.find(wanted).net
+    net = worker.find_worker(wanted).net
     frozen = {name: p.detach().clone() for name, p in net.named_parameters() if not p.requires_grad}
     worker.train(wanted, 0, 1, 0.01, model.get_arrays(net))
     assert all(torch.equal(p, frozen[name]) for name, p in net.named_parameters() if name in frozen)
@@ -136,7 +136,7 @@ def test_the_adapter_s_config_has_one_form() -> None:
 def test_models_that_do_not_load_are_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(AppError, match="does not load"):
-        holding.load_base(tmp_path, BLOCK)
+        loading.load_base(tmp_path, BLOCK)
     with pytest.raises(AppError, match="does not load"):
         model.load_tokenizer(tmp_path)
 
@@ -147,4 +147,4 @@ def test_weights_in_pickle_form_are_not_read(make_bench: MakeBench, tmp_path: Pa
         (tmp_path / name).write_bytes((source / name).read_bytes())
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(AppError, match="does not load"):
-        holding.load_base(tmp_path, BLOCK)
+        loading.load_base(tmp_path, BLOCK)

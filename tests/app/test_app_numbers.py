@@ -76,7 +76,7 @@ def test_unknown_kinds_are_refused() -> None:
     with pytest.raises(ValueError):
         schedule.learning_rate({"kind": "linear", "learning_rate": 1}, 1, 1)
     with pytest.raises(ValueError):
-        strategy.find("fedsgd")
+        strategy.find_strategy("fedsgd")
 
 
 def some(seed: int) -> arrays.Arrays:
@@ -87,7 +87,7 @@ def some(seed: int) -> arrays.Arrays:
 def test_fedavg_is_the_weighted_mean() -> None:
     replies = [(3.0, some(1)), (1.0, some(2)), (6.0, some(3))]
     for _ in range(5):
-        mean, state = strategy.find("fedavg")({"kind": "fedavg"}, {}).aggregate(some(0), replies, None)
+        mean, state = strategy.find_strategy("fedavg")({"kind": "fedavg"}, {}).aggregate(some(0), replies, None)
         assert state is None
         for name, array in mean.items():
             expected = numpy.average([a[name] for _, a in replies], axis=0, weights=[w for w, _ in replies])
@@ -97,15 +97,15 @@ def test_fedavg_is_the_weighted_mean() -> None:
 
 
 def test_fedavg_of_equal_clients_is_the_client() -> None:
-    mean, _ = strategy.find("fedavg")({}, {}).aggregate(some(0), [(5.0, some(1)), (5.0, some(1))], None)
+    mean, _ = strategy.find_strategy("fedavg")({}, {}).aggregate(some(0), [(5.0, some(1)), (5.0, some(1))], None)
     assert all((mean[name] == some(1)[name]).all() for name in mean)
-    mean, _ = strategy.find("fedavg")({}, {}).aggregate(some(0), [(7.0, some(1))], None)
+    mean, _ = strategy.find_strategy("fedavg")({}, {}).aggregate(some(0), [(7.0, some(1))], None)
     assert all((mean[name] == some(1)[name]).all() for name in mean)
 
 
 def test_fedavg_of_nothing_is_an_error() -> None:
     with pytest.raises(ValueError):
-        strategy.find("fedavg")({}, {}).aggregate(some(0), [], None)
+        strategy.find_strategy("fedavg")({}, {}).aggregate(some(0), [], None)
 
 
 def test_digest_as_written_down() -> None:

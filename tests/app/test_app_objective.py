@@ -260,8 +260,8 @@ def test_truncation_cuts_each_answer_by_itself() -> None:
 
 def test_unknown_kinds_and_losses_are_errors() -> None:
     with pytest.raises(ValueError, match="there is no objective 'ppo'"):
-        objective.find({"objective": {"kind": "ppo"}})
+        objective.find_objective({"objective": {"kind": "ppo"}})
     with pytest.raises(ValueError, match="unknown loss 'hinge'"):
-        objective.find({**spec(), "objective": {"kind": "dpo", "beta": 0.1, "loss": "hinge"}})
+        objective.find_objective({**spec(), "objective": {"kind": "dpo", "beta": 0.1, "loss": "hinge"}})
     with pytest.raises(ValueError, match="unknown loss reduction"):
-        objective.find({**spec(loss_reduction="sum"), "objective": {"kind": "sft"}})
+        objective.find_objective({**spec(loss_reduction="sum"), "objective": {"kind": "sft"}})

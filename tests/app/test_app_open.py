@@ -16,9 +16,10 @@ import pytest
 
 from ftbench import app as app_package
 from ftbench import builtin
-from ftbench.app import opened, plan, settings, strategy, worker
+from ftbench.app import open_division, plan, settings, strategy, worker
 from ftbench.app.errors import AppError
 from ftbench.app.files import sha256_file
+from ftbench.app.in_force import strategy_of
 from ftbench.app.plan import PACKAGE, Plan
 from ftbench.spec.entries import entry_digest
 from ftbench.spec.entry import EntryMetadata, OpenCode, ResolvedEntry
@@ -75,13 +76,13 @@ def opened_bench(make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch, name: s
 
 
 def test_empty_is_closed() -> None:
-    assert opened.parse("") is None
-    assert opened.files(None) == {}
-    assert not opened.brings(None, "strategy")
-    told = opened.parse(code(client=FIRST))
+    assert open_division.parse("") is None
+    assert open_division.files(None) == {}
+    assert not open_division.brings(None, "strategy")
+    told = open_division.parse(code(client=FIRST))
     assert told == {"client": FIRST, "strategy": None}
-    assert opened.files(told) == {"open_client.py": FIRST}
-    assert opened.brings(told, "client") and not opened.brings(told, "strategy")
+    assert open_division.files(told) == {"open_client.py": FIRST}
+    assert open_division.brings(told, "client") and not open_division.brings(told, "strategy")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_empty_is_closed() -> None:
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(AppError, match="open-code"):
-        opened.parse(text)
+        open_division.parse(text)
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def frozen(package: Path) -> Plan:
 def test_the_named_module_alone_is_let_in(package: Path, frozen: Plan) -> None:
     shutil.copy(AGREEMENT, package / "open_strategy.py")
     own = {"open_strategy.py": sha256_file(AGREEMENT)}
-    plan.check(frozen, frozen.spec_hash, unpinned=False, package=package, own=own)
+    plan.check_app(frozen, frozen.spec_hash, unpinned=False, package=package, own=own)
     with pytest.raises(AppError, match=r"open_strategy.py in .* is not part of the plan"):
         plan.check_code(frozen, package)
     with pytest.raises(AppError, match=r"open_strategy.py in .* was changed"):
@@ -159,9 +160,9 @@ def test_an_own_strategy_is_in_force(
 ) -> None:
     bench = opened_bench(make_bench, monkeypatch, "open", strategy=FIRST)
     wanted = settings.read(bench.config, bench.plan)
-    assert type(strategy.of(wanted)) is agreement.Strategy
+    assert type(strategy_of(wanted)) is agreement.Strategy
     alone = settings.read({**bench.config, "reference": "centralised"}, bench.plan)
-    assert type(strategy.of(alone)) is strategy.base.Strategy, "a reference is trained by the frozen code"
+    assert type(strategy_of(alone)) is strategy.base.Strategy, "a reference is trained by the frozen code"
     bench.play()
     closed = make_bench({"federation.sampling": {"fraction": 1.0}}, name="closed")
     closed.play()

@@ -54,7 +54,7 @@ def flat(arrays: Any) -> Any:
 
 
 def release(block: dict[str, Any], replies: list[tuple[float, Arrays]], base: Arrays, asked: int, **more: Any) -> Any:
-    return server.release(block, (1, 1), replies, base=base, asked=asked, **{"state": None, **more})
+    return server.release(block, (1, 1), replies, base=base, sampled=asked, **{"state": None, **more})
 
 
 # --- one client's influence ---
@@ -159,7 +159,7 @@ def test_local_noise_has_its_standard_deviation_and_a_stream_for_each_client() -
 def test_noise_is_of_seed_and_round() -> None:
     base = drawn(0)
     seen = [
-        flat(server.release(FIXED, who, [(1.0, base)], base=base, asked=1, state=None)[0][0][1])
+        flat(server.release(FIXED, who, [(1.0, base)], base=base, sampled=1, state=None)[0][0][1])
         for who in ((1, 1), (1, 1), (1, 2), (2, 1))
     ]
     assert numpy.array_equal(seen[0], seen[1])
@@ -220,16 +220,16 @@ def test_the_clip_goes_to_the_quantile() -> None:
     state, seen = None, []
     for number in range(1, 121):
         seen.append(clipping.in_force(block, state))
-        _, state = server.release(block, (5, number), replies, base=base, asked=len(replies), state=state)
+        _, state = server.release(block, (5, number), replies, base=base, sampled=len(replies), state=state)
     single = [float(reply["w"][0]) for _, reply in replies]
     assert seen == pytest.approx(reference_clip(single, block, 120, seed=5), rel=1e-6)
     assert numpy.mean(seen[-40:]) == pytest.approx(numpy.quantile(lengths, 0.8), rel=0.1)
 
 
 def test_clients_that_are_missing_do_not_pull_the_clip() -> None:
-    assert server.share_within([1.0, 1.0], clip=2.0, asked=2, counted=0.0) == 1.0
-    assert server.share_within([], clip=2.0, asked=4, counted=0.0) == 0.5
-    assert server.share_within([1.0, 9.0], clip=2.0, asked=4, counted=0.0) == 0.5
+    assert server.share_within([1.0, 1.0], clip=2.0, sampled=2, counted=0.0) == 1.0
+    assert server.share_within([], clip=2.0, sampled=4, counted=0.0) == 0.5
+    assert server.share_within([1.0, 9.0], clip=2.0, sampled=4, counted=0.0) == 0.5
 
 
 def test_replacing_one_client_moves_the_count_by_one_at_most() -> None:
@@ -273,7 +273,7 @@ def settings_of(block: dict[str, Any] | None, **more: Any) -> Any:
 def test_the_server_leaves_replies_alone_where_it_adds_no_noise(block: Any) -> None:
     base = drawn(0)
     replies = [(3.0, drawn(1))]
-    found, state = privacy.central(settings_of(block), 1, replies, base=base, asked=1, state=None)
+    found, state = privacy.central(settings_of(block), 1, replies, base=base, sampled=1, state=None)
     assert found is replies and state is None
 
 

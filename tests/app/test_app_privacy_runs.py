@@ -15,8 +15,8 @@ from ftbench.app import ledger, seeding
 from ftbench.app.client_app import app
 from ftbench.app.errors import AppError
 from ftbench.app.privacy import accounting
-from ftbench.result.models import LedgerLine, Round
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.result.documents import LedgerLine, Round
+from ftbench.run.engines.inline_grid import InlineGrid
 from ftbench.spec.strategies import STRATEGIES
 
 MakeBench = Callable[..., Any]

@@ -11,12 +11,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from ftbench.app import arrays as arr
-from ftbench.app import initial, ledger, model, objective, settings, state, strategy, validation, worker
+from ftbench.app import initial, ledger, model, objective, settings, state, validation, worker
 from ftbench.app.arrays import Arrays
 from ftbench.app.client_app import app
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.app.in_force import strategy_of
+from ftbench.result.documents import LedgerLine
+from ftbench.run.engines.inline_grid import InlineGrid
 
 MakeBench = Callable[..., Any]
 RANK = 4
@@ -143,9 +144,9 @@ def test_under_ffa_lora_a_never_moves_and_b_alone_travels(make_bench: MakeBench)
 def test_after_a_client_of_ffa_lora_everything_can_be_trained_again(make_bench: MakeBench) -> None:
     bench = make_bench(changes("ffa-lora"))
     wanted = settings.read(bench.config, bench.plan)
-    net = worker.find(wanted).net
+    net = worker.find_worker(wanted).net
     before = model.trainable(net).keys()
-    sent = strategy.of(wanted).outgoing(drawn(bench), None, 0)
+    sent = strategy_of(wanted).outgoing(drawn(bench), None, 0)
     worker.train(wanted, 0, round_number=1, learning_rate=0.01, received=sent)
     assert model.trainable(net).keys() == before and len(before) == len(drawn(bench))
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -155,7 +156,7 @@ def test_a_client_of_ffa_lora_cannot_send_a(make_bench: MakeBench) -> None:
     """What it sends is checked against B alone."""
     bench = make_bench(changes("ffa-lora"))
     wanted = settings.read(bench.config, bench.plan)
-    awaited = strategy.of(wanted).awaited(drawn(bench), 0)
+    awaited = strategy_of(wanted).awaited(drawn(bench), 0)
     assert "unknown" in arr.mismatch(drawn(bench), awaited)
 
 
@@ -222,7 +223,7 @@ def test_the_trained_ranks_are_the_clients_own(make_bench: MakeBench) -> None:
     bench = make_bench(changes("mixed", **{"training.optimizer": optimizer}))
     wanted = settings.read(bench.config, bench.plan)
     for partition, rank in enumerate(MIXED):
-        kind = strategy.of(wanted)
+        kind = strategy_of(wanted)
         sent = kind.outgoing(drawn(bench), None, partition)
         trained, _ = worker.train(wanted, partition, round_number=1, learning_rate=0.01, received=sent)
         for name, array in trained.items():
@@ -243,10 +244,10 @@ def test_validation_is_of_the_adapter_that_is_scored(make_bench: MakeBench, kind
     bench.play()
     losses = [body["validation_loss"] for body in rounds(bench)]
     assert losses == sorted(losses, reverse=True)
-    found = worker.find(settings.read(bench.config, bench.plan))
+    found = worker.find_worker(settings.read(bench.config, bench.plan))
     base = AutoModelForCausalLM.from_pretrained(str(bench.world.model_folder), local_files_only=True)
     loaded = PeftModel.from_pretrained(base, str(bench.run_dir / "adapter"))
-    assert abs(validation.loss(loaded, found.validation, objective.find(bench.plan.spec)) - losses[-1]) < 1e-5
+    assert abs(validation.loss(loaded, found.validation, objective.find_objective(bench.plan.spec)) - losses[-1]) < 1e-5
 
 
 @pytest.mark.parametrize("kind", ["ffa-lora", "flora", "mixed"])

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from ftbench.app import initial, model, objective, settings, shares, tokens, validation, worker
-from ftbench.result.models import LedgerLine
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.app import client_rows, initial, model, objective, settings, tokens, validation, worker
+from ftbench.result.documents import LedgerLine
+from ftbench.run.engines.inline_grid import InlineGrid
 
 MakeBench = Callable[..., Any]
 
@@ -30,11 +30,11 @@ def test_the_pool_is_every_client_s_rows(make_bench: MakeBench) -> None:
     bench = make_bench()
     wanted = settings.read({**bench.config, "reference": "centralised"}, bench.plan)
     assert wanted.clients == 1
-    assert shares.sizes(wanted) == [22]
-    assert shares.numbers(wanted, [[4, 0], [1, 3], [2]], 0) == [0, 1, 2, 3, 4]
+    assert client_rows.sizes(wanted) == [22]
+    assert client_rows.numbers(wanted, [[4, 0], [1, 3], [2]], 0) == [0, 1, 2, 3, 4]
     alone = settings.read({**bench.config, "reference": "local", "reference-client": 1}, bench.plan)
-    assert shares.sizes(alone) == [bench.plan.pins["partition"]["sizes"][1]]
-    assert shares.numbers(alone, [[4, 0], [1, 3], [2]], 0) == [1, 3]
+    assert client_rows.sizes(alone) == [bench.plan.pins["partition"]["sizes"][1]]
+    assert client_rows.numbers(alone, [[4, 0], [1, 3], [2]], 0) == [1, 3]
 
 
 @pytest.mark.parametrize("reference", ["centralised", "local"])
@@ -97,18 +97,18 @@ def test_references_learn(make_bench: MakeBench) -> None:
     for reference in ("centralised", "local"):
         bench = make_bench(change, name=reference)
         play(bench, reference=reference)
-        found = worker.find(settings.read(bench.config, bench.plan))
+        found = worker.find_worker(settings.read(bench.config, bench.plan))
         rows = tokens.encode_all(bench.world.rows, bench.plan.spec["data"], 32, found.tokenizer)
         model.set_arrays(found.net, initial.arrays(bench.world.model_folder, bench.plan.spec, 1))
-        untuned = validation.loss(found.net, rows, objective.find(bench.plan.spec))
+        untuned = validation.loss(found.net, rows, objective.find_objective(bench.plan.spec))
         model.set_arrays(found.net, load_file(str(bench.run_dir / "adapter" / "adapter_model.safetensors")))
-        losses[reference] = validation.loss(found.net, rows, objective.find(bench.plan.spec))
+        losses[reference] = validation.loss(found.net, rows, objective.find_objective(bench.plan.spec))
         assert losses[reference] < untuned - 0.1
     assert losses["centralised"] != losses["local"]
 
 
 def test_what_a_reference_is_called(tmp_path: Path) -> None:
-    from ftbench.run.engine import TrainJob
+    from ftbench.run.engines.engine import TrainJob
     from ftbench.run.references import config_of
 
     job = TrainJob(tmp_path, {"run-dir": "x", "seed": 1}, tmp_path / "run", tmp_path, clients=3)

@@ -11,7 +11,7 @@ import pytest
 
 from ftbench.app import files, ledger, measure
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
+from ftbench.result.documents import LedgerLine
 
 MakeBench = Callable[..., Any]
 ROUNDS = {"federation.rounds": 2, "federation.sampling.fraction": 0.34}

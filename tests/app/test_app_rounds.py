@@ -11,7 +11,7 @@ import pytest
 
 from ftbench.app import arrays, seeding, settings, state
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
+from ftbench.result.documents import LedgerLine
 
 MakeBench = Callable[..., Any]
 

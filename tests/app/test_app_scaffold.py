@@ -12,10 +12,11 @@ import pytest
 from ftbench.app import initial, ledger, settings, strategy, worker
 from ftbench.app.arrays import Arrays
 from ftbench.app.errors import AppError
+from ftbench.app.in_force import strategy_of
 from ftbench.app.strategy import scaffold
 from ftbench.app.strategy.scaffold import CONTROL
 from ftbench.app.training import Outcome, Recipe
-from ftbench.result.models import LedgerLine
+from ftbench.result.documents import LedgerLine
 
 MakeBench = Callable[..., Any]
 RECIPE = Recipe(0.1, {}, 4, 1, 0, "token-mean", None)
@@ -117,7 +118,7 @@ def test_it_ends_where_fedavg_means_to_and_does_not(sizes: list[int], turns: str
         every if turns == "all" else [[0, 1], [1, 2], [0, 2]] * 400,
         sizes,
     )
-    plain, _, _ = toy(strategy.find("fedavg")({}, {}), every, sizes)
+    plain, _, _ = toy(strategy.find_strategy("fedavg")({}, {}), every, sizes)
     assert abs(corrected - best) < 1e-4
     assert abs(plain - best) > 0.05
     assert state is not None
@@ -154,7 +155,7 @@ def test_a_server_that_takes_no_step_stays_and_a_whole_one_is_the_mean() -> None
     replies = [(1.0, {**drawn(generator), **{CONTROL + n: v for n, v in drawn(generator).items()}}) for _ in range(3)]
     still, _ = scaffold.Strategy({"server_learning_rate": 1e-9}, {}, [1, 1, 1]).aggregate(current, replies, None)
     whole, _ = scaffold.Strategy({"server_learning_rate": 1.0}, {}, [1, 1, 1]).aggregate(current, replies, None)
-    plain, _ = strategy.find("fedavg")({}, {}).aggregate(current, replies, None)
+    plain, _ = strategy.find_strategy("fedavg")({}, {}).aggregate(current, replies, None)
     assert all(numpy.allclose(still[name], current[name], atol=1e-7) for name in current)
     assert all(numpy.allclose(whole[name], plain[name], atol=1e-6) for name in current)
 
@@ -175,7 +176,7 @@ def begun(bench: Any, generator: numpy.random.Generator) -> tuple[Any, Any, Arra
     start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
     state = {CONTROL + name: (0.01 * generator.normal(size=v.shape)).astype("f4") for name, v in start.items()}
     own = {CONTROL + name: (0.01 * generator.normal(size=v.shape)).astype("f4") for name, v in start.items()}
-    kind = strategy.of(wanted)
+    kind = strategy_of(wanted)
     return wanted, kind, kind.outgoing(start, state, 0), start, own
 
 
@@ -214,7 +215,7 @@ def test_equal_control_variates_correct_nothing(make_bench: MakeBench) -> None:
     wanted, kind, sent, start, _ = begun(bench, numpy.random.default_rng(8))
     same = {name: array for name, array in sent.items() if name.startswith(CONTROL)}
     trained, _ = worker.train(wanted, 0, 1, 0.01, sent, kind=kind, client_state=same)
-    plain, _ = worker.train(wanted, 0, 1, 0.01, start, kind=strategy.find("fedavg")({}, {}))
+    plain, _ = worker.train(wanted, 0, 1, 0.01, start, kind=strategy.find_strategy("fedavg")({}, {}))
     assert all(numpy.array_equal(trained[name], plain[name]) for name in start)
     other, _ = worker.train(wanted, 0, 1, 0.01, sent, kind=kind, client_state=None)
     assert not all(numpy.array_equal(trained[name], other[name]) for name in start)

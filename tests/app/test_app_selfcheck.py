@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flwr.app import Context, RecordDict
 
+from ftbench import codes
 from ftbench.app import errors, plan, server_app, settings, store
 from ftbench.app.errors import AppError
 from ftbench.app.files import sha256_file
@@ -38,7 +39,7 @@ def frozen(package: Path) -> Plan:
 def test_an_untouched_app_passes(package: Path, frozen: Plan) -> None:
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "x.pyc").write_bytes(b"")
-    plan.check(frozen, frozen.spec_hash, unpinned=False, package=package)
+    plan.check_app(frozen, frozen.spec_hash, unpinned=False, package=package)
 
 
 def edit(package: Path) -> None:
@@ -57,13 +58,13 @@ def edit(package: Path) -> None:
 def test_a_changed_app_is_refused(package: Path, frozen: Plan, change: Callable[[Path], Any], words: str) -> None:
     change(package)
     with pytest.raises(AppError, match=words) as caught:
-        plan.check(frozen, frozen.spec_hash, unpinned=False, package=package)
+        plan.check_app(frozen, frozen.spec_hash, unpinned=False, package=package)
     assert caught.value.code == "FTB541"
 
 
 def test_another_plan_is_refused(package: Path, frozen: Plan) -> None:
     with pytest.raises(AppError, match="spec hash") as caught:
-        plan.check(frozen, "", unpinned=False, package=package)
+        plan.check_app(frozen, "", unpinned=False, package=package)
     assert caught.value.code == "FTB542"
     changed = Plan({**frozen.document, "spec": {"x": 1}})
     assert changed.spec_hash != frozen.spec_hash
@@ -98,9 +99,7 @@ def test_other_packages_are_refused_unless_let_through(monkeypatch: pytest.Monke
 
 
 def test_the_codes_are_those_that_ftbench_lists() -> None:
-    from ftbench.run.codes import APP_CODES
-
-    assert errors.CODES == APP_CODES
+    assert errors.CODES == codes.APP
 
 
 # --- settings ---

@@ -46,7 +46,7 @@ def rounds(kind: str, seed: int = 0, order: list[int] | None = None) -> Iterator
     for _ in range(ROUNDS):
         replies = [moved(current, generator) for _ in WEIGHTS]
         given = [(WEIGHTS[k], replies[k]) for k in order or range(len(WEIGHTS))]
-        new, state = strategy.find(kind)(BLOCKS[kind], {}).aggregate(current, given, state)
+        new, state = strategy.find_strategy(kind)(BLOCKS[kind], {}).aggregate(current, given, state)
         yield current, replies, new
         current = new
 
@@ -162,8 +162,8 @@ def test_equal_clients_are_one_client(kind: str, clients: int) -> None:
     generator = numpy.random.default_rng(1)
     current = adapter(generator)
     reply = moved(current, generator)
-    new, _ = strategy.find(kind)(BLOCKS[kind], {}).aggregate(current, [(3.0, reply)] * clients, None)
-    alone, _ = strategy.find(kind)(BLOCKS[kind], {}).aggregate(current, [(8.0, reply)], None)
+    new, _ = strategy.find_strategy(kind)(BLOCKS[kind], {}).aggregate(current, [(3.0, reply)] * clients, None)
+    alone, _ = strategy.find_strategy(kind)(BLOCKS[kind], {}).aggregate(current, [(8.0, reply)], None)
     assert all(numpy.allclose(new[name], alone[name], atol=1e-6) for name in new)
     if kind in ("fedavg", "fedprox"):
         assert all(numpy.allclose(new[name], reply[name], atol=1e-7) for name in new)
@@ -177,13 +177,13 @@ def test_nobody_s_answer_is_an_error(kind: str) -> None:
     current = adapter(numpy.random.default_rng(1))
     for replies in ([], [(0.0, current)]):
         with pytest.raises((ValueError, IndexError)):
-            strategy.find(kind)(BLOCKS[kind], {}).aggregate(current, replies, None)
+            strategy.find_strategy(kind)(BLOCKS[kind], {}).aggregate(current, replies, None)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_clients_that_stay_leave_the_adapter_where_it_is(kind: str) -> None:
     current = adapter(numpy.random.default_rng(1))
-    new, _ = strategy.find(kind)(BLOCKS[kind], {}).aggregate(current, [(1.0, current), (2.0, current)], None)
+    new, _ = strategy.find_strategy(kind)(BLOCKS[kind], {}).aggregate(current, [(1.0, current), (2.0, current)], None)
     assert numpy.abs(product(new) - product(current)).max() < 1e-5
 
 
@@ -191,19 +191,19 @@ def test_the_limits_in_which_strategies_are_fedavg() -> None:
     generator = numpy.random.default_rng(2)
     current = adapter(generator)
     replies = [(weight, moved(current, generator)) for weight in WEIGHTS]
-    plain, _ = strategy.find("fedavg")({}, {}).aggregate(current, replies, None)
-    momentum, _ = strategy.find("fedavgm")({"momentum": 0.0, "server_learning_rate": 1.0}, {}).aggregate(
+    plain, _ = strategy.find_strategy("fedavg")({}, {}).aggregate(current, replies, None)
+    momentum, _ = strategy.find_strategy("fedavgm")({"momentum": 0.0, "server_learning_rate": 1.0}, {}).aggregate(
         current, replies, None
     )
     # tau far above every move, and a rate of tau: the step is the move itself.
     block = {"server_learning_rate": 1e6, "beta1": 0.0, "beta2": 0.0, "tau": 1e6}
-    adam, _ = strategy.find("fedadam")(block, {}).aggregate(current, replies, None)
+    adam, _ = strategy.find_strategy("fedadam")(block, {}).aggregate(current, replies, None)
     assert all(numpy.allclose(plain[name], momentum[name], atol=1e-6) for name in plain)
     assert all(numpy.allclose(plain[name], adam[name], atol=1e-6) for name in plain)
     # These keep v, which begins at tau²: the denominator is 2 tau.
     block = {**block, "server_learning_rate": 2e6}
     for kind in ("fedyogi", "fedadagrad"):
-        limit, _ = strategy.find(kind)(block, {}).aggregate(current, replies, None)
+        limit, _ = strategy.find_strategy(kind)(block, {}).aggregate(current, replies, None)
         assert all(numpy.allclose(plain[name], limit[name], atol=1e-6) for name in plain)
 
 
@@ -214,7 +214,7 @@ def test_a_tiny_tau_takes_steps_of_one_size(kind: str) -> None:
     current = adapter(generator)
     replies = [(weight, moved(current, generator)) for weight in WEIGHTS]
     block = {"server_learning_rate": 0.01, "beta1": 0.0, "beta2": 0.0, "tau": 1e-12}
-    new, _ = strategy.find(kind)(block, {}).aggregate(current, replies, None)
+    new, _ = strategy.find_strategy(kind)(block, {}).aggregate(current, replies, None)
     for name, before in current.items():
         move = average([reply for _, reply in replies], name) - before
         assert numpy.abs(new[name] - (before + 0.01 * numpy.sign(move))).max() < 1e-6
@@ -228,7 +228,7 @@ def test_after_a_large_move_yogi_forgets_more_slowly_than_adam_and_adagrad_never
         state, current = None, {"m": numpy.zeros(1, "f4")}
         for size in [1.0] + [0.01] * 10:
             reply = {"m": numpy.full(1, size, "f4")}
-            _, state = strategy.find(kind)(block, {}).aggregate(current, [(1.0, reply)], state)
+            _, state = strategy.find_strategy(kind)(block, {}).aggregate(current, [(1.0, reply)], state)
         assert state is not None
         assert set(state) == {"second::m"}
         left[kind] = float(state["second::m"][0])
@@ -242,7 +242,7 @@ def test_flexlora_of_fresh_adapters_can_still_learn() -> None:
     generator = numpy.random.default_rng(3)
     fresh = adapter(generator)
     fresh[B][:] = 0
-    new, _ = strategy.find("flexlora")({}, {}).aggregate(fresh, [(1.0, fresh), (1.0, fresh)], None)
+    new, _ = strategy.find_strategy("flexlora")({}, {}).aggregate(fresh, [(1.0, fresh), (1.0, fresh)], None)
     assert not new[B].any()
     assert numpy.allclose(numpy.linalg.norm(new[A], axis=1), 1)
 
@@ -260,4 +260,4 @@ def test_flexlora_where_the_rank_exceeds_the_layer() -> None:
 
 def test_an_unknown_strategy_is_named() -> None:
     with pytest.raises(ValueError, match="bulyan"):
-        strategy.find("bulyan")
+        strategy.find_strategy("bulyan")

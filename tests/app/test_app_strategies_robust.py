@@ -35,7 +35,9 @@ def near(current: Arrays, generator: numpy.random.Generator) -> Arrays:
 def combined(kind: str, current: Arrays, replies: list[Arrays], block: dict[str, Any] | None = None) -> Arrays:
     """Weights differ, and must not matter."""
     weighted = [(float(number + 1), reply) for number, reply in enumerate(replies)]
-    new, state = strategy.find(kind)(BLOCKS[kind] if block is None else block, {}).aggregate(current, weighted, None)
+    new, state = strategy.find_strategy(kind)(BLOCKS[kind] if block is None else block, {}).aggregate(
+        current, weighted, None
+    )
     assert state is None
     assert {name: (a.dtype, a.shape) for name, a in new.items()} == {
         name: (numpy.dtype("f4"), SHAPES[name]) for name in SHAPES
@@ -114,7 +116,7 @@ def test_krum_returns_one_reply_bit_for_bit() -> None:
 @pytest.mark.parametrize("replies", [[], [(0.0, {name: numpy.zeros(SHAPES[name], "f4") for name in SHAPES})] * 7])
 def test_nobody_s_answer_is_an_error(kind: str, replies: Any) -> None:
     with pytest.raises(ValueError):
-        strategy.find(kind)(BLOCKS[kind], {}).aggregate(draw(numpy.random.default_rng(1)), replies, None)
+        strategy.find_strategy(kind)(BLOCKS[kind], {}).aggregate(draw(numpy.random.default_rng(1)), replies, None)
 
 
 # --- limits of the knobs ---

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from ftbench.app import initial, ledger, settings, strategy, worker
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
+from ftbench.result.documents import LedgerLine
 
 MakeBench = Callable[..., Any]
 BLOCKS: dict[str, dict[str, Any]] = {
@@ -215,7 +215,7 @@ def test_parameters_that_do_not_fit_the_kind_are_refused(
 
 def test_a_strategy_that_answers_in_float64_is_told(make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The digest would be the same, the file not."""
-    kind = strategy.find("fedavg")
+    kind = strategy.find_strategy("fedavg")
     real = kind.aggregate
 
     def aggregate(*given: Any) -> Any:

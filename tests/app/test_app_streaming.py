@@ -12,8 +12,8 @@ import numpy
 import pytest
 from flwr.app import Message, MessageType, RecordDict
 
-from ftbench.app import asking, inbox, transport
-from ftbench.run.inline_grid import InlineGrid
+from ftbench.app import exchange, inbox, transport
+from ftbench.run.engines.inline_grid import InlineGrid
 
 MakeBench = Callable[..., Any]
 EVERYONE = {"federation.sampling.fraction": 1.0, "federation.rounds": 2}
@@ -23,7 +23,7 @@ ADAM = {"server_learning_rate": 0.01, "beta1": 0.9, "beta2": 0.99, "tau": 0.001}
 @pytest.fixture
 def tiny_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """One reply at a time, and none stays in memory."""
-    for module in (inbox, asking):
+    for module in (inbox, exchange):
         monkeypatch.setattr(module, "MEMORY_BYTES", 1)
 
 

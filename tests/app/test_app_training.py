@@ -46,7 +46,7 @@ def batch() -> list[Example]:
 
 def sft(reduction: str) -> objective.Objective:
     data = {"loss_reduction": reduction}
-    return objective.find({"objective": {"kind": "sft"}, "data": data, "training": {"sequence_length": 32}})
+    return objective.find_objective({"objective": {"kind": "sft"}, "data": data, "training": {"sequence_length": 32}})
 
 
 def gradients(model: torch.nn.Module, batch: list[Example], micro: int, reduction: str) -> tuple[float, list[Any]]:

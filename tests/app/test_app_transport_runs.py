@@ -10,12 +10,12 @@ import numpy
 import pytest
 from safetensors.numpy import load_file
 
-from ftbench.app import client_state, ledger, visit, worker
+from ftbench.app import client_round, client_state, ledger, worker
 from ftbench.app.client_app import app
 from ftbench.app.errors import AppError
-from ftbench.result.models import LedgerLine
-from ftbench.run.inline_grid import InlineGrid
-from ftbench.spec import traffic
+from ftbench.result.documents import LedgerLine
+from ftbench.run.engines.inline_grid import InlineGrid
+from ftbench.spec.implied import traffic
 from ftbench.spec.transport import Transport
 
 MakeBench = Callable[..., Any]
@@ -155,7 +155,7 @@ def test_a_client_whose_state_is_lost_is_left_out_and_says_why(
     make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = make_bench(changes("float32", "int8", **{"federation.sampling.fraction": 1.0}))
-    carry_out = visit.carry_out
+    carry_out = client_round.carry_out
 
     def after_a_loss(wanted: Any, task: Any, sent: Any) -> Any:
         if task.round == 2 and task.partition == 0:
@@ -163,7 +163,7 @@ def test_a_client_whose_state_is_lost_is_left_out_and_says_why(
             (home / f"{task.state}.safetensors").unlink()
         return carry_out(wanted, task, sent)
 
-    monkeypatch.setattr(visit, "carry_out", after_a_loss)
+    monkeypatch.setattr(client_round, "carry_out", after_a_loss)
     bench.play()
     first, second, third = rounds(bench)
     assert len(first["client_states"]) == 3

@@ -46,7 +46,7 @@ def test_the_loss_is_the_mean_over_completion_tokens(cut: Callable[..., Any]) ->
     wanted = settings.read(bench.config, bench.plan)
     start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
     told = worker.validation_loss(wanted, start)
-    found = worker.find(wanted)
+    found = worker.find_worker(wanted)
     model.set_arrays(found.net, start)
     found.net.eval()
     total, count = 0.0, 0

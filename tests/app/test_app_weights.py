@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from ftbench.app import adapter_files, arrays, holding, initial, model, seeding, settings, worker
+from ftbench.app import adapter_files, arrays, initial, loading, model, seeding, settings, worker
 from ftbench.app.errors import AppError
 
 MakeBench = Callable[..., Any]
@@ -42,7 +42,7 @@ def spec(kind: str = "lora", **block: Any) -> dict[str, Any]:
 
 
 def loaded(folder: Path, wanted: dict[str, Any]) -> torch.nn.Module:
-    base = holding.load_base(folder, wanted["model"])
+    base = loading.load_base(folder, wanted["model"])
     return model.attach(base, wanted["adapter"], seeding.derive(1, "adapter"))
 
 
@@ -98,7 +98,7 @@ def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype:
     start = initial.arrays(wide, wanted, 1)
     examples = [Example([1, 5, 6, 7, 2], [-100, -100, 6, 7, 2])]
     optimizer = {"kind": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0}
-    minimised = objective.find(
+    minimised = objective.find_objective(
         {
             "objective": {"kind": "sft"},
             "data": {"loss_reduction": "token-mean"},
@@ -127,7 +127,7 @@ def test_dora_on_8_bits_is_refused(wide: Path) -> None:
 
 def test_flash_attention_that_is_not_there_is_named(wide: Path) -> None:
     with pytest.raises(AppError, match="flash-attn"):
-        holding.load_base(wide, spec(attention="flash-attention-2")["model"])
+        loading.load_base(wide, spec(attention="flash-attention-2")["model"])
 
 
 def test_recomputed_activations_give_the_same_adapter(make_bench: MakeBench) -> None:
@@ -137,14 +137,16 @@ def test_recomputed_activations_give_the_same_adapter(make_bench: MakeBench) -> 
         wanted = settings.read(bench.config, bench.plan)
         start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
         found.append(worker.train(wanted, 0, 1, 0.01, start)[0])
-        checkpointing = [m for m in worker.find(wanted).net.modules() if getattr(m, "gradient_checkpointing", False)]
+        checkpointing = [
+            m for m in worker.find_worker(wanted).net.modules() if getattr(m, "gradient_checkpointing", False)
+        ]
         assert bool(checkpointing) == value
     assert all((found[0][name] == found[1][name]).all() for name in found[0])
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_the_attention_kernel_is_the_one_asked_for(wide: Path, attention: str) -> None:
-    assert holding.load_base(wide, spec(attention=attention)["model"]).config._attn_implementation == attention
+    assert loading.load_base(wide, spec(attention=attention)["model"]).config._attn_implementation == attention
 
 
 SPLIT = {"attention": ["k_proj", "o_proj", "q_proj", "v_proj"], "mlp": ["down_proj", "gate_proj", "up_proj"]}

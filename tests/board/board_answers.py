@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ftbench.result.models import Answer, Sample
+from ftbench.result.documents import Answer, Sample
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
 

@@ -11,7 +11,7 @@ from board_answers import evaluation, samples, sentiment, sentiment_evaluation
 from ftbench.board.submission import Submission
 from ftbench.compile.compiler import make_plan
 from ftbench.compile.plan import Plan
-from ftbench.result.models import CheckResult, Cost, Level, Result, Scores, Verdict
+from ftbench.result.documents import CheckResult, Cost, Level, Result, Scores, Verdict
 from ftbench.result.score import score
 from ftbench.spec.canonical import digest
 from ftbench.spec.entry import EntryMetadata, ResolvedEntry

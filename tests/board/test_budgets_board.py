@@ -14,7 +14,7 @@ from ftbench.board import budgets, render, sheet, terminal
 from ftbench.board.curve import points, svg
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
-from ftbench.result.models import Interval, Mean, Scores, TargetCost, WithinBudget
+from ftbench.result.documents import Interval, Mean, Scores, TargetCost, WithinBudget
 
 Make = Callable[..., Submission]
 HASH = "ab" * 32

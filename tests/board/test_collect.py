@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from board_answers import samples, sentiment, sentiment_evaluation
 
-from ftbench.board.collect import collect, find, known_plans, marks_of
+from ftbench.board.collect import collect, find_submissions, known_plans, marks_of
 from ftbench.board.submission import Submission
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.result.models import Verdict
+from ftbench.result.documents import Verdict
 
 Make = Callable[..., Submission]
 
@@ -30,10 +30,10 @@ def test_find(tmp_path: Path) -> None:
     (tmp_path / "runs" / "c.zip").write_bytes(b"")
     (tmp_path / "runs" / "notes.txt").write_text("")
     (tmp_path / "runs" / "link").symlink_to(tmp_path / "runs" / "a")
-    names = [name for _, name in find([tmp_path / "runs"])]
+    names = [name for _, name in find_submissions([tmp_path / "runs"])]
     assert names == ["a/bundle", "b/bundle", "c.zip"]
-    assert [name for _, name in find([tmp_path / "runs" / "a" / "bundle"])] == ["bundle"]
-    assert next(name for _, name in find([tmp_path / "runs", tmp_path / "runs" / "a"])) == "runs/a/bundle"
+    assert [name for _, name in find_submissions([tmp_path / "runs" / "a" / "bundle"])] == ["bundle"]
+    assert next(name for _, name in find_submissions([tmp_path / "runs", tmp_path / "runs" / "a"])) == "runs/a/bundle"
 
 
 def test_a_bad_bundle_stops_nothing(tmp_path: Path, submission: Make) -> None:

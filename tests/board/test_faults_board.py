@@ -11,7 +11,7 @@ import pytest
 from ftbench.board import render, sheet, terminal
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
-from ftbench.result.models import Scores
+from ftbench.result.documents import Scores
 
 Make = Callable[..., Submission]
 Scored = Callable[..., Scores]

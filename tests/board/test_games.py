@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ftbench.board.collect import answers_of
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
-from ftbench.result.models import Answer, Sample
+from ftbench.result.documents import Answer, Sample
 
 Make = Callable[..., Submission]
 

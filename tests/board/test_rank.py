@@ -11,7 +11,7 @@ from ftbench.board.compare import Contender, differ, ranks
 from ftbench.board.model import Refused
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
-from ftbench.result.models import CheckResult, Interval
+from ftbench.result.documents import CheckResult, Interval
 
 Make = Callable[..., Submission]
 GOOD, FAIR, POOR = ({"t": [1] * k + [0] * (40 - k)} for k in (39, 30, 12))

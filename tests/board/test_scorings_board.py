@@ -11,7 +11,7 @@ import pytest
 from ftbench.board import render, sheet, terminal
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
-from ftbench.result.models import Cost, Scores
+from ftbench.result.documents import Cost, Scores
 
 Make = Callable[..., Submission]
 Scored = Callable[..., Scores]

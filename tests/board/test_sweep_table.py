@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ftbench.board import sweep_text
 from ftbench.board.sweep import Scored, compare, rows
 from ftbench.board.sweep_model import Sweep, SweepRun
-from ftbench.result.models import Cost, Result
+from ftbench.result.documents import Cost, Result
 from ftbench.result.score import score
 from ftbench.spec.model import BaseModelRef
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +79,19 @@ def test_leaderboard(submitted: Any, capsys: Captured) -> None:
 
 
 def test_leaderboard_formats(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
-    base = ["leaderboard", str(submitted.bundles), *submitted.options]
+    few = tmp_path / "few"
+    for name in ("mine-s1", "tampered"):
+        shutil.copytree(submitted.bundles / name, few / name)
+    base = ["leaderboard", str(few), *submitted.options]
     assert run([*base, "--out", str(tmp_path / "t.md")]) == 0
     assert run([*base, "--out", str(tmp_path / "t.csv")]) == 0
     assert run([*base, "--format", "json", "--out", str(tmp_path / "t.json")]) == 0
     assert capsys.readouterr().out == ""
     assert (tmp_path / "t.md").read_text().startswith("# Leaderboard")
     rows = list(csv.DictReader((tmp_path / "t.csv").open()))
-    assert [row["kind"] for row in rows].count("entry") == 3
-    assert json.loads((tmp_path / "t.json").read_text()) == board(submitted, capsys)
+    assert [row["kind"] for row in rows].count("entry") == 1
+    assert run([*base, "--json"]) == 0
+    assert json.loads((tmp_path / "t.json").read_text()) == json.loads(capsys.readouterr().out)
     assert run(base) == 0
     shown = capsys.readouterr()
     assert "Not ranked" in shown.out and "tampered" in shown.out and "RESCORED" in shown.out

@@ -16,7 +16,7 @@ from ftbench.cli.inventory import KINDS
 from ftbench.cli.list_ import KINDS as LISTED
 from ftbench.cli.main import run
 from ftbench.cli.options import LEVELS as REQUIRED
-from ftbench.result.models import LEVELS
+from ftbench.result.documents import LEVELS
 from ftbench.run.progress import Progress
 
 Captured = pytest.CaptureFixture[str]
@@ -100,7 +100,7 @@ def test_looking_around(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outcome(submitted: Any, bundle: bool = True) -> Any:
-    from ftbench.result.models import Result
+    from ftbench.result.documents import Result
     from ftbench.run.summary import RunOutcome
 
     folder = Path(submitted.good)
@@ -153,7 +153,7 @@ def test_run_of_a_compiled_folder(check: Check, submitted: Any, monkeypatch: pyt
 
 
 def test_evaluate(check: Check, submitted: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from ftbench.run import evaluate
+    from ftbench.run.evaluation import evaluate
 
     scores = outcome(submitted).scores
     task = next(iter(scores.tasks.values()))

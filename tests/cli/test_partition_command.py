@@ -12,7 +12,7 @@ import pytest
 
 from ftbench import builtin
 from ftbench.cli.main import run
-from ftbench.cli.partition_outputs import ClientShare, PartitionOutput
+from ftbench.cli.outputs.partition import ClientShare, PartitionOutput
 from ftbench.cli.partition_plot import LETTERS, bar, divide, legend, plot
 from ftbench.cli.ui import Ui
 from ftbench.spec.canonical import sha256

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ftbench.cli.main import run
-from ftbench.cli.privacy_outputs import PrivacyOutput
-from ftbench.spec import accounting
+from ftbench.cli.outputs.privacy import PrivacyOutput
+from ftbench.spec.implied import accounting
 
 Captured = pytest.CaptureFixture[str]
 CASES = Path(__file__).resolve().parents[1] / "spec" / "cases"

@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 
 from ftbench import builtin
-from ftbench.compile import open_app
+from ftbench.app.plan import Plan as AppPlan
+from ftbench.compile import open_division
 from ftbench.compile.compiler import LOCK_NAME, Compiled, compile_spec, make_plan
 from ftbench.compile.folder import check_lock, drift, read_lock, write
 from ftbench.compile.plan import PLAN
 from ftbench.compile.sources import STRATEGIES
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import canonical, sha256, spec_hash
+from ftbench.spec.diff import diff_plans
 from ftbench.spec.load import load_pins, load_spec
-from ftbench.spec.model import Spec
+from ftbench.spec.model import Reporting, Spec
 from ftbench.spec.pins import Pins
 
 SPEC_PATH = builtin.specs()["quickstart"]
@@ -131,13 +133,13 @@ def test_only_the_objective_of_the_spec_is_copied(spec: Spec, pins: Pins) -> Non
 
 def test_an_open_app_is_the_compiled_one_and_two_files(compiled: Compiled) -> None:
     own = {"strategy": b"x = 1\n", "client": b"y = 1\n"}
-    made = open_app.files(compiled.files, own)
+    made = open_division.files(compiled.files, own)
     app = {path: data for path, data in compiled.files.items() if path.startswith("app/")}
     assert made == app | {f"app/ftbench_app/open_{kind}.py": data for kind, data in own.items()}
-    digests = {open_app.fab(compiled.files, modules) for modules in ({}, own, {"strategy": b"x = 1\n"})}
+    digests = {open_division.fab(compiled.files, modules) for modules in ({}, own, {"strategy": b"x = 1\n"})}
     assert len(digests) == 3 and compiled.lock.fab_hash in digests
     with pytest.raises(ValueError, match=r"has app/ftbench_app/open_client.py itself"):
-        open_app.files(made, {"client": b""})
+        open_division.files(made, {"client": b""})
     config = tomllib.loads(app["app/pyproject.toml"].decode())["tool"]["flwr"]["app"]["config"]
     assert config["open-code"] == ""
 
@@ -256,3 +258,16 @@ def test_errors(compiled: Compiled, tmp_path: Path) -> None:
 def test_committed_compiled_benchmark_has_not_drifted(compiled: Compiled) -> None:
     """Regenerate with `make generated`."""
     assert drift(compiled, builtin.generated() / compiled.folder) == []
+
+
+def test_how_results_are_told_is_no_part_of_the_hash(spec: Spec, pins: Pins) -> None:
+    """As metadata are none: what changes neither training nor score has a block of its own."""
+    told = spec.model_copy(update={"reporting": Reporting(reading="Few items: look at the intervals.")})
+    plain, plan = make_plan(spec, pins), make_plan(told, pins)
+    assert "reporting" not in plain.as_json() and plan.as_json()["reporting"] == {"reading": told.reporting.reading}  # type: ignore[union-attr]
+    assert plan.spec_hash == plain.spec_hash and plan.code == plain.code
+    assert AppPlan(plan.as_json()).spec_hash == plan.spec_hash, "the app's own rule is the same"
+    assert plan.typed_spec() == told and plain.typed_spec() == spec
+    found = diff_plans(plain.as_json(), plan.as_json())
+    assert (found.impact, [edit.path for edit in found.edits]) == ("cosmetic", ["reporting"])
+    assert compile_spec(told, pins).lock.spec_hash == compile_spec(spec, pins).lock.spec_hash

@@ -21,9 +21,10 @@ from ftbench.cli.main import run
 from ftbench.data import digests
 from ftbench.data.fetch import fetch
 from ftbench.data.hub import Hub
-from ftbench.data.lock import check, lock, unresolved_pins
-from ftbench.data.overlap import find
+from ftbench.data.overlap import find_overlaps
 from ftbench.data.partition import VALIDATION_STREAM, validation_size
+from ftbench.data.pinning import lock, unresolved_pins
+from ftbench.data.pins_check import confirm_pins
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.checks import check_pins
@@ -108,7 +109,7 @@ def test_lock_resolves_commits_rows_digests_licences(
         "task:even": (12, "unknown"),
     }
     assert set(store.rows(str(pins.sources["train"].digest))[0]) == {"request", "output"}
-    assert check(spec, pins, store) == []
+    assert confirm_pins(spec, pins, store) == []
     assert check_pins(spec, pins) == []
     assert not list((tmp_path / "scratch").iterdir())
 
@@ -130,7 +131,7 @@ def test_a_changed_source_is_resolved_again(spec: Spec, connect: Connect, commit
     value = document()
     value["data"]["columns"] = {"request": "instruction", "output": "output"}
     changed = Spec.model_validate(value)
-    assert "FTB320" in {one.code for one in check(changed, pins, store)}
+    assert "FTB320" in {one.code for one in confirm_pins(changed, pins, store)}
     again = lock(changed, store, pins, connect)
     assert again.sources["task:even"] == pins.sources["task:even"]
     assert again.sources["train"].digest != pins.sources["train"].digest
@@ -142,10 +143,12 @@ def test_a_draft_is_pinned_offline(hub: Any, spec: Spec, connect: Connect, commi
     pins = unresolved_pins(spec)
     assert not pins.resolved and pins.partition is None
     assert hub.requests == []
-    assert [(one.code, one.severity) for one in check(spec, pins, Store([tmp_path]))] == [("FTB326", "warning")]
+    assert [(one.code, one.severity) for one in confirm_pins(spec, pins, Store([tmp_path]))] == [("FTB326", "warning")]
     assert all(one.severity == "warning" for one in check_pins(spec, pins))
     published = Spec.model_validate(document(status="published"))
-    assert [(one.code, one.severity) for one in check(published, pins, Store([tmp_path]))] == [("FTB326", "error")]
+    assert [(one.code, one.severity) for one in confirm_pins(published, pins, Store([tmp_path]))] == [
+        ("FTB326", "error")
+    ]
     resolved = lock(spec, Store([tmp_path / "store"]), pins, connect)
     assert unresolved_pins(spec, resolved) == resolved
     value = document()
@@ -168,11 +171,11 @@ def test_the_validation_cut_is_taken_first(connect: Connect, commits: Any, tmp_p
     assert pins.partition.sizes == [14, 13, 13, 13]
     rows = store.rows(str(pins.sources["train"].digest))
     assert pins.partition.digests == digests.share_digests(rows, shares)
-    assert check(spec, pins, store) == [] and check_pins(spec, pins) == []
+    assert confirm_pins(spec, pins, store) == [] and check_pins(spec, pins) == []
     without = Spec.model_validate(document())
-    assert {"FTB321"} == {one.code for one in check(without, pins, store)}
+    assert {"FTB321"} == {one.code for one in confirm_pins(without, pins, store)}
     moved = pins.model_copy(update={"partition": pins.partition.model_copy(update={"validation": "0" * 64})})
-    assert {"FTB323"} == {one.code for one in check(spec, moved, store)}
+    assert {"FTB323"} == {one.code for one in confirm_pins(spec, moved, store)}
     fetched = fetch(spec, pins, Store([tmp_path / "other"]), connect)
     assert [(one.key, one.new) for one in fetched][2:] == [("partition", True), ("validation", True)]
 
@@ -210,7 +213,12 @@ def test_fetch_gives_what_is_pinned(spec: Spec, connect: Connect, commits: Any, 
 def test_fetch_at_the_pinned_commit(hub: Any, spec: Spec, connect: Connect, commits: Any, tmp_path: Path) -> None:
     pins = lock(spec, Store([tmp_path / "first"]), hub=connect)
     hub.add("dataset", "some/train", {"data/0.parquet": layouts.parquet(TRAIN[:50])})
-    fetch(spec, pins, Store([tmp_path / "second"]), connect)
+    second = Store([tmp_path / "second"])
+    fetched = {one.key: one.new for one in fetch(spec, pins, second, connect)}
+    assert fetched["train"]
+    digest = str(pins.sources["train"].digest)
+    assert len(second.rows(digest)) == len(TRAIN)
+    assert second.rows(digest) == Store([tmp_path / "first"]).rows(digest)
 
 
 def test_other_rows_than_pinned_are_thrown_away(
@@ -240,7 +248,7 @@ def test_items_in_the_training_rows_are_found(
     hub.add("dataset", "some/train", {"data/0.parquet": layouts.parquet([*TRAIN, *leaked])})
     spec, store = Spec.model_validate(document()), Store([tmp_path / "store"])
     pins = lock(spec, store, hub=connect)
-    (found,) = find(spec, pins, store)
+    (found,) = find_overlaps(spec, pins, store)
     assert (found.task, found.items, found.found) == ("even", 12, [(4, 60)])
     assert found.examples == ["Is the number 4 an even one?"]
 

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from ftbench.builtin import MODELS
 from ftbench.cli import schemas
 from ftbench.cli.main import run
-from ftbench.data import digests, models
+from ftbench.data import base_models, digests
 from ftbench.data.hub import Hub
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
@@ -38,7 +38,7 @@ def ref(hub: Any, files: dict[str, bytes]) -> BaseModelRef:
 def refused(connect: Connect, store: Store, which: BaseModelRef, code: str) -> str:
     """That fetching is refused with `code`, leaving no model and no reference; the message."""
     with pytest.raises(MissingResource) as error:
-        models.fetch(which, store, connect())
+        base_models.fetch(which, store, connect())
     assert error.value.diagnostics[0].code == code
     assert not (store.roots[0] / "models").exists()
     return str(error.value)
@@ -47,7 +47,7 @@ def refused(connect: Connect, store: Store, which: BaseModelRef, code: str) -> s
 def test_weights_settings_and_tokenizer_are_fetched_and_nothing_else(hub: Any, connect: Connect, store: Store) -> None:
     files = layouts.model()
     which = ref(hub, files)
-    fetched = models.fetch(which, store, connect())
+    fetched = base_models.fetch(which, store, connect())
     folder = store.model_path(fetched.digest)
     assert set(fetched.files) == set(digests.model_files(folder)) == KEPT
     assert all((folder / name).read_bytes() == files[name] for name in KEPT)
@@ -60,7 +60,7 @@ def test_a_commit_is_found_again(hub: Any, connect: Connect, store: Store) -> No
     which = ref(hub, layouts.model())
     with pytest.raises(MissingResource, match=rf"FTB302[^\n]*\n.*ftbench data fetch --model {NAME}@{which.revision}"):
         store.model_digest(which)
-    digest = models.fetch(which, store, connect()).digest
+    digest = base_models.fetch(which, store, connect()).digest
     assert store.model_digest(which) == digest
     file = store.roots[0] / "models" / "refs" / f"some--model@{which.revision}"
     assert file.read_bytes() == digest.encode() + b"\n"
@@ -72,28 +72,28 @@ def test_a_commit_is_found_again(hub: Any, connect: Connect, store: Store) -> No
 def test_the_digest_is_of_the_files_alone(hub: Any, connect: Connect, store: Store) -> None:
     """A built-in model that is put on a hub is the same model."""
     which = ref(hub, {**layouts.builtin_model(), "README.md": b"# micro\n"})
-    assert models.fetch(which, store, connect()).digest == MODELS["builtin/micro"]
+    assert base_models.fetch(which, store, connect()).digest == MODELS["builtin/micro"]
 
 
 def test_two_commits_of_the_same_files_are_one_model(hub: Any, connect: Connect, store: Store) -> None:
-    first = models.fetch(ref(hub, layouts.model()), store, connect())
-    second = models.fetch(ref(hub, layouts.model(**{"README.md": b"# other\n"})), store, connect())
+    first = base_models.fetch(ref(hub, layouts.model()), store, connect())
+    second = base_models.fetch(ref(hub, layouts.model(**{"README.md": b"# other\n"})), store, connect())
     assert first.digest == second.digest and first.ref != second.ref
 
 
 def test_weights_in_parts(hub: Any, connect: Connect, store: Store) -> None:
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     index = {"metadata": {}, "weight_map": {"a": names[0], "b": names[1], "c": names[1]}}
-    files = layouts.model(**{models.INDEX: json.dumps(index).encode(), names[0]: layouts.tensors(1)})
+    files = layouts.model(**{base_models.INDEX: json.dumps(index).encode(), names[0]: layouts.tensors(1)})
     refused(connect, store, ref(hub, files), "FTB330")
     files[names[1]] = layouts.tensors(2)
-    fetched = models.fetch(ref(hub, files), store, connect())
-    assert set(fetched.files) == (KEPT - {"model.safetensors"}) | {models.INDEX, *names}
+    fetched = base_models.fetch(ref(hub, files), store, connect())
+    assert set(fetched.files) == (KEPT - {"model.safetensors"}) | {base_models.INDEX, *names}
 
 
 @pytest.mark.parametrize("part", ["../up.safetensors", "pytorch_model.bin", "a/b.safetensors", 3])
 def test_an_index_names_safetensors_only(hub: Any, connect: Connect, store: Store, part: Any) -> None:
-    files = layouts.model(**{models.INDEX: json.dumps({"weight_map": {"a": part}}).encode()})
+    files = layouts.model(**{base_models.INDEX: json.dumps({"weight_map": {"a": part}}).encode()})
     refused(connect, store, ref(hub, files), "FTB332")
 
 
@@ -109,7 +109,7 @@ def test_code_of_its_own_is_never_needed(hub: Any, connect: Connect, store: Stor
     unknown = json.dumps({"model_type": "own", **own}).encode()
     assert "never run" in refused(connect, store, ref(hub, layouts.model(**{"config.json": unknown})), "FTB351")
     known = json.dumps({"model_type": "phi3", **own}).encode()
-    fetched = models.fetch(ref(hub, layouts.model(**{"config.json": known})), store, connect())
+    fetched = base_models.fetch(ref(hub, layouts.model(**{"config.json": known})), store, connect())
     assert [(one.code, one.severity) for one in fetched.warnings] == [("FTB351", "warning")]
     assert hub.asked("GET", ".py") == 0
 
@@ -132,7 +132,7 @@ def test_an_interrupted_download_goes_on(hub: Any, connect: Connect, store: Stor
     refused(connect, store, which, "FTB340")
     hub.heal()
     hub.requests.clear()
-    models.fetch(which, store, connect())
+    base_models.fetch(which, store, connect())
     assert hub.asked("GET", "tokenizer.json") == 0
     assert not list((store.roots[0].parent / "scratch").iterdir())
 
@@ -140,16 +140,16 @@ def test_an_interrupted_download_goes_on(hub: Any, connect: Connect, store: Stor
 def test_names(hub: Any, connect: Connect) -> None:
     which = ref(hub, layouts.model())
     connection = connect()
-    assert models.resolve(NAME, connection) == which
-    assert models.resolve(f"{NAME}@main", connection) == which
+    assert base_models.resolve(NAME, connection) == which
+    assert base_models.resolve(f"{NAME}@main", connection) == which
     asked = len(hub.requests)
-    assert models.resolve(f"{NAME}@{which.revision}", connection) == which
+    assert base_models.resolve(f"{NAME}@{which.revision}", connection) == which
     assert len(hub.requests) == asked
     for bad in ("model", "a/b/c", f"{NAME}@", "../x", "a--b/c", f"builtin/micro@{'0' * 64}", f"{NAME}@{'0' * 64}"):
         with pytest.raises(InvalidInput, match="FTB352"):
-            models.resolve(bad, connection)
+            base_models.resolve(bad, connection)
     with pytest.raises(MissingResource, match="FTB342"):
-        models.resolve(f"{NAME}@v2", connection)
+        base_models.resolve(f"{NAME}@v2", connection)
 
 
 def test_the_command(hub: Any, tmp_path: Path, capsys: Any) -> None:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from ftbench.builtin import MODELS
 from ftbench.cli import schemas
 from ftbench.cli.main import run
-from ftbench.data import models
+from ftbench.data import base_models
 from ftbench.data.hub import Hub
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
@@ -39,7 +39,7 @@ def ref(hub: Any, files: dict[str, bytes]) -> BaseModelRef:
 def parts(size: int = 300_000) -> dict[str, bytes]:
     """A model whose weights lie in two files."""
     index = {"metadata": {}, "weight_map": {"a": PARTS[0], "b": PARTS[1]}}
-    files = layouts.model(**{models.INDEX: json.dumps(index).encode()})
+    files = layouts.model(**{base_models.INDEX: json.dumps(index).encode()})
     return files | {name: layouts.tensors(number, size) for number, name in enumerate(PARTS)}
 
 
@@ -50,9 +50,9 @@ def test_the_same_outline_as_with_the_weights(
     if not files.get("model.safetensors", b"x"):
         files["model.safetensors"] = layouts.tensors(0, 4)  # so small that git itself holds it
     which = ref(hub, files)
-    known = models.fetch(which, store, connect(), weights=False)
+    known = base_models.fetch(which, store, connect(), weights=False)
     whole = Store([tmp_path / "whole"])
-    assert models.fetch(which, whole, connect()).digest == known.digest == store.model_digest(which)
+    assert base_models.fetch(which, whole, connect()).digest == known.digest == store.model_digest(which)
     outline = store.outline(known.digest)
     assert outline == whole.outline(known.digest) and outline.digest == known.digest
     assert not store.has_model(known.digest) and whole.has_model(known.digest)
@@ -61,7 +61,7 @@ def test_the_same_outline_as_with_the_weights(
 
 def test_a_built_in_model_on_a_hub_is_the_same_model(hub: Any, connect: Connect, store: Store) -> None:
     which = ref(hub, layouts.builtin_model())
-    assert models.fetch(which, store, connect(), weights=False).digest == MODELS["builtin/micro"]
+    assert base_models.fetch(which, store, connect(), weights=False).digest == MODELS["builtin/micro"]
 
 
 def test_of_the_weights_only_the_beginning_comes(
@@ -69,7 +69,7 @@ def test_of_the_weights_only_the_beginning_comes(
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "secret")
     files = parts()
-    fetched = models.fetch(ref(hub, files), store, connect(), weights=False)
+    fetched = base_models.fetch(ref(hub, files), store, connect(), weights=False)
     plain = sum(len(data) for name, data in files.items() if name in fetched.files)
     assert not set(fetched.files) & set(PARTS)
     assert hub.sent < plain + 1_000 < len(files[PARTS[0]]) and fetched.size == plain
@@ -79,7 +79,7 @@ def test_of_the_weights_only_the_beginning_comes(
 def test_who_ignores_ranges_is_not_read_to_the_end(hub: Any, connect: Connect, store: Store) -> None:
     hub.whole = True
     files = parts(50_000)
-    fetched = models.fetch(ref(hub, files), store, connect(), weights=False)
+    fetched = base_models.fetch(ref(hub, files), store, connect(), weights=False)
     assert set(store.outline(fetched.digest).headers) == set(PARTS)
 
 
@@ -92,7 +92,7 @@ def test_what_goes_wrong_is_told_and_nothing_stays(
     which = ref(hub, layouts.model())
     hub.fail(fault, "/cdn/")
     with pytest.raises(MissingResource) as error:
-        models.fetch(which, store, connect(), weights=False)
+        base_models.fetch(which, store, connect(), weights=False)
     assert error.value.diagnostics[0].code == code
     assert not (store.roots[0] / "models").exists()
 
@@ -111,19 +111,19 @@ def test_what_goes_wrong_is_told_and_nothing_stays(
 def test_headers_that_are_none(hub: Any, connect: Connect, store: Store, header: bytes) -> None:
     data = len(header).to_bytes(8, "little") + header + bytes(2048)
     with pytest.raises(MissingResource, match="FTB332"):
-        models.fetch(ref(hub, layouts.model(**{"model.safetensors": data})), store, connect(), weights=False)
+        base_models.fetch(ref(hub, layouts.model(**{"model.safetensors": data})), store, connect(), weights=False)
     assert not (store.roots[0] / "models").exists()
 
 
 def test_a_run_still_fetches_the_weights(hub: Any, connect: Connect, store: Store) -> None:
     which = ref(hub, layouts.model())
-    digest = models.fetch(which, store, connect(), weights=False).digest
+    digest = base_models.fetch(which, store, connect(), weights=False).digest
     bring(which, store, lambda text: None)
     assert store.has_model(digest)
 
 
 def test_a_kept_outline_is_checked_as_far_as_its_name_tells(hub: Any, connect: Connect, store: Store) -> None:
-    digest = models.fetch(ref(hub, layouts.model()), store, connect(), weights=False).digest
+    digest = base_models.fetch(ref(hub, layouts.model()), store, connect(), weights=False).digest
     path = store.roots[0] / "models" / "outlines" / f"{digest}.json"
     good = path.read_bytes()
     for bad in (b"", b"{}", good.replace(b"llama", b"gemma"), good.replace(b"tokenizer.json", b"tokenizer.jso_")):

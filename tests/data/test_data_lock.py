@@ -14,10 +14,11 @@ import pytest
 from ftbench import builtin
 from ftbench.data import builtin as data_builtin
 from ftbench.data import digests
-from ftbench.data.lock import check, lock, write_pins
-from ftbench.data.micro.world import World
+from ftbench.data.pinning import lock, write_pins
+from ftbench.data.pins_check import confirm_pins
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
+from ftbench.micro.world import World
 from ftbench.spec.load import load_pins, load_spec
 from ftbench.spec.model import BuiltinSource, Spec
 from ftbench.spec.pins import Pins
@@ -50,7 +51,7 @@ def codes(found: list[Any]) -> set[str]:
 
 
 def test_the_committed_pins_hold(spec: Spec, pins: Pins) -> None:
-    assert check(spec, pins, Store([builtin.store()])) == []
+    assert confirm_pins(spec, pins, Store([builtin.store()])) == []
 
 
 def test_locking_gives_the_committed_pins_and_files(spec: Spec, pins: Pins, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_writing_the_pins_gives_the_committed_bytes(pins: Pins, tmp_path: Path) 
 
 def test_locking_does_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from ftbench import builtin; from ftbench.data.lock import lock;"
+        "import sys; from pathlib import Path; from ftbench import builtin; from ftbench.data.pinning import lock;"
         "from ftbench.data.store import Store; from ftbench.spec.load import load_spec;"
         "sys.stdout.write(lock(load_spec(builtin.specs()['quickstart']).spec, Store([Path(sys.argv[1])]))"
         ".model_dump_json())"
@@ -106,12 +107,12 @@ def test_the_partition_pin_tells_each_clients_rows(spec: Spec, pins: Pins) -> No
     ],
 )
 def test_a_spec_that_moved_makes_pins_stale(spec: Spec, pins: Pins, path: str, value: Any, code: str) -> None:
-    assert code in codes(check(changed(spec, path, value), pins, Store([builtin.store()])))
+    assert code in codes(confirm_pins(changed(spec, path, value), pins, Store([builtin.store()])))
 
 
 def test_what_pins_do_not_hold_does_not_make_them_stale(spec: Spec, pins: Pins) -> None:
     for path, value in (("training.batch_size", 8), ("federation.rounds", 2), ("metadata.title", "x")):
-        assert check(changed(spec, path, value), pins, Store([builtin.store()])) == []
+        assert confirm_pins(changed(spec, path, value), pins, Store([builtin.store()])) == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_edited_pins_are_found(spec: Spec, pins: Pins, path: list[str], value: A
     for key in path[:-1]:
         block = block[key]
     block[path[-1]] = value
-    assert code in codes(check(spec, Pins.model_validate(document), Store([builtin.store()])))
+    assert code in codes(confirm_pins(spec, Pins.model_validate(document), Store([builtin.store()])))
 
 
 def test_changed_built_in_data_is_found(spec: Spec, pins: Pins, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +140,7 @@ def test_changed_built_in_data_is_found(spec: Spec, pins: Pins, monkeypatch: pyt
     splits = {**world.splits, "train": lambda: [{**row, "answer": "red"} for row in world.splits["train"]()]}
     other = World(world.name, world.licence, world.summary, splits, world.text)
     monkeypatch.setitem(data_builtin.DATA_SETS, "micro-world", other)
-    found = codes(check(spec, pins, Store([builtin.store()])))
+    found = codes(confirm_pins(spec, pins, Store([builtin.store()])))
     assert found == {"FTB322", "FTB323"}
 
 

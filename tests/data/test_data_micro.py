@@ -13,9 +13,9 @@ import pytest
 from ftbench import builtin
 from ftbench.data import builtin as data_builtin
 from ftbench.data import digests
-from ftbench.data.micro import herbs
-from ftbench.data.micro.dice import Dice
 from ftbench.data.store import Store
+from ftbench.micro import herbs
+from ftbench.micro.dice import Dice
 from ftbench.spec.load import load_spec
 
 TESTS = ("test-jars", "test-shelves")
@@ -176,8 +176,8 @@ def test_labels_and_names_are_single_tokens(revision: str) -> None:
 @pytest.mark.slow
 def test_building_the_model_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from ftbench.data.micro.build import build
-    from ftbench.data.micro.model import Shape
+    from ftbench.data.build_micro import build
+    from ftbench.micro.model import Shape
 
     shape = Shape(steps=3)
     assert build("micro-world", tmp_path / "a", shape) == build("micro-world", tmp_path / "b", shape)

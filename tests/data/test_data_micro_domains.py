@@ -10,10 +10,10 @@ import pytest
 
 from ftbench import builtin
 from ftbench.data import builtin as data_builtin
-from ftbench.data.micro import answers, domains, preferences, programs
-from ftbench.data.micro.lore import CALLS, REPLIES, ROWS, Lore, Relation
 from ftbench.data.normalise import get
 from ftbench.data.store import Store
+from ftbench.micro import answers, domains, preferences, programs
+from ftbench.micro.lore import CALLS, REPLIES, ROWS, Lore, Relation
 from ftbench.spec.load import load_spec
 from ftbench.spec.model import Spec
 from ftbench.spec.template import fill
@@ -183,8 +183,8 @@ def test_names_and_labels_are_single_tokens() -> None:
 @pytest.mark.slow
 def test_building_the_model_twice_gives_the_same_bytes(tmp_path) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("torch")
-    from ftbench.data.micro.build_domains import build
-    from ftbench.data.micro.model import Shape
+    from ftbench.data.build_micro_domains import build
+    from ftbench.micro.model import Shape
 
     shape = Shape(vocabulary=1500, steps=3)
     assert build(tmp_path / "a", shape, 5000) == build(tmp_path / "b", shape, 5000)

@@ -9,7 +9,8 @@ import pytest
 
 from ftbench import builtin
 from ftbench.data import partition
-from ftbench.data.lock import check, lock
+from ftbench.data.pinning import lock
+from ftbench.data.pins_check import confirm_pins
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
 from ftbench.spec.load import load_pins, load_spec
@@ -30,7 +31,7 @@ def spec_with(**changes: Any) -> Spec:
 def test_locking_gives_the_committed_pins_and_files(tmp_path: Path) -> None:
     spec, pins = load_spec(PATH).spec, load_pins(PATH)
     assert lock(spec, Store([tmp_path])) == pins
-    assert check(spec, pins, Store([builtin.store()])) == []
+    assert confirm_pins(spec, pins, Store([builtin.store()])) == []
     assert pins.partition is not None
     name = f"partitions/{pins.partition.digest}.json"
     assert (tmp_path / name).read_bytes() == (builtin.store() / name).read_bytes()
@@ -39,14 +40,14 @@ def test_locking_gives_the_committed_pins_and_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", [{"alpha": 0.6}, {"draw": "labels", "min_rows": 1}, {"label": "instruction"}])
 def test_another_parameter_makes_the_pin_stale(change: dict[str, Any]) -> None:
     block = {"kind": "dirichlet", "label": "output", "alpha": 0.5, "draw": "clients", **change}
-    found = check(spec_with(federation={"partition": block}), load_pins(PATH), Store([builtin.store()]))
+    found = confirm_pins(spec_with(federation={"partition": block}), load_pins(PATH), Store([builtin.store()]))
     assert {one.code for one in found} == {"FTB321"}
 
 
 def test_a_partition_that_comes_out_otherwise_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     spec, pins = load_spec(PATH).spec, load_pins(PATH)
     monkeypatch.setitem(partition.KINDS, "dirichlet", partition.KINDS["iid"])
-    assert {one.code for one in check(spec, pins, Store([builtin.store()]))} == {"FTB323"}
+    assert {one.code for one in confirm_pins(spec, pins, Store([builtin.store()]))} == {"FTB323"}
 
 
 def test_rows_set_aside_are_nobody_s_and_labels_stay_with_their_rows() -> None:

@@ -13,10 +13,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from ftbench import builtin
-from ftbench.run.engine import TrainJob
-from ftbench.run.inline import InlineEngine
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.inline import InlineEngine
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 RANKS = "micro/finance-mixed-ranks"
 STRATEGIES = "micro/finance-strategies"
@@ -81,7 +81,6 @@ def test_flora_s_stack_runs_to_a_verified_bundle(tmp_path: Path) -> None:
     assert result["scores"]["difference"]["interval"]["low"] > 0
 
 
-@pytest.mark.slow
 def test_ffa_lora_moves_half_as_much_and_both_end_elsewhere(tmp_path: Path) -> None:
     """Of the weights' change, as whole matrices: how far each ends from FedAvg's."""
     plain = played(STRATEGIES, tmp_path / "fedavg", "strategy.kind=fedavg")

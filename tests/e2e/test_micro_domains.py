@@ -16,6 +16,8 @@ from ftbench import builtin
 pytestmark = pytest.mark.e2e
 
 DOMAINS = ("general-nlp", "finance", "medical", "code")
+FAST = ("finance", "medical")
+"""Always run; the others by `make test-slow`."""
 STUDIES = ("finance-dirichlet", "medical-dp")
 WITHOUT = "FTBENCH_TESTS_WITHOUT_SANDBOX"
 """Environment variable of `make test` where the sandbox's tools are not installed."""
@@ -47,11 +49,14 @@ def run_and_verify(domain: str, seed: int, out: Path, *, gains: bool = True) -> 
         assert scores["difference"]["interval"]["low"] > 0, (name, scores["untuned"], scores["tuned"])
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize(
+    "domain", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in DOMAINS]
+)
 def test_a_micro_domain_runs_to_a_verified_bundle(domain: str, tmp_path: Path) -> None:
     run_and_verify(domain, 1, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_micro_study_does_so_whatever_it_scores(study: str, tmp_path: Path) -> None:
     run_and_verify(study, 1, tmp_path, gains=False)

@@ -14,7 +14,7 @@ from ftbench import builtin
 from ftbench.spec.emit import emit
 from ftbench.spec.load import load_spec
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SPEC = "micro/general-nlp-dpo"
 
@@ -43,7 +43,6 @@ def test_pairs_teach_what_is_liked_best(tmp_path: Path) -> None:
     assert "round 12, client" in log and "reward accuracy" in log
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_imitation_of_the_preferred_answers_does_not(seed: int, tmp_path: Path) -> None:
     """The same rows, the preferred answers alone: 0.16 at most on `best`, below the untuned 0.61."""

@@ -12,7 +12,7 @@ import pytest
 
 from ftbench import builtin
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 STUDY = "micro/finance-faults"
 
@@ -49,7 +49,6 @@ def test_one_attacker_ruins_fedavg(tmp_path: Path) -> None:
     assert scores["references"]["fault-free"]["value"] > 0.7
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sets", "least"), [(["strategy.kind=fedmedian"], -0.1), (["strategy.kind=krum", "strategy.byzantine=1"], -0.5)]
 )

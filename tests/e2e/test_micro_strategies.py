@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from ftbench import builtin
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 STUDY = "micro/finance-strategies"
 ADAPTIVE = ["strategy.server_learning_rate=0.02", "strategy.tau=0.001"]
@@ -73,7 +73,6 @@ def test_scaffold_runs_to_a_verified_bundle_with_twice_the_traffic(tmp_path: Pat
     assert cost["bytes_down"] == cost["bytes_up"] == 2 * sent
 
 
-@pytest.mark.slow
 def test_every_other_kind_does_and_ends_somewhere_else(tmp_path: Path) -> None:
     plain = played(tmp_path, "fedavg")
     for kind, parameters in KINDS.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 COMMAND = (
     *("sweep", "quickstart", "--vary", "adapter.rank=2,4", "--set", "federation.rounds=3"),

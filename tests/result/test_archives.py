@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from ftbench.result import names, tars, zips
-from ftbench.result.files import Bundle, Limits, open_bundle
+from ftbench.result.files import Bundle, Limits
+from ftbench.result.opening import open_bundle
 from ftbench.result.pack import to_zip
 
 FILES = {name: name.encode() for name in (*names.FIXED, "samples/jars.jsonl.gz")}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftbench.result.budgets import to_target, within
-from ftbench.result.models import Round
+from ftbench.result.budgets import measure_within, to_target
+from ftbench.result.documents import Round
 from ftbench.spec.budgets import CostToTarget, QualityWithin, within_name, within_names
 
 MIB = 2**20
@@ -44,7 +44,7 @@ BEGINNING = "f" * 64
     st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.25, 7.5]), min_size=1, max_size=5, unique=True),
 )
 def test_a_budget_has_the_last_round_that_fits(sizes: list[int], budgets: list[float]) -> None:
-    found = within(QualityWithin(communication_mib=sorted(budgets)), rounds(sizes), BEGINNING)
+    found = measure_within(QualityWithin(communication_mib=sorted(budgets)), rounds(sizes), BEGINNING)
     for one in found:
         fitting = [n for n in range(len(sizes) + 1) if sum(sizes[:n]) <= one.communication_mib * MIB]
         assert one.round == max(fitting) and one.bytes == sum(sizes[: one.round])
@@ -72,7 +72,7 @@ def test_the_target_is_the_first_round_at_it_or_below(made: list[tuple[int, floa
 def test_a_round_whose_time_is_not_known_leaves_none() -> None:
     block = CostToTarget(validation_loss=1.0)
     assert to_target(block, rounds([1, 1], [2.0, 1.0]), {2: 1.0}) == to_target(block, rounds([1, 1], [2.0, 1.0]))
-    assert to_target(None, rounds([1])) is None and within(None, rounds([1]), BEGINNING) == []
+    assert to_target(None, rounds([1])) is None and measure_within(None, rounds([1]), BEGINNING) == []
 
 
 def test_simulated_time_is_the_ledgers() -> None:

@@ -9,7 +9,7 @@ from evaluations import likelihood
 
 from ftbench.errors import MissingResource
 from ftbench.result import bundle, names
-from ftbench.result.models import Cost, Environment, Result, Sample
+from ftbench.result.documents import Cost, Environment, Result, Sample
 from ftbench.result.score import score
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import BaseModelRef

@@ -13,7 +13,8 @@ import pytest
 
 from ftbench.errors import InvalidInput
 from ftbench.result import names, zips
-from ftbench.result.files import Bundle, Limits, open_bundle
+from ftbench.result.files import Bundle, Limits
+from ftbench.result.opening import open_bundle
 from ftbench.result.pack import pack, to_zip
 
 FILES = {name: name.encode() for name in (*names.FIXED, "samples/jars.jsonl.gz")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from evaluations import likelihood
 
-from ftbench.result.models import Answer, Sample
+from ftbench.result.documents import Answer, Sample
 from ftbench.result.score import score
 from ftbench.result.statistics import mcnemar, paired_difference
 

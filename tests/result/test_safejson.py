@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson
-from ftbench.result.models import Cost, Manifest
+from ftbench.result.documents import Cost, Manifest
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson, samples
-from ftbench.result.models import Answer, Sample
+from ftbench.result.documents import Answer, Sample
 from ftbench.spec.canonical import canonical
 
 

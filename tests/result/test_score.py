@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftbench.errors import InvalidInput
+from ftbench.result.documents import Answer, Sample, Scores
 from ftbench.result.marks import chosen
-from ftbench.result.models import Answer, Sample, Scores
 from ftbench.result.score import is_attainable, score
 from ftbench.result.statistics import mover_mean, paired_difference, wilson
 

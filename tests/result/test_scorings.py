@@ -8,7 +8,7 @@ import pytest
 from evaluations import choice, code, evaluation
 
 from ftbench.errors import InvalidInput
-from ftbench.result.models import Answer, Sample
+from ftbench.result.documents import Answer, Sample
 from ftbench.result.score import is_attainable, right, score
 
 OPTIONS = [" negative", " neutral", " positive"]

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ftbench.run import processes
-from ftbench.run.processes import MARKER
+from ftbench.run.processes import tree
+from ftbench.run.processes.tree import MARKER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BLOCK = re.compile(r"^```sh ?([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,7 +32,7 @@ class Lab:
     """A folder beside `specs` and `generated`, as in a checkout, with a home of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.marker = f"{processes.new_token()}-test"
+        self.marker = f"{tree.new_token()}-test"
         (folder / "specs").mkdir()
         shutil.copy(ROOT / "specs" / "quickstart.yaml", folder / "specs")
         shutil.copytree(ROOT / "generated" / "quickstart" / "store", folder / "generated" / "quickstart" / "store")
@@ -97,7 +97,7 @@ class Lab:
 
     def end(self) -> None:
         """Leave no process behind."""
-        assert processes.end(self.marker) == []
+        assert tree.end(self.marker) == []
 
     def interrupt(self, process: subprocess.Popen[bytes], number: signal.Signals) -> int:
         process.send_signal(number)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ftbench.run import processes
-from ftbench.run.engine import TrainJob
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.processes import tree
 
 PYPROJECT = """
 [build-system]
@@ -111,13 +111,13 @@ def make_job(
         gpus=gpus,
         fab_hash=fab_hash,
         round_timeout=round_timeout,
-        marker=f"{processes.new_token()}-test",
+        marker=f"{tree.new_token()}-test",
     )
 
 
 def main(folder: Path) -> None:
     """Run the hanging app until somebody ends this process."""
-    from ftbench.run.flower import FlowerSimulation
+    from ftbench.run.engines.flower import FlowerSimulation
     from ftbench.run.runner import _interruptible
 
     job = make_job(folder, "hang")

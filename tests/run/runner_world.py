@@ -16,11 +16,11 @@ from ftbench.compile.compiler import Compiled
 from ftbench.data.store import Store
 from ftbench.errors import RunFailed
 from ftbench.result import ledger, samples
-from ftbench.result.models import Answer, Sample
+from ftbench.result.documents import Answer, Sample
 from ftbench.result.references import due_references
 from ftbench.run import runner, views
-from ftbench.run.engine import RunConfig, TrainJob
-from ftbench.run.processes import MARKER
+from ftbench.run.engines.engine import RunConfig, TrainJob
+from ftbench.run.processes.tree import MARKER
 from ftbench.run.progress import Progress
 from ftbench.run.rundir import RunDir
 from ftbench.spec.canonical import canonical, sha256
@@ -227,10 +227,10 @@ class World:
         """Replace what the runner would call."""
         monkeypatch.setattr(runner, "_engine", lambda name: self.engine)
         monkeypatch.setattr("ftbench.run.references.launch", self.app.launch)
-        monkeypatch.setattr("ftbench.run.evaluate.evaluate_run", self.evaluate)
+        monkeypatch.setattr("ftbench.run.evaluation.evaluate.evaluate_run", self.evaluate)
         monkeypatch.setattr(runner._Start, "_workers", lambda start, sampled: 1)
-        monkeypatch.setattr("ftbench.run.preflight.check", lambda *args, **options: None)
-        monkeypatch.setattr("ftbench.run.devices.found", list)
+        monkeypatch.setattr("ftbench.run.preflight.check_before_run", lambda *args, **options: None)
+        monkeypatch.setattr("ftbench.run.engines.devices.found", list)
 
 
 class Watcher:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftbench.run.eval_cache import Cache, key
+from ftbench.run.evaluation.cache import Cache, key
 
 CONDITIONS: dict[str, object] = {"model": "m", "adapter": None, "dtype": "float32", "stack": {"t": "1"}, "bos": True}
 

@@ -14,9 +14,9 @@ import pytest
 from evaluation_world import World
 
 from ftbench.compile.emit_tasks import GROUP, lm_eval_command
-from ftbench.result.models import Scores
+from ftbench.result.documents import Scores
 from ftbench.result.score import score
-from ftbench.run.evaluate import evaluate_adapter, evaluate_run
+from ftbench.run.evaluation.evaluate import evaluate_adapter, evaluate_run
 
 BOTH = pytest.mark.parametrize(
     "scored",

@@ -13,10 +13,10 @@ import torch
 
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
-from ftbench.run import eval_model
-from ftbench.run.eval_cache import Cache, Value
-from ftbench.run.eval_lm import scoring_lm
-from ftbench.run.eval_tokens import batches, encode, safe_batch
+from ftbench.run.evaluation import model as eval_model
+from ftbench.run.evaluation.cache import Cache, Value
+from ftbench.run.evaluation.lm import scoring_lm
+from ftbench.run.evaluation.tokens import batches, encode, safe_batch
 
 Loaded = tuple[Any, Any]
 ASKED = [(f"{noun} {n}? The colour is", option) for n, noun in enumerate(world.NOUNS) for option in world.COLOURS]

@@ -8,9 +8,9 @@ import evaluation_world as world
 import pytest
 import torch
 
-from ftbench.app import holding
+from ftbench.app import loading
 from ftbench.data.store import Store
-from ftbench.run import eval_model
+from ftbench.run.evaluation import model as eval_model
 from ftbench.spec.model import BaseModelRef, Model, Quantization
 
 IDS = torch.tensor([[0, 5, 9, 33, 7]])
@@ -43,7 +43,7 @@ def test_as_in_training(folder: Path, dtype: str, quantization: Quantization | N
         }
     )
     model, _ = eval_model.load_base(folder, dtype=dtype, quantization=quantization, attention=attention)
-    trained = holding.load_base(folder, block.model_dump(mode="json")).eval()
+    trained = loading.load_base(folder, block.model_dump(mode="json")).eval()
     with torch.no_grad():
         assert torch.equal(model(IDS).logits, trained(IDS).logits)
     assert next(model.parameters()).dtype == getattr(torch, dtype)

@@ -19,11 +19,11 @@ from evaluation_world import World
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.result import samples
-from ftbench.result.models import Sample
+from ftbench.result.documents import Sample
 from ftbench.result.score import score
-from ftbench.run import evaluate
-from ftbench.run.eval_cache import Cache
-from ftbench.run.evaluate import evaluate_adapter, evaluate_run
+from ftbench.run.evaluation import evaluate
+from ftbench.run.evaluation.cache import Cache
+from ftbench.run.evaluation.evaluate import evaluate_adapter, evaluate_run
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import BaseModelRef
 
@@ -31,15 +31,15 @@ PARENT = """
 import sys
 from pathlib import Path
 from ftbench.data.store import Store
-from ftbench.run import eval_process
-from ftbench.run.evaluate import evaluate_run
+from ftbench.run.evaluation import process
+from ftbench.run.evaluation.evaluate import evaluate_run
 
-start = eval_process.subprocess.Popen
+start = process.subprocess.Popen
 def popen(*arguments, **options):
-    process = start(*arguments, **options)
-    print(process.pid, flush=True)
-    return process
-eval_process.subprocess.Popen = popen
+    begun = start(*arguments, **options)
+    print(begun.pid, flush=True)
+    return begun
+process.subprocess.Popen = popen
 wait = lambda *line: (print(line, flush=True), input())
 evaluate_run(Path(sys.argv[1]), store=Store([Path(sys.argv[2])]), on_progress=wait)
 """

@@ -13,11 +13,11 @@ import pytest
 from evaluation_world import RICH, World
 
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.result.models import Answer, Sample
+from ftbench.result.documents import Answer, Sample
 from ftbench.result.score import score
-from ftbench.run import eval_programs
-from ftbench.run.eval_read import read
-from ftbench.run.evaluate import evaluate_adapter, evaluate_run
+from ftbench.run.evaluation import programs
+from ftbench.run.evaluation.answers import read
+from ftbench.run.evaluation.evaluate import evaluate_adapter, evaluate_run
 from ftbench.spec.model import Evaluation
 
 ITEMS = 8
@@ -111,12 +111,12 @@ def test_without_a_sandbox_it_is_refused_before_anything_is_loaded(
     def missing(script: Path, languages: set[str], *, unsafe: bool = False) -> str:
         return "" if unsafe else "python: bwrap is not installed"
 
-    monkeypatch.setattr(eval_programs.programs, "missing", missing)
+    monkeypatch.setattr(programs.programs, "missing", missing)
     with pytest.raises(MissingResource, match=r"FTB573.*bwrap is not installed") as caught:
         evaluate_adapter(world.compiled, None, world.base, store=world.store, out=tmp_path, on_progress=lambda *_: None)
     assert "--unsafe-no-sandbox" in str(caught.value.diagnostics[0].hint)
     assert not (tmp_path / "cache.jsonl").exists()
-    assert eval_programs.check_sandbox(world.compiled, world.plan, unsafe=True) == "none"
+    assert programs.check_sandbox(world.compiled, world.plan, unsafe=True) == "none"
 
 
 # --- models that are odd, through the compiled tasks and the harness -----------------------------------------------

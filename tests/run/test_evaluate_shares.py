@@ -17,12 +17,13 @@ from evaluation_world import World
 
 from ftbench.data.store import Store
 from ftbench.errors import MissingResource
-from ftbench.run import eval_model, eval_process, eval_shares
-from ftbench.run.eval_cache import Cache
-from ftbench.run.eval_job import Job
-from ftbench.run.eval_lm import scoring_lm
-from ftbench.run.evaluate import evaluate_run
-from ftbench.run.peaks import Peak
+from ftbench.run.evaluation import model, several
+from ftbench.run.evaluation import process as eval_process
+from ftbench.run.evaluation.cache import Cache
+from ftbench.run.evaluation.evaluate import evaluate_run
+from ftbench.run.evaluation.job import Job
+from ftbench.run.evaluation.lm import scoring_lm
+from ftbench.run.processes.peaks import Peak
 
 PROMPTS = [f"{noun} {'and then ' * (n % 4)}{n}" for n in range(6) for noun in evaluation_world.NOUNS]
 SETTINGS = {"until": [], "max_gen_toks": 4, "do_sample": False, "temperature": 0.0}
@@ -81,7 +82,7 @@ def test_shares_divide_generations_too(tmp_path: Path) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     evaluation_world.make_model(tmp_path / "model", Store([tmp_path / "store"]))
-    loaded = eval_model.load_base(tmp_path / "model")
+    loaded = model.load_base(tmp_path / "model")
 
     def write(cache: Path, share: tuple[int, int], also: list[Path]) -> list[str]:
         with Cache(cache, also) as opened:
@@ -112,11 +113,11 @@ def test_shares_divide_generations_too(tmp_path: Path) -> None:
 def test_each_worker_sees_one_device(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, seen: list[str], named: str | None, expected: list[str]
 ) -> None:
-    monkeypatch.setattr("ftbench.run.devices.found", lambda: seen)
+    monkeypatch.setattr("ftbench.run.engines.devices.found", lambda: seen)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if named:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    assert eval_shares.visible() == expected
+    assert several.visible() == expected
     asked: list[Any] = []
 
     class Fake:
@@ -129,11 +130,11 @@ def test_each_worker_sees_one_device(
         def end(self) -> None:
             pass
 
-    monkeypatch.setattr(eval_shares, "Worker", Fake)
+    monkeypatch.setattr(several, "Worker", Fake)
     job = Job(
         compiled="c", stores=[], model="m", model_digest="0" * 64, phases=[], cache=str(tmp_path / "c"), answers="a"
     )
-    assert eval_shares.work_shares(job, 3, tmp_path, tmp_path, quiet) == Peak(15, 3)
+    assert several.work_shares(job, 3, tmp_path, tmp_path, quiet) == Peak(15, 3)
     turns = [expected[number % len(expected)] if expected else None for number in range(3)]
     assert asked == [(number, 3, turns[number]) for number in range(3)]
 

@@ -11,10 +11,10 @@ import pytest
 
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
-from ftbench.run import flower_connection, flower_deployment
-from ftbench.run.engine import TrainJob
-from ftbench.run.flower_commands import Status, UnknownRun
-from ftbench.run.flower_deployment import NOTE, FlowerDeployment
+from ftbench.run.engines import flower_connection, flower_deployment
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.flower_commands import Status, UnknownRun
+from ftbench.run.engines.flower_deployment import NOTE, FlowerDeployment
 
 FAB = "ab" * 32
 FINISHED = {"event": "finished", "rounds": 0, "round": 0, "adapter": "0" * 64, "bytes_down": 0, "bytes_up": 0}
@@ -99,7 +99,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     )
     monkeypatch.setattr(flower_deployment.time, "monotonic", lambda: made.time)
     monkeypatch.setattr(flower_deployment.time, "sleep", made.elapse)
-    monkeypatch.setattr(flower_connection, "check", lambda name: None)
+    monkeypatch.setattr(flower_connection, "check_connection", lambda name: None)
     return made
 
 
@@ -262,9 +262,9 @@ def test_a_connection_that_cannot_serve(
     if text is not None:
         (tmp_path / "config.toml").write_text(text)
     with pytest.raises(InvalidInput, match=f"FTB528 .*{match}"):
-        flower_connection.check(name)
+        flower_connection.check_connection(name)
     if text == CONFIG:
-        flower_connection.check("lab")
+        flower_connection.check_connection("lab")
 
 
 def test_the_users_flower_settings_reach_flwr(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,15 +14,16 @@ import pytest
 from flower_world import make_job
 
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
-from ftbench.run import flower, processes
-from ftbench.run.engine import TrainJob
-from ftbench.run.flower import FlowerSimulation
+from ftbench.run.engines import flower
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.flower import FlowerSimulation
+from ftbench.run.processes import tree
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 
 def assert_nothing_left(marker: str) -> None:
-    assert processes.marked(marker) == []
+    assert tree.marked(marker) == []
     assert list(Path(tempfile.gettempdir()).glob(f"ftb-{marker[:8]}-*")) == []
     ports = [c for c in psutil.Process().net_connections("tcp") if c.status == psutil.CONN_LISTEN]
     assert ports == []
@@ -104,7 +105,7 @@ def test_signals_leave_nothing(tmp_path: Path, number: signal.Signals) -> None:
         try:
             assert process.stdout is not None
             marker = process.stdout.readline().strip()
-            alive = processes.marked(marker)
+            alive = tree.marked(marker)
             assert any("raylet" in one.name() for one in alive)
             process.send_signal(number)
             process.wait(timeout=120)

@@ -14,10 +14,10 @@ import psutil
 import pytest
 
 from ftbench.errors import InvalidInput
-from ftbench.run import guarded, processes
-from ftbench.run.engine import TrainJob
-from ftbench.run.flower_commands import same_fab, toml
-from ftbench.run.guarded import Guarded, clear_leftovers, temporary_folder
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.flower_commands import same_fab, toml
+from ftbench.run.processes import guarded, tree
+from ftbench.run.processes.guarded import Guarded, clear_leftovers, temporary_folder
 
 # A daemon that leaves its session and parent, beside a plain child: what a kill of one process would miss.
 FAMILY = """
@@ -34,9 +34,9 @@ time.sleep(1000)
 
 @pytest.fixture
 def marker() -> Iterator[str]:
-    made = processes.new_token() + "-test"
+    made = tree.new_token() + "-test"
     yield made
-    assert processes.end(made) == []
+    assert tree.end(made) == []
 
 
 def job(tmp_path: Path, fab_hash: str = "") -> TrainJob:
@@ -69,8 +69,8 @@ def test_foreign_settings_do_not_reach_a_private_superlink() -> None:
         "HTTP_PROXY": "p",
         "CUDA_X": "1",
     }
-    env = processes.environment("mark", base)
-    assert env[processes.MARKER] == "mark"
+    env = tree.environment("mark", base)
+    assert env[tree.MARKER] == "mark"
     assert (env["PATH"], env["CUDA_X"]) == ("/bin", "1")
     assert not {"RAY_ADDRESS", "FLWR_HOME", "https_proxy", "HTTP_PROXY"} & set(env)
     assert env["OMP_NUM_THREADS"] == env["HF_HUB_OFFLINE"] == "1"
@@ -92,17 +92,17 @@ def family(tmp_path: Path, marker: str) -> tuple[Guarded, Path]:
     os.mkfifo(fifo)
     temporary = temporary_folder(marker)
     command = [sys.executable, "-c", FAMILY, str(fifo)]
-    made = Guarded(marker, temporary, tmp_path / "log", command, processes.environment(marker))
+    made = Guarded(marker, temporary, tmp_path / "log", command, tree.environment(marker))
     assert fifo.read_text() == "ready"  # opening waits for the writer
     return made, temporary
 
 
 def test_the_guardian_leaves_nothing(tmp_path: Path, marker: str) -> None:
     guard, temporary = family(tmp_path, marker)
-    assert len(processes.marked(marker)) == 4  # guardian, command, child, daemon
+    assert len(tree.marked(marker)) == 4  # guardian, command, child, daemon
     assert guard.alive()
     assert guard.stop() == []
-    assert processes.marked(marker) == []
+    assert tree.marked(marker) == []
     assert not temporary.exists()
     assert guard.stop() == []
 
@@ -118,7 +118,7 @@ def test_the_guardian_outlives_its_asker_only_to_clean_up(tmp_path: Path, marker
     words = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path / "work"), marker, str(fifo)]
     with subprocess.Popen(words) as asker:
         assert fifo.read_text() == "up"
-        alive = processes.marked(marker)
+        alive = tree.marked(marker)
         assert len(alive) == 4
         asker.kill()
         asker.wait()
@@ -131,7 +131,7 @@ def test_leftovers_of_a_killed_guardian_are_cleared(tmp_path: Path, marker: str)
     guard, temporary = family(tmp_path, marker)
     psutil.Process(guard.pid).kill()
     assert clear_leftovers(marker) == []
-    assert processes.marked(marker) == []
+    assert tree.marked(marker) == []
     assert not temporary.exists()
     guard.stop()
 
@@ -139,7 +139,7 @@ def test_leftovers_of_a_killed_guardian_are_cleared(tmp_path: Path, marker: str)
 def test_a_command_that_ends_ends_the_guardian(tmp_path: Path, marker: str) -> None:
     log = tmp_path / "log"
     command = [sys.executable, "-c", "print('said'); raise SystemExit(3)"]
-    guard = Guarded(marker, temporary_folder(marker), log, command, processes.environment(marker))
+    guard = Guarded(marker, temporary_folder(marker), log, command, tree.environment(marker))
     assert guard._guardian.wait(timeout=60) == 3
     assert not guard.alive()
     assert "said" in log.read_text()
@@ -148,7 +148,7 @@ def test_a_command_that_ends_ends_the_guardian(tmp_path: Path, marker: str) -> N
 
 def test_signals_to_the_guardian_clean_up_too(tmp_path: Path, marker: str) -> None:
     guard, _ = family(tmp_path, marker)
-    alive = processes.marked(marker)
+    alive = tree.marked(marker)
     os.kill(guard.pid, signal.SIGTERM)
     _, left = psutil.wait_procs([p for p in alive if p.pid != guard.pid], timeout=60)
     assert left == []
@@ -168,7 +168,7 @@ def test_the_command_keeps_its_own_python_path(tmp_path: Path, marker: str) -> N
     log = tmp_path / "log"
     command = [sys.executable, "-c", "import os; print(repr(os.environ.get('PYTHONPATH')))"]
     for given, seen in (("", "None"), ("/given", "'/given'")):
-        env = processes.environment(marker, {**os.environ, "PYTHONPATH": given})
+        env = tree.environment(marker, {**os.environ, "PYTHONPATH": given})
         guard = Guarded(marker, temporary_folder(marker), log, command, env)
         guard._guardian.wait(timeout=60)
         guard.stop()

@@ -15,10 +15,10 @@ import torch
 from ftbench.app import tokens
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
-from ftbench.run import eval_model
-from ftbench.run.eval_cache import Cache
-from ftbench.run.eval_lm import scoring_lm
-from ftbench.run.eval_tokens import context_ids, decode
+from ftbench.run.evaluation import model as eval_model
+from ftbench.run.evaluation.cache import Cache
+from ftbench.run.evaluation.lm import scoring_lm
+from ftbench.run.evaluation.tokens import context_ids, decode
 
 Loaded = tuple[Any, Any]
 PROMPTS = [f"{noun} {'and then ' * (n % 4)}{n}" for n in range(6) for noun in world.NOUNS]

@@ -16,9 +16,9 @@ from ftbench import builtin
 from ftbench.compile.compiler import compile_spec
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed, RunIncomplete
-from ftbench.run import limits as limits_module
 from ftbench.run import runner
-from ftbench.run.limits import GIB, GRACE, Guard, resident
+from ftbench.run.processes import limits as limits_module
+from ftbench.run.processes.limits import GIB, GRACE, Guard, resident
 from ftbench.run.rundir import Limits, RunDir
 from ftbench.spec.entries import resolve_entry
 from ftbench.spec.load import load_pins, load_spec

@@ -37,7 +37,7 @@ def lean(tmp_path: Path, plan: Plan) -> Store:
 
 def check(plan: Plan, store: Store, *, apart: bool) -> None:
     entry = resolve_entry(plan.typed_spec(), None)
-    preflight.check(plan, entry, store, store.roots[0], unpinned=True, apart=apart)
+    preflight.check_before_run(plan, entry, store, store.roots[0], unpinned=True, apart=apart)
 
 
 def test_training_rows_may_be_at_their_clients_only(plan: Plan, lean: Store) -> None:

@@ -15,12 +15,12 @@ import pytest
 
 from ftbench import builtin
 from ftbench.errors import FtbenchError, MissingResource, RunFailed
-from ftbench.result.models import Finished, Round, Stopped
-from ftbench.run import processes
-from ftbench.run.engine import TrainJob
-from ftbench.run.flower import FlowerSimulation
-from ftbench.run.inline import InlineEngine
-from ftbench.run.tail import LedgerTail
+from ftbench.result.documents import Finished, Round, Stopped
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.flower import FlowerSimulation
+from ftbench.run.engines.inline import InlineEngine
+from ftbench.run.processes import tree
+from ftbench.run.processes.tail import LedgerTail
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -62,7 +62,7 @@ def job(compiled: Path, run_dir: Path) -> TrainJob:
         clients=4,
         workers=2,
         round_timeout=TIMEOUT,
-        marker=processes.new_token(),
+        marker=tree.new_token(),
     )
 
 
@@ -107,7 +107,7 @@ class Once:
     def __call__(self) -> None:
         if not self.done and any(isinstance(body, Round) for body in events(self.job.run_dir)):
             self.done = True
-            self.strike(processes.marked(self.job.marker))
+            self.strike(tree.marked(self.job.marker))
 
 
 def words(process: psutil.Process) -> str:
@@ -160,7 +160,7 @@ def struck(compiled: Path, run_dir: Path, strike: Strike) -> FtbenchError | None
         return error
     finally:
         assert once.done, "the run ended before it was struck"
-        assert processes.marked(wanted.marker) == []
+        assert tree.marked(wanted.marker) == []
     return None
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from ftbench.cli.main import run
 from ftbench.errors import InvalidInput
-from ftbench.run import resources
-from ftbench.run.engine import TrainJob
-from ftbench.run.flower_link import federation
+from ftbench.run.engines import resources
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.engines.flower_link import federation
 from ftbench.run.rundir import RunSettings
 from ftbench.run.runner import _Start
 
@@ -53,13 +53,13 @@ def test_devices_and_places(asked: float | None, devices: int, each: float, deal
     assert resources.client_gpus(wanted, names) == each
     assert resources.gpus(wanted, names) == dealt
     assert resources.places(wanted, names) == places
-    resources.check(wanted, lambda: names)
+    resources.check_resources(wanted, lambda: names)
 
 
 @pytest.mark.parametrize(("asked", "devices", "said"), [(0.5, 0, "there is none"), (3.0, 2, "there are 2")])
 def test_more_than_there_is_is_refused(asked: float, devices: int, said: str) -> None:
     with pytest.raises(InvalidInput, match=f"FTB531 a client is to have {asked:g} CUDA devices, but {said}"):
-        resources.check(settings(asked), lambda: ["device"] * devices)
+        resources.check_resources(settings(asked), lambda: ["device"] * devices)
 
 
 def job(**more: Any) -> TrainJob:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ftbench import builtin
-from ftbench.compile import open_app
+from ftbench.compile import open_division
 from ftbench.compile.compiler import Compiled, compile_spec
 from ftbench.errors import InvalidInput
-from ftbench.run import opened
+from ftbench.run import open_division as opened
 from ftbench.spec.canonical import sha256
 from ftbench.spec.entries import resolve_entry
 from ftbench.spec.entry import OpenCode, ResolvedEntry
@@ -43,9 +43,9 @@ def run(tmp_path: Path, compiled: Compiled) -> Path:
 
 def test_the_frozen_app_and_the_module(run: Path, compiled: Compiled, entry: ResolvedEntry) -> None:
     folder, fab = opened.prepare(run, run / "compiled", entry)
-    assert fab == open_app.fab(compiled.files, MODULES) != compiled.lock.fab_hash
+    assert fab == open_division.fab(compiled.files, MODULES) != compiled.lock.fab_hash
     found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    assert found == open_app.files(compiled.files, MODULES)
+    assert found == open_division.files(compiled.files, MODULES)
     assert (run / "open" / "strategy.py").read_bytes() == MODULES["strategy"]
     (folder / "app" / "ftbench_app" / "rounds.py").write_text("")
     (folder / "app" / "ftbench_app" / "more.py").write_text("")
@@ -64,11 +64,11 @@ def test_modules_that_were_changed_are_refused(run: Path, entry: ResolvedEntry) 
 
 def test_modules_and_entry_belong_together(entry: ResolvedEntry) -> None:
     closed = entry.model_copy(update={"open": None})
-    opened.check(closed, {})
-    opened.check(entry, MODULES)
+    opened.check_modules(closed, {})
+    opened.check_modules(entry, MODULES)
     for one, modules in ((closed, MODULES), (entry, {}), (entry, {"client": MODULES["strategy"]})):
         with pytest.raises(InvalidInput, match="FTB535"):
-            opened.check(one, modules)
+            opened.check_modules(one, modules)
 
 
 def test_the_run_config_names_both_kinds(entry: ResolvedEntry) -> None:

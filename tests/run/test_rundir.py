@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
+from ftbench.run.processes.tail import JsonTail, LedgerTail, Tail
 from ftbench.run.rundir import RunDir, RunSettings
-from ftbench.run.tail import JsonTail, LedgerTail, Tail
 from ftbench.spec.entry import EntryMetadata, ResolvedEntry
 from ftbench.spec.model import BaseModelRef
 

@@ -17,7 +17,7 @@ from ftbench.compile.compiler import Compiled, compile_spec
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.result import ledger
-from ftbench.result.models import Environment, Result
+from ftbench.result.documents import Environment, Result
 from ftbench.run import environment, preflight, runner, summary
 from ftbench.run.rundir import RunDir
 from ftbench.spec.entries import resolve_entry
@@ -166,7 +166,7 @@ def test_what_cannot_begin_leaves_nothing(world: World, monkeypatch: pytest.Monk
     def refuse(*args: object, **options: object) -> None:
         raise MissingResource([])
 
-    monkeypatch.setattr(preflight, "check", refuse)
+    monkeypatch.setattr(preflight, "check_before_run", refuse)
     with pytest.raises(MissingResource):
         world.start()
     assert list(world.out.iterdir()) == []
@@ -203,7 +203,7 @@ def test_everything_missing_is_named_at_once(
     monkeypatch.setattr(preflight, "differences", lambda stack: {"torch": "1.0", "peft": None})
     monkeypatch.setattr(preflight, "LEAST_DISK", 2**62)
     with pytest.raises(MissingResource) as caught:
-        preflight.check(compiled.plan, entry, Store([tmp_path / "empty"]), tmp_path, unpinned=False)
+        preflight.check_before_run(compiled.plan, entry, Store([tmp_path / "empty"]), tmp_path, unpinned=False)
     found = caught.value.diagnostics
     stack = compiled.plan.stack
     assert found[0].hint.startswith(f"pip install torch=={stack['torch']} peft=={stack['peft']}")
@@ -225,7 +225,7 @@ def test_unpinned_lets_other_versions_through_but_not_missing_packages(
 def test_another_seed_is_refused(compiled: Compiled, entry: ResolvedEntry, tmp_path: Path) -> None:
     other = entry.model_copy(update={"seed": 424242})
     with pytest.raises(InvalidInput, match="FTB506"):
-        preflight.check(compiled.plan, other, Store([tmp_path]), tmp_path, unpinned=True)
+        preflight.check_before_run(compiled.plan, other, Store([tmp_path]), tmp_path, unpinned=True)
 
 
 def test_local_build_tags_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

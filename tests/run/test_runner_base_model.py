@@ -100,7 +100,7 @@ def test_a_damaged_one_is_not_replaced_in_silence(hub: HubServer, ref: BaseModel
 def look(compiled: Compiled, entry: ResolvedEntry, store: Store, where: Path, spec: str = "mine.yaml") -> list[str]:
     """Names of the models that were asked for; raises what stands in the way."""
     asked: list[str] = []
-    preflight.check(
+    preflight.check_before_run(
         compiled.plan,
         entry,
         store,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ftbench.diagnostics import CODES, Diagnostic
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
-from ftbench.run import codes
 from ftbench.run.ending import log_tail, settle
-from ftbench.run.watch import Watchdog
+from ftbench.run.processes.watch import Watchdog
 
 ZERO = "0" * 64
 FINISHED = {"event": "finished", "rounds": 1, "round": 1, "adapter": ZERO, "bytes_down": 0, "bytes_up": 0}
@@ -83,8 +83,7 @@ def test_no_ledger_is_a_failed_run(tmp_path: Path) -> None:
 
 def test_the_apps_codes_are_ours() -> None:
     app = pytest.importorskip("ftbench.app.errors")
-    assert app.CODES == codes.APP_CODES
-    assert codes.CODES.items() <= CODES.items()
+    assert app.CODES == codes.APP
 
 
 def test_log_tail(tmp_path: Path) -> None:

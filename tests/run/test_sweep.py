@@ -155,7 +155,7 @@ def test_what_is_missing_is_told_once_before_anything_begins(
     def check(*_: Any, **__: Any) -> None:
         raise MissingResource(Diagnostic("FTB502", "a package is missing"))
 
-    monkeypatch.setattr("ftbench.run.preflight.check", check)
+    monkeypatch.setattr("ftbench.run.preflight.check_before_run", check)
     assert run([*RANKS]) == 4
     assert capsys.readouterr().err.count("a package is missing") == 1
     assert runs() == {}
@@ -190,7 +190,7 @@ def test_another_benchmarks_run_in_the_folder_is_refused(world: World, capsys: C
 def test_two_sweeps_never_share_a_folder(world: World, capsys: Captured) -> None:
     from ftbench.run import sweep
 
-    with sweep.alone(Path("out")):
+    with sweep.hold_sweep(Path("out")):
         assert run([*RANKS]) == 5
     assert "FTB500" in capsys.readouterr().err
 

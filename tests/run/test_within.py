@@ -12,9 +12,9 @@ from runner_world import STARTED, round_line
 
 from ftbench.errors import InvalidInput
 from ftbench.result import ledger
-from ftbench.run.eval_job import Phase
-from ftbench.run.eval_references import find_within
-from ftbench.run.peaks import Peak, here, together
+from ftbench.run.evaluation.job import Phase
+from ftbench.run.evaluation.references import find_within
+from ftbench.run.processes.peaks import Peak, here, together
 from ftbench.spec.budgets import QualityWithin
 from ftbench.spec.canonical import canonical, sha256
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ftbench import builtin
-from ftbench.models.catalogue import find, models
-from ftbench.models.estimate import estimate
-from ftbench.models.from_spec import setting
+from ftbench.base_models.catalogue import find_base_model, models
+from ftbench.base_models.estimate import estimate
+from ftbench.base_models.from_spec import setting
 from ftbench.spec.entries import apply, load_entry, resolve_entry
 from ftbench.spec.entry import Entry
 from ftbench.spec.load import load_spec
@@ -59,6 +59,6 @@ def test_an_entry_fits_every_domain_and_its_budget(path: Path) -> None:
     for name in TRACKS:
         spec = load_spec(builtin.specs()[name]).spec
         resolved = resolve_entry(spec, entry, commit_of=lambda _: "0" * 40)
-        found = estimate(find(resolved.model.name), setting(apply(spec, resolved), micro_batch=1))
+        found = estimate(find_base_model(resolved.model.name), setting(apply(spec, resolved), micro_batch=1))
         assert [limit.name for limit in found.limits if not limit.within] == [], name
         assert found.memory[0].name == "4-bit weights"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ftbench.errors import InvalidInput
-from ftbench.spec import fault_plan
 from ftbench.spec.checks import faults as checks
 from ftbench.spec.checks.faults import Question, tally
 from ftbench.spec.entries import apply, check_entry, resolve_entry
 from ftbench.spec.faults import Faults
+from ftbench.spec.implied import fault_plan
 from ftbench.spec.load import load_spec
 from ftbench.spec.model import Spec
 
@@ -77,7 +77,7 @@ def test_the_tally_is_the_plan() -> None:
     found = tally(asked)
     case = fault_plan.Case(asked.faults, 1, 10, 4)
     left = [
-        5 - len(fault_plan.strike(case, number, dict.fromkeys(fault_plan.asked(1, number, 10, 5), 0)).missing)
+        5 - len(fault_plan.strike(case, number, dict.fromkeys(fault_plan.sampled_clients(1, number, 10, 5), 0)).missing)
         for number in range(1, 21)
     ]
     first = next(number for number, count in enumerate(left, 1) if count < 4)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ftbench.app.privacy import accounting as app
-from ftbench.spec import accounting
+from ftbench.spec.implied import accounting
 from ftbench.spec.load import find_spec, load_spec
 from ftbench.spec.model import Spec
 from ftbench.spec.privacy import Privacy

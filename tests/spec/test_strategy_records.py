@@ -10,7 +10,7 @@ import ftbench
 from ftbench.app import strategy
 from ftbench.app.strategy import base
 from ftbench.cli import inventory
-from ftbench.spec import traffic
+from ftbench.spec.implied import traffic
 from ftbench.spec.model import Strategy
 from ftbench.spec.strategies import STRATEGIES, Record
 
@@ -27,7 +27,7 @@ def test_every_module_has_its_record_and_every_record_its_module() -> None:
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_the_apps_own_copy_is_equal(kind: str) -> None:
-    record, own = STRATEGIES[kind], strategy.find(kind)
+    record, own = STRATEGIES[kind], strategy.find_strategy(kind)
     fields = Strategy.model_fields
     assert own.parameters == set(record.parameters) <= fields.keys()
     assert own.whole == {name for name in record.parameters if "int" in str(fields[name].annotation)}
@@ -39,7 +39,7 @@ def test_the_apps_own_copy_is_equal(kind: str) -> None:
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_records_agree_with_what_the_app_does(kind: str) -> None:
     """What is sent, and whether the server and the clients keep anything: by the hooks that a strategy overrides."""
-    record, own = STRATEGIES[kind], strategy.find(kind)
+    record, own = STRATEGIES[kind], strategy.find_strategy(kind)
     plain = {name for name in vars(base.Strategy) if getattr(own, name) is getattr(base.Strategy, name)}
     assert record.client_keeps <= ("reply" not in plain)
     assert ("aggregate" in plain) <= (record.combines == "mean")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attacks import attack
 from forge import Forged
 
-from ftbench.compile import open_app
+from ftbench.compile import open_division
 from ftbench.result import names
 from ftbench.spec.canonical import sha256
 
@@ -22,7 +22,7 @@ def bring(f: Forged, *kinds: str, division: str = "open", fab: str | None = "") 
     f.files |= {names.OPEN[kind]: data for kind, data in modules.items()}
     with f.result() as result:
         result["division"] = division
-        result["fab"] = open_app.fab(f.world.compiled.files, modules) if fab == "" else fab
+        result["fab"] = open_division.fab(f.world.compiled.files, modules) if fab == "" else fab
 
 
 @attack(raw="files-permitted", sealed="files-permitted")
@@ -73,7 +73,7 @@ def other_module_than_the_one_named(f: Forged) -> None:
 
 @attack(raw="manifest-complete", sealed="division-told")
 def bundle_digest_of_other_modules(f: Forged) -> None:
-    bring(f, fab=open_app.fab(f.world.compiled.files, {"client": CLIENT}))
+    bring(f, fab=open_division.fab(f.world.compiled.files, {"client": CLIENT}))
 
 
 @attack(raw="manifest-complete", sealed="division-told")

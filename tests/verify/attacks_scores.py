@@ -6,7 +6,7 @@ from attacks import attack
 from forge import ITEMS, Forged, program, samples
 
 from ftbench.result import names
-from ftbench.result.models import Sample
+from ftbench.result.documents import Sample
 from ftbench.result.score import score
 
 

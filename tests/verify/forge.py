@@ -24,8 +24,8 @@ from ftbench import builtin
 from ftbench.compile.compiler import Compiled, compile_spec
 from ftbench.data.store import Store
 from ftbench.result import adapter, ledger, manifest, names, samples
+from ftbench.result.documents import Answer, Sample, Verdict
 from ftbench.result.files import Bundle
-from ftbench.result.models import Answer, Sample, Verdict
 from ftbench.result.score import score
 from ftbench.spec.canonical import canonical, digest, pretty, sha256
 from ftbench.spec.entries import apply, dump_resolved, entry_digest, parse_resolved, resolve_entry

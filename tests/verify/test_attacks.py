@@ -8,7 +8,7 @@ import forge
 import pytest
 from attacks import Attack, all_attacks
 
-from ftbench.result.models import LEVELS, Verdict
+from ftbench.result.documents import LEVELS, Verdict
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.limits import HARDWARE, INVENTED_ANSWERS, SWAPPED_ADAPTER
 

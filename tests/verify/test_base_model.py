@@ -13,7 +13,7 @@ from forge import Forged, World
 
 from ftbench.data.store import Store
 from ftbench.result import names
-from ftbench.result.models import CheckResult, Verdict
+from ftbench.result.documents import CheckResult, Verdict
 from ftbench.spec.canonical import pretty
 from ftbench.spec.model import BaseModelRef
 from ftbench.spec.outline import MAX_BYTES, Outline

@@ -9,8 +9,8 @@ from typing import Any
 import forge
 import pytest
 
-from ftbench.result.budgets import within
-from ftbench.result.models import Round, Verdict
+from ftbench.result.budgets import measure_within
+from ftbench.result.documents import Round, Verdict
 from ftbench.spec.budgets import within_name
 
 BUDGETS = [0.005, 0.01, 0.011, 0.02, 0.1]
@@ -39,7 +39,7 @@ def bundle(budgeted: forge.World) -> forge.Forged:
     with forged.lines() as lines, forged.result() as result:
         bodies = [line["body"] for line in lines]
         rounds = [Round.model_validate(body) for body in bodies if body["event"] == "round"]
-        found = within(budgeted.spec.evaluation.quality_within, rounds, bodies[0]["adapter"])
+        found = measure_within(budgeted.spec.evaluation.quality_within, rounds, bodies[0]["adapter"])
         result["within"] = [one.model_dump(mode="json") for one in found]
         spent = sum(body.bytes_down + body.bytes_up for body in rounds[:2])
         result["cost_to_target"] |= {"round": 2, "bytes": spent, "seconds": 3.5, "simulated_seconds": None}

@@ -16,8 +16,8 @@ from ftbench.app import faults as app_faults
 from ftbench.app.privacy import clipping as app_clipping
 from ftbench.app.privacy import noise, server
 from ftbench.result import names
-from ftbench.result.models import Round, Verdict
-from ftbench.spec import accounting
+from ftbench.result.documents import Round, Verdict
+from ftbench.spec.implied import accounting
 from ftbench.verify import clipping, references
 
 CLIENTS = range(6)

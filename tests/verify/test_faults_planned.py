@@ -13,8 +13,8 @@ from attacks_open import bring
 
 from ftbench.app import faults as app_faults
 from ftbench.result import adapter, names
-from ftbench.result.models import LedgerLine, Verdict
-from ftbench.spec import fault_plan
+from ftbench.result.documents import LedgerLine, Verdict
+from ftbench.spec.implied import fault_plan
 from ftbench.verify.checks import faults_planned
 
 FAULTS: dict[str, Any] = {

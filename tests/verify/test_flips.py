@@ -12,8 +12,9 @@ import forge
 import pytest
 
 from ftbench.result import names
-from ftbench.result.files import Bundle, open_bundle
-from ftbench.result.models import LEVELS
+from ftbench.result.documents import LEVELS
+from ftbench.result.files import Bundle
+from ftbench.result.opening import open_bundle
 from ftbench.result.pack import to_zip
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context

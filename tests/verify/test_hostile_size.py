@@ -17,7 +17,8 @@ import pytest
 
 from ftbench.errors import InvalidInput
 from ftbench.result import ledger, names, safejson, samples
-from ftbench.result.files import Limits, open_bundle
+from ftbench.result.files import Limits
+from ftbench.result.opening import open_bundle
 from ftbench.spec.canonical import canonical
 from ftbench.verify.verifier import verify
 

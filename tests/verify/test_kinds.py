@@ -11,7 +11,7 @@ import pytest
 
 from ftbench.data import digests, outlines
 from ftbench.result import adapter, names
-from ftbench.result.models import Answer, Sample, Verdict
+from ftbench.result.documents import Answer, Sample, Verdict
 from ftbench.spec.model import Adapter
 from ftbench.spec.tasks import CodeTask
 from ftbench.verify import base

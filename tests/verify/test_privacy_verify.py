@@ -10,9 +10,10 @@ import pytest
 
 from ftbench.app import arrays
 from ftbench.app.privacy import clipping, noise, server
-from ftbench.result.models import Verdict
-from ftbench.spec import accounting, checks
+from ftbench.result.documents import Verdict
+from ftbench.spec import checks
 from ftbench.spec.checks import privacy
+from ftbench.spec.implied import accounting
 
 BLOCK = {
     "kind": "central",

@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 from ftbench.result import adapter, ledger, names
-from ftbench.result.models import Round, Verdict
+from ftbench.result.documents import Round, Verdict
 from ftbench.spec.canonical import pretty
 from ftbench.verify import adapters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import forge
 import pytest
 
-from ftbench.result.models import Verdict
+from ftbench.result.documents import Verdict
 from ftbench.verify.checks.bytes_counted import UNUSABLE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ftbench.app import strategy
-from ftbench.result.models import Round
+from ftbench.result.documents import Round
 from ftbench.spec.strategies import STRATEGIES
 from ftbench.verify.checks import averaging, state_kept
 
@@ -77,7 +77,7 @@ def test_a_krum_run_whose_clients_go_on_from_the_reply_chosen() -> None:
 
 def test_the_states_expected_are_those_that_strategies_keep() -> None:
     """Two hands, one rule: which kinds the app has clients keep a state for."""
-    keeping = {kind for kind in STRATEGIES if strategy.find(kind).keeps_client_state}
+    keeping = {kind for kind in STRATEGIES if strategy.find_strategy(kind).keeps_client_state}
     assert keeping == {kind for kind, one in STRATEGIES.items() if one.client_keeps} == {"scaffold"}
 
 

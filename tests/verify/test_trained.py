@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ftbench.result import adapter, names
-from ftbench.result.models import Verdict
+from ftbench.result.documents import Verdict
 from ftbench.verify import products
 
 

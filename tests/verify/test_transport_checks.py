@@ -9,7 +9,7 @@ import forge
 import pytest
 
 from ftbench.result import adapter
-from ftbench.result.models import Round, Verdict
+from ftbench.result.documents import Round, Verdict
 from ftbench.spec.model import Spec
 from ftbench.verify import traffic
 from ftbench.verify.checks import state_kept

@@ -6,7 +6,7 @@ import forge
 import pytest
 
 from ftbench.result import safejson
-from ftbench.result.models import Verdict
+from ftbench.result.documents import Verdict
 from ftbench.verify import render
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.limits import ALWAYS

@@ -10,16 +10,16 @@ from pathlib import Path
 import forge
 import pytest
 
+from ftbench import codes
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
 from ftbench.result import names
-from ftbench.result.files import open_bundle
-from ftbench.result.models import LEVELS, Verdict
+from ftbench.result.documents import LEVELS, Verdict
+from ftbench.result.opening import open_bundle
 from ftbench.result.pack import pack, to_zip
 from ftbench.verify import checks as package
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
-from ftbench.verify.codes import CRASHED
 from ftbench.verify.context import Context
 from ftbench.verify.verifier import climb, problems, verify
 
@@ -167,7 +167,7 @@ def test_a_check_that_breaks_off_is_never_a_pass(genuine: forge.Forged, position
     context = Context(open_bundle_of(genuine), genuine.world.store, genuine.world.compiled)
     verdict = climb(context, "RESCORED", table)
     result = verdict.checks[position]
-    assert (result.outcome, result.code) == ("failed", CRASHED) and "\n" not in result.evidence
+    assert (result.outcome, result.code) == ("failed", codes.CRASHED) and "\n" not in result.evidence
     assert LEVELS.index(verdict.level) < LEVELS.index(table[position].level) and not verdict.accepted
 
 

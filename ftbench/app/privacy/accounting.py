@@ -18,25 +18,25 @@ SENSITIVITY = 2.0
 """How far replacing one client moves the sum of clipped changes, in clips."""
 
 
-def central(multiplier: float, delta: float, clients: int, asked: int, rounds: int) -> float:
-    """Epsilon of so many rounds, each with `asked` of `clients` drawn without replacement and noise on their sum."""
+def central(multiplier: float, delta: float, clients: int, sampled: int, rounds: int) -> float:
+    """Epsilon of so many rounds, each with `sampled` of `clients` drawn without replacement and noise on their sum."""
     whole = gaussian(multiplier, delta, rounds)
-    if asked >= clients:
+    if sampled >= clients:
         return whole
     from dp_accounting.rdp import compute_epsilon
 
-    orders, divergence = _sampled(multiplier / SENSITIVITY, clients, asked)
+    orders, divergence = _sampled(multiplier / SENSITIVITY, clients, sampled)
     return min(whole, float(compute_epsilon(orders, divergence * rounds, delta)[0]))
 
 
 def local(multiplier: float, delta: float, times: int) -> float:
-    """Epsilon of the client that was asked most often. Sampling hides nothing from the server that asks."""
+    """Epsilon of the client that was sampled most often. Sampling hides nothing from the server that asks."""
     return gaussian(multiplier, delta, times)
 
 
-def most_often(asked: Sequence[Sequence[int]]) -> int:
-    """How often the client was asked that was asked most often."""
-    return max(Counter(partition for clients in asked for partition in clients).values(), default=0)
+def most_often(sampled: Sequence[Sequence[int]]) -> int:
+    """How often the client was sampled that was sampled most often."""
+    return max(Counter(partition for clients in sampled for partition in clients).values(), default=0)
 
 
 def gaussian(multiplier: float, delta: float, times: int) -> float:
@@ -47,12 +47,12 @@ def gaussian(multiplier: float, delta: float, times: int) -> float:
 
 
 @lru_cache(maxsize=16)
-def _sampled(relative: float, clients: int, asked: int) -> tuple[Any, Any]:
+def _sampled(relative: float, clients: int, sampled: int) -> tuple[Any, Any]:
     """Rényi orders and the divergence of one round at each; `relative`: noise in units of the sensitivity."""
     import dp_accounting
     from dp_accounting.rdp import RdpAccountant
 
     accountant = RdpAccountant(neighboring_relation=dp_accounting.NeighboringRelation.REPLACE_ONE)
     event = dp_accounting.GaussianDpEvent(relative)
-    accountant.compose(dp_accounting.SampledWithoutReplacementDpEvent(clients, asked, event))
+    accountant.compose(dp_accounting.SampledWithoutReplacementDpEvent(clients, sampled, event))
     return accountant.orders, accountant.rdp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.data.normalise.base import Normaliser
 from ftbench.data.normalise.choice import CAREQA, MEDMCQA, MEDQA, MMLU
 from ftbench.data.normalise.code import HUMANEVAL, MBPP, MULTIPL_E

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftbench.data import codes
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
 

@@ -43,7 +43,7 @@ CHECKS: tuple[Check, ...] = (
     federation.replies,
     federation.budget,
     budgets.target,
-    budgets.within,
+    budgets.check_within,
     partitions.columns,
     partitions.min_rows,
     partitions.one_client,
@@ -72,7 +72,7 @@ CHECKS: tuple[Check, ...] = (
     lists.seeds,
     lists.targets,
     lists.separate,
-    knobs.check,
+    knobs.check_knobs,
 )
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.checks.federation import MIB, sampled
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
@@ -21,7 +21,7 @@ def target(spec: Spec) -> Iterator[Problem]:
         yield Problem(codes.MISSING_PARAMETER, ("evaluation", "cost_to_target"), message, hint)
 
 
-def within(spec: Spec) -> Iterator[Problem]:
+def check_within(spec: Spec) -> Iterator[Problem]:
     """Budgets ascend, lie below the hard limit, and the least allows a round of the smallest adapter."""
     block = spec.evaluation.quality_within
     if block is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.checks.federation import sampled
 from ftbench.spec.model import CosineSchedule, Sgd, Spec
 from ftbench.spec.paths import Path

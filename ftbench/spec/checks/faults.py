@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ftbench.spec import codes, fault_plan
+from ftbench import codes
 from ftbench.spec.checks.federation import sampled
 from ftbench.spec.faults import Faults
+from ftbench.spec.implied import fault_plan
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
 from ftbench.spec.strategies import STRATEGIES
@@ -135,7 +136,7 @@ def tally(question: Question) -> Tally:
         case = fault_plan.Case(faults, seed, clients, question.steps)
         hostile = set(fault_plan.attackers(case))
         for number in range(1, rounds + 1):
-            asked = fault_plan.asked(seed, number, clients, question.asked)
+            asked = fault_plan.sampled_clients(seed, number, clients, question.asked)
             least, most = (fault_plan.strike(case, number, dict.fromkeys(asked, n)) for n in (0, question.largest))
             reasons = set(most.missing.values())
             struck |= {"dropout"} if "dropped-out" in reasons else set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.knobs import extremes
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem

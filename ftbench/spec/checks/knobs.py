@@ -9,17 +9,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ftbench import codes
 from ftbench.diagnostics import did_you_mean
-from ftbench.spec import codes, knobs, strategies, words
-from ftbench.spec.block import Block
+from ftbench.spec import knobs, strategies, words
 from ftbench.spec.canonical import canonical
 from ftbench.spec.fields import Shape
 from ftbench.spec.model import Choices, Knob, NumberRange, Spec
 from ftbench.spec.paths import Path
+from ftbench.spec.primitives import Block
 from ftbench.spec.problems import Problem
 
 
-def check(spec: Spec) -> Iterator[Problem]:
+def check_knobs(spec: Spec) -> Iterator[Problem]:
     """Every knob."""
     for name, knob in spec.knobs.items():
         try:

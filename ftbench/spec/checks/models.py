@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench import builtin
+from ftbench import builtin, codes
 from ftbench.diagnostics import did_you_mean
-from ftbench.spec import codes, knobs
+from ftbench.spec import knobs
 from ftbench.spec.model import Choices, Spec
 from ftbench.spec.paths import Path
 from ftbench.spec.problems import Problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
 

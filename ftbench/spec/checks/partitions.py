@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftbench import codes
 from ftbench.diagnostics import did_you_mean
-from ftbench.spec import codes
 from ftbench.spec.model import Spec
 from ftbench.spec.partitions import DirichletPartition, column
 from ftbench.spec.problems import Problem

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.spec import codes
 from ftbench.spec.model import HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_inputs
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.spec import accounting, codes, words
+from ftbench import codes
+from ftbench.spec import words
 from ftbench.spec.checks.strategies import kinds
+from ftbench.spec.implied import accounting
 from ftbench.spec.model import Spec
 from ftbench.spec.problems import Problem
 from ftbench.spec.strategies import KIND, STRATEGIES

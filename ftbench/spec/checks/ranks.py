@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.spec import codes, words
+from ftbench import codes
+from ftbench.spec import words
 from ftbench.spec.checks.strategies import kinds
 from ftbench.spec.knobs import extremes
 from ftbench.spec.model import Choices, Free, Spec

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ftbench.spec import codes
+from ftbench import codes
 from ftbench.spec.checks.federation import sampled
 from ftbench.spec.knobs import extremes
 from ftbench.spec.model import Choices, Spec
 from ftbench.spec.problems import Problem
-from ftbench.spec.strategies import KIND
+from ftbench.spec.strategies import KIND, STRATEGIES
 
-KRUM = ("krum", "multikrum")
 ROUNDING = 1e-9
 """As in the app's `robust` module: trim × n counts as whole where it is this near."""
 
@@ -29,7 +28,7 @@ def _replies(count: int) -> str:
 def krum(spec: Spec) -> Iterator[Problem]:
     """Every round that may be aggregated has replies enough for Krum, and MultiKrum keeps no more than are honest."""
     strategy, replies = spec.strategy, spec.federation.min_replies
-    if strategy.kind not in KRUM or strategy.byzantine is None:
+    if strategy.byzantine is None:
         return
     f = strategy.byzantine
     if replies < least(f):
@@ -46,11 +45,13 @@ def krum(spec: Spec) -> Iterator[Problem]:
 def krum_by_knob(spec: Spec) -> Iterator[Problem]:
     """A kind that the knob lists can be chosen with at least one of the values that `byzantine` may have."""
     knob = spec.knobs.get(KIND)
-    listed = [kind for kind in KRUM if isinstance(knob, Choices) and kind in knob.choices]
+    listed = [
+        kind for kind, one in STRATEGIES.items() if one.chooses and isinstance(knob, Choices) and kind in knob.choices
+    ]
     open_ = extremes(spec.knobs.get("strategy.byzantine"))
     fewest = min(open_, default=spec.strategy.byzantine)
     replies = spec.federation.min_replies
-    if listed and spec.strategy.kind not in KRUM and fewest is not None and replies < least(fewest):
+    if listed and not STRATEGIES[spec.strategy.kind].chooses and fewest is not None and replies < least(fewest):
         message = f"the knob `{KIND}` allows `{listed[0]}`, which needs {least(fewest)} replies or more; "
         message += f"`federation.min_replies` is {replies}"
         yield Problem(codes.CONTRADICTION, ("knobs", KIND), message, "raise it, or leave the choice out", key=True)

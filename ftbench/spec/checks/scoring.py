@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ftbench.spec import codes, words
+from ftbench import codes
+from ftbench.spec import words
 from ftbench.spec.model import ChoiceTask, CodeTask, Generation, Spec
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.spec import codes, words
+from ftbench import codes
+from ftbench.spec import words
 from ftbench.spec.model import Choices, Spec
 from ftbench.spec.problems import Problem
 from ftbench.spec.strategies import EVERY, KIND, STRATEGIES, uses

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ftbench import codes
 from ftbench.diagnostics import did_you_mean
-from ftbench.spec import codes, template, words
+from ftbench.spec import template, words
 from ftbench.spec.model import ChoiceTask, CodeTask, Spec
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem

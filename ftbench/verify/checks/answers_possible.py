@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from ftbench.result import marks
-from ftbench.result.models import Sample
+from ftbench.result.documents import Sample
 from ftbench.result.references import FAULT_FREE, due_references
 from ftbench.spec.budgets import within_names
 from ftbench.spec.tasks import Task

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftbench.result import adapter
-from ftbench.spec import traffic
+from ftbench.spec.implied import traffic
 from ftbench.spec.model import Spec
 from ftbench.spec.strategies import STRATEGIES, having
-from ftbench.verify import adapters, division
+from ftbench.verify import adapters, open_division
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 
@@ -30,10 +30,12 @@ def run(context: Context) -> str | Failure:
     been copied. What clients send is not looked at where the entry trains with code of its own.
     """
     if context.brings("strategy"):
-        return division.skipped(context, "That updates and adapters come of averaging what different clients trained")
+        return open_division.skipped(
+            context, "That updates and adapters come of averaging what different clients trained"
+        )
     evidence = f"{plural(len(context.rounds), 'round')}, no digest where averaging cannot put it"
     if context.brings("client"):
-        division.skipped(context, "That updates are what different clients trained")
+        open_division.skipped(context, "That updates are what different clients trained")
         return judge(_combined(context, own=True), f"{plural(len(context.rounds), 'round')}; updates are not looked at")
     if _plain(context.in_force):
         one = sum(len(body.replies) == 1 for body in context.rounds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftbench.verify import division, traffic
+from ftbench.verify import open_division, traffic
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import MIB
@@ -14,7 +14,7 @@ def run(context: Context) -> str | Failure:
     limit, spent, problems = budget.communication_mib * MIB, 0, []
     own = context.brings("strategy")
     if own:
-        division.skipped(
+        open_division.skipped(
             context, "That no round could have taken more than was left, and how many parameters are trained"
         )
     for body, due in zip(context.rounds, traffic.due(context), strict=True):

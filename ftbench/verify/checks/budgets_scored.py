@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftbench.result.budgets import within
+from ftbench.result.budgets import measure_within
 from ftbench.spec.budgets import plain
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
@@ -10,7 +10,7 @@ from ftbench.verify.context import Context
 
 def run(context: Context) -> str | Failure:
     """Each budget of the spec once, with the round, bytes and adapter that the ledger gives."""
-    due = within(context.spec.evaluation.quality_within, context.rounds, context.started.adapter)
+    due = measure_within(context.spec.evaluation.quality_within, context.rounds, context.started.adapter)
     told = {one.communication_mib: one for one in context.result.within}
     problems = []
     if [one.communication_mib for one in context.result.within] != [one.communication_mib for one in due]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.result.models import Round
-from ftbench.verify import division, traffic
+from ftbench.result.documents import Round
+from ftbench.verify import open_division, traffic
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 
@@ -24,7 +24,7 @@ def run(context: Context) -> str | Failure:
     if (context.finished.bytes_down, context.finished.bytes_up) != (down, up):
         problems.append(f"the last line adds up to other bytes than the rounds: {down} down, {up} up")
     if context.brings("strategy"):
-        skipped = division.skipped(context, "That the bytes of each round are what was sent")
+        skipped = open_division.skipped(context, "That the bytes of each round are what was sent")
         return judge(problems, f"{skipped}, but that the rounds told add up to {down} bytes down and {up} up")
     problems += [problem for one in zip(context.rounds, traffic.due(context), strict=True) for problem in _round(*one)]
     block = context.in_force.transport

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.compile import open_app
+from ftbench.compile import open_division
 from ftbench.result import names
-from ftbench.spec import open_code
+from ftbench.spec import open_division as open_code
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
@@ -32,7 +32,7 @@ def run(context: Context) -> str | Failure:
     modules = {kind: context.bundle.files[name] for kind, name in names.OPEN.items() if name in context.bundle}
     problems += _modules(context, modules)
     if not problems:
-        fab = open_app.fab(context.known_app(), modules)
+        fab = open_division.fab(context.known_app(), modules)
         if result.fab != fab:
             told = (result.fab or "none")[:12]
             problems.append(f"the result names the app bundle {told}; with these modules it is {fab[:12]}")
@@ -51,7 +51,7 @@ def _modules(context: Context, modules: dict[str, bytes]) -> Iterator[str]:
         due = getattr(named, kind)
         if sha256(data) != due:
             yield f"`{names.OPEN[kind]}` is {sha256(data)[:12]}, the entry names {(due or 'none')[:12]}"
-        elif wrong := open_code.check(data):
+        elif wrong := open_code.check_source(data):
             yield f"`{names.OPEN[kind]}`: {wrong}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
-from ftbench.verify.documents import told
+from ftbench.verify.documents import describe_problems
 
 
 def run(context: Context) -> str | Failure:
@@ -12,7 +12,9 @@ def run(context: Context) -> str | Failure:
     documents = context.documents
     count = sum(len(samples) for samples in documents.samples.values())
     lines = len(documents.ledger or [])
-    return judge(told(documents.problems), f"7 documents, {plural(lines, 'ledger line')}, {plural(count, 'sample')}")
+    return judge(
+        describe_problems(documents.problems), f"7 documents, {plural(lines, 'ledger line')}, {plural(count, 'sample')}"
+    )
 
 
 CHECK = Check("documents-parse", "CLAIMED", "FTB610", "every document is there, strict and fits its schema", run)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ftbench.result.models import Exclusion, Round, Stopped
-from ftbench.spec import fault_plan
-from ftbench.spec.traffic import Shapes
-from ftbench.verify import division, formulas, traffic
+from ftbench.result.documents import Exclusion, Round, Stopped
+from ftbench.spec.implied import fault_plan
+from ftbench.spec.implied.traffic import Shapes
+from ftbench.verify import formulas, open_division, traffic
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 from ftbench.verify.limits import ATTACKED
@@ -27,7 +27,7 @@ def run(context: Context) -> str | Failure:
     spec, seed = context.in_force, context.entry.seed
     own = context.brings("strategy") and spec.faults is not None
     if own:
-        division.skipped(context, DEADLINE)
+        open_division.skipped(context, DEADLINE)
     case = fault_plan.Case(spec.faults, seed, spec.federation.clients, spec.training.local_steps)
     struck: Counter[str] = Counter()
     problems: list[str] = []

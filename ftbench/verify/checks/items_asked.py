@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ftbench.result.models import Sample
+from ftbench.result.documents import Sample
 from ftbench.spec.canonical import digest
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context

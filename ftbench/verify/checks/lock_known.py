@@ -11,7 +11,7 @@ from ftbench import builtin
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.errors import FtbenchError
 from ftbench.result import names, safejson
-from ftbench.result.models import Lock
+from ftbench.result.documents import Lock
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.context import Context

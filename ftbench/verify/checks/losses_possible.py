@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.result.models import Round
-from ftbench.verify import division
+from ftbench.result.documents import Round
+from ftbench.verify import open_division
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 
@@ -14,7 +14,7 @@ def run(context: Context) -> str | Failure:
     """Whether they are the run's own nobody can tell without training again. Validation losses the schema bounds."""
     own, told = context.brings("client"), "none below 0"
     if own:
-        told = division.skipped(context, "That training losses told are at least 0")
+        told = open_division.skipped(context, "That training losses told are at least 0")
     validates = context.in_force.data.validation is not None
     problems = [problem for body in context.rounds for problem in _round(body, validates, own)]
     replies = sum(len(body.replies) for body in context.rounds)

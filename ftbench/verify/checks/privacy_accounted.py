@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ftbench.result.models import PrivacySpent
-from ftbench.spec import accounting
+from ftbench.result.documents import PrivacySpent
+from ftbench.spec.implied import accounting
 from ftbench.spec.model import Spec
 from ftbench.spec.privacy import Privacy
 from ftbench.verify import clipping
@@ -22,7 +22,7 @@ NOISED = "That changes were clipped and covered with noise as the spec says: in 
 
 
 def run(context: Context) -> str | Failure:
-    """Account again, round by round, by the verifier's own copy of the accounting."""
+    """Account again, round by round, by the accounting of `spec.implied`: not the app's code, but `estimate`'s."""
     spec = context.in_force
     if spec.privacy is None:
         told = [f"round {body.round} tells of privacy" for body in context.rounds if body.privacy is not None]

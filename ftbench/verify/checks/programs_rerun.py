@@ -9,8 +9,8 @@ from typing import Any
 import ftbench
 from ftbench.errors import RunFailed
 from ftbench.result import programs
+from ftbench.result.documents import Answer
 from ftbench.result.marks import NOT_PLAIN
-from ftbench.result.models import Answer
 from ftbench.spec.tasks import CodeTask
 from ftbench.verify.check import Check, Failure, NotRun, judge, plural
 from ftbench.verify.context import Context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ftbench.result.models import Sample
+from ftbench.result.documents import Sample
 from ftbench.spec.tasks import CodeTask, Task
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.result.models import Round
+from ftbench.result.documents import Round
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 from ftbench.verify.limits import LEFT_OUT

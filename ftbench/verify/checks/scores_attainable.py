@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.result.models import Interval, Score, Scores, ScoringScores
+from ftbench.result.documents import Interval, Score, Scores, ScoringScores
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import same

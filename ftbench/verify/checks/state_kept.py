@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from ftbench.result.models import Round
+from ftbench.result.documents import Round
 from ftbench.spec.model import Spec
 from ftbench.spec.strategies import STRATEGIES
-from ftbench.verify import clipping, division
+from ftbench.verify import clipping, open_division
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 
@@ -23,7 +23,7 @@ def run(context: Context) -> str | Failure:
     round's clip makes.
     """
     if context.brings("strategy"):
-        evidence = division.skipped(context, "That server and clients kept the states that their strategy has")
+        evidence = open_division.skipped(context, "That server and clients kept the states that their strategy has")
         return judge(_of_nobody(context.rounds), evidence)
     server, clients = server_keeps(context.in_force), clients_keep(context.in_force)
     problems = [problem for body in context.rounds for problem in _round(body, server, clients)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftbench.result.models import Stopped
+from ftbench.result.documents import Stopped
 from ftbench.verify import formulas
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context

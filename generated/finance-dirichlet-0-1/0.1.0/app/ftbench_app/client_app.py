@@ -5,7 +5,7 @@ from __future__ import annotations
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from . import node, shares, visit, worker
+from . import client_round, client_rows, node, worker
 from .arrays import from_record, to_record
 from .errors import AppError
 from .measure import peak_device_bytes, peak_memory_bytes
@@ -43,18 +43,18 @@ def train(message: Message, context: Context) -> Message:
     """Train from the arrays in the message and answer with the client's own."""
     wanted = settings_of(context)
     config: ConfigRecord = message.content["config"]
-    task = visit.Task(
+    task = client_round.Task(
         partition=partition_of(context),
         round=int(config["round"]),
         learning_rate=float(config["learning-rate"]),
         state=str(config["client-state"]),
         state_dir=str(context.node_config.get("state-dir", "")),
     )
-    reply = visit.carry_out(wanted, task, from_record(message.content["adapter"]))
+    reply = client_round.carry_out(wanted, task, from_record(message.content["adapter"]))
     metrics = MetricRecord(
         {
             "partition-id": task.partition,
-            "num-examples": shares.sizes(wanted)[task.partition],
+            "num-examples": client_rows.sizes(wanted)[task.partition],
             "steps": wanted.local_steps,
             "loss": reply.loss,
             "peak-memory-bytes": peak_memory_bytes(),

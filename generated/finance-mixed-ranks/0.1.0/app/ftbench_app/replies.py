@@ -12,7 +12,7 @@ from flwr.app import Message
 from numpy.typing import NDArray
 
 from . import arrays as arr
-from . import codec, shares
+from . import client_rows, codec
 from .arrays import Arrays
 from .inbox import Inbox
 from .settings import Settings
@@ -94,7 +94,7 @@ class Judge:
         self.settings = settings
         self.awaited = awaited
         self.inbox = inbox
-        self.sizes = shares.sizes(settings)
+        self.sizes = client_rows.sizes(settings)
         self.harvest = Harvest()
 
     def take(self, partition: int, message: Message) -> None:

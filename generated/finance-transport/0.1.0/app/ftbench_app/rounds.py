@@ -11,10 +11,10 @@ from flwr.serverapp import Grid
 
 from . import (
     adapter_files,
+    budget_adapters,
     faults,
     inbox,
     initial,
-    parts,
     privacy,
     replies,
     schedule,
@@ -22,19 +22,18 @@ from . import (
     state,
     stopping,
     store,
-    strategy,
     transport,
-    within,
     worker,
 )
 from . import arrays as arr
-from .alone import alone
 from .arrays import Arrays
-from .asking import Asking
 from .errors import AppError
+from .exchange import Exchange
 from .files import clear_temporary
+from .in_force import strategy_of
 from .ledger import Body, Ledger
 from .measure import Measurements, peak_device_bytes, peak_memory_bytes
+from .run_lock import hold_run
 from .settings import Settings
 
 MIB = 2**20
@@ -55,8 +54,8 @@ class Run:
         self.settings = settings
         self.run_dir: Path = settings.run_dir
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        self._alone = alone(self.run_dir / ".ledger.lock")
-        for folder in (self.run_dir / "state", self.run_dir / "adapter", *within.folders(self.run_dir)):
+        self._alone = hold_run(self.run_dir / ".ledger.lock")
+        for folder in (self.run_dir / "state", self.run_dir / "adapter", *budget_adapters.folders(self.run_dir)):
             clear_temporary(folder)
         inbox.clear(self.run_dir)
         self.ledger = Ledger(self.run_dir / "ledger.jsonl", settings.spec_hash)
@@ -75,7 +74,7 @@ class Run:
             )
         folder = store.model(self.settings.roots, self.settings.model["name"], self.settings.model["revision"])
         drawn = initial.arrays(folder, self.settings.spec, self.settings.seed)
-        first = strategy.of(self.settings).start(drawn)
+        first = strategy_of(self.settings).start(drawn)
         conditions = self._conditions(drawn, first, folder.name)
         if self.ledger.started is not None and dict(self.ledger.started) != conditions:
             raise _other_conditions(self.ledger.started, conditions)
@@ -109,14 +108,14 @@ class Run:
         settings = self.settings
         self._check_operator(number)
         kept = self._server_state()
-        asking = self._asking(number, current, kept)
-        self._check_communication(number, asking)
-        released = self._check_privacy(asking)
-        harvest = asking.carry_out(self.grid, self.nodes, self._client_states())
+        exchange = self._exchange(number, current, kept)
+        self._check_communication(number, exchange)
+        released = self._check_privacy(exchange)
+        harvest = exchange.carry_out(self.grid, self.nodes, self._client_states())
         least = 1 if settings.virtual else max(1, int(settings.spec["federation"]["min_replies"]))
         if len(harvest.usable) < least:
-            self._too_few(number, len(asking.asked), harvest, least)
-        new, own = self._aggregate(asking, harvest)
+            self._too_few(number, len(exchange.sampled), harvest, least)
+        new, own = self._aggregate(exchange, harvest)
         if bad := arr.not_finite(new):
             raise AppError("FTB555", f"the adapter after round {number} is not finite: {bad}")
         if bad := arr.not_float32({**new, **(own or {})}):
@@ -132,28 +131,28 @@ class Run:
             max(peak_memory_bytes(), harvest.peak_memory_bytes),
             max(peak_device_bytes(), harvest.peak_device_bytes),
             deterministic=harvest.deterministic and worker.deterministic(),
-            sent=(self._charged(asking.bytes_down), self._charged(harvest.bytes_up)),
+            sent=(self._charged(exchange.bytes_down), self._charged(harvest.bytes_up)),
         )
         before = self._state_name()
         self.ledger.append(
             {
                 "event": "round",
                 "round": number,
-                "learning_rate": asking.learning_rate,
-                "sampled": asking.asked,
+                "learning_rate": exchange.learning_rate,
+                "sampled": exchange.sampled,
                 "replies": harvest.replies,
                 "excluded": faults.marked(settings, number, harvest.excluded),
-                "bytes_down": self._charged(asking.bytes_down),
+                "bytes_down": self._charged(exchange.bytes_down),
                 "bytes_up": self._charged(harvest.bytes_up),
                 "adapter": name,
                 "strategy_state": own_name,
                 "client_states": harvest.states,
                 "validation_loss": validation,
                 "privacy": released,
-                "simulated_seconds": asking.planned.simulated_seconds,
+                "simulated_seconds": exchange.planned.simulated_seconds,
             }
         )
-        asking.inbox.clear()
+        exchange.inbox.clear()
         if before is not None and before != own_name:
             # Only a resumed run reads it, and that begins at the line just written.
             state.path_of(self.run_dir, before).unlink(missing_ok=True)
@@ -163,36 +162,36 @@ class Run:
         say(f"round {number}/{settings.rounds}: loss {mean:.4f}{held_out}, {seconds:.1f} s{left_out}")
         return new
 
-    def _asking(self, number: int, current: Arrays, kept: Arrays | None) -> Asking:
+    def _exchange(self, number: int, current: Arrays, kept: Arrays | None) -> Exchange:
         """Who is asked for what in a round; `kept`: the server's state before it."""
         settings = self.settings
         fraction = float(settings.spec["federation"]["sampling"]["fraction"])
-        return Asking(
+        return Exchange(
             settings=settings,
             number=number,
-            asked=seeding.choose_clients(settings.seed, number, settings.clients, fraction),
+            sampled=seeding.choose_clients(settings.seed, number, settings.clients, fraction),
             learning_rate=schedule.learning_rate(settings.spec["training"]["schedule"], number, settings.rounds),
             current=current,
             kept=kept,
             run_dir=self.run_dir,
         )
 
-    def _aggregate(self, asking: Asking, harvest: replies.Harvest) -> tuple[Arrays, Arrays | None]:
+    def _aggregate(self, exchange: Exchange, harvest: replies.Harvest) -> tuple[Arrays, Arrays | None]:
         """The next adapter and the server's next state; a virtual client's adapter is the next as it is."""
         weighted = harvest.weighted
         if self.settings.virtual:
             return dict(weighted[0][1]), None
         weighted, clipping = privacy.central(
             self.settings,
-            asking.number,
+            exchange.number,
             weighted,
-            base=asking.awaited(asking.asked[0]),
-            asked=len(asking.asked),
-            state=parts.part(asking.kept, parts.PRIVACY),
+            base=exchange.awaited(exchange.sampled[0]),
+            sampled=len(exchange.sampled),
+            state=state.part(exchange.kept, state.PRIVACY),
         )
-        new, own = asking.kind.aggregate(asking.current, weighted, parts.part(asking.kept, parts.STRATEGY))
-        kept = {parts.STRATEGY: own, parts.PRIVACY: clipping, parts.TRANSPORT: asking.down.residual}
-        return new, parts.join(kept)
+        new, own = exchange.kind.aggregate(exchange.current, weighted, state.part(exchange.kept, state.STRATEGY))
+        kept = {state.STRATEGY: own, state.PRIVACY: clipping, state.TRANSPORT: exchange.down.residual}
+        return new, state.join(kept)
 
     def _state_name(self) -> str | None:
         """Digest of the server's state after the last committed round."""
@@ -222,11 +221,11 @@ class Run:
 
     # --- limits ---
 
-    def _check_communication(self, number: int, asking: Asking) -> None:
+    def _check_communication(self, number: int, exchange: Exchange) -> None:
         """A round whose worst case would exceed the budget does not start."""
         limit = float(self.settings.spec["budget"]["communication_mib"]) * MIB
         spent = sum(line["bytes_down"] + line["bytes_up"] for line in self.ledger.rounds())
-        worst = spent + self._charged(asking.bytes_down + asking.bytes_up)
+        worst = spent + self._charged(exchange.bytes_down + exchange.bytes_up)
         if worst > limit:
             detail = f"{spent} bytes spent; round {number} may need {worst - spent} more; the budget is {limit:.0f}"
             self._stop(number, "communication-budget", [], detail)
@@ -242,17 +241,17 @@ class Run:
             self._stop(number, "operator-limit", [], detail)
             raise AppError("FTB557", f"round {number} was not begun: {detail}", "resume the run with a higher limit")
 
-    def _check_privacy(self, asking: Asking) -> dict[str, float] | None:
+    def _check_privacy(self, exchange: Exchange) -> dict[str, float] | None:
         """A round that would exceed epsilon does not start. Returns what its line says of privacy."""
-        asked = [*(line["sampled"] for line in self.ledger.rounds()), asking.asked]
-        if detail := privacy.exceeded(self.settings, asked):
-            self._stop(asking.number, "privacy-budget", [], detail)
+        sampled = [*(line["sampled"] for line in self.ledger.rounds()), exchange.sampled]
+        if detail := privacy.exceeded(self.settings, sampled):
+            self._stop(exchange.number, "privacy-budget", [], detail)
             raise AppError(
                 "FTB556",
-                f"round {asking.number} was not begun: {detail}",
+                f"round {exchange.number} was not begun: {detail}",
                 "fewer rounds, or a benchmark with more noise: `ftbench privacy SPEC` shows what fits",
             )
-        return privacy.record(self.settings, asked, parts.part(asking.kept, parts.PRIVACY))
+        return privacy.record(self.settings, sampled, state.part(exchange.kept, state.PRIVACY))
 
     def _check_parameters(self, count: int) -> None:
         """What a client of the federation trains. A virtual one trains the plain adapter, whole, as a comparison."""
@@ -264,9 +263,9 @@ class Run:
             self._stop(len(self.ledger.rounds()) + 1, "parameter-budget", [], detail)
             raise AppError("FTB553", detail, "choose a lower adapter.rank or fewer adapter.targets")
 
-    def _too_few(self, number: int, asked: int, harvest: replies.Harvest, least: int) -> None:
+    def _too_few(self, number: int, sampled: int, harvest: replies.Harvest, least: int) -> None:
         usable = len(harvest.usable)
-        detail = f"{usable} usable replies of {asked} asked, at least {least} are needed"
+        detail = f"{usable} usable replies of {sampled} sampled, at least {least} are needed"
         excluded = faults.marked(self.settings, number, harvest.excluded)
         self._stop(number, "too-few-replies", excluded, detail)
         causes = "; ".join(f"partition {e['partition']}: {e['reason']} {e['detail']}".strip() for e in excluded)
@@ -289,7 +288,7 @@ class Run:
             "seed": settings.seed,
             "clients": settings.clients,
             "rounds": settings.rounds,
-            "trainable_parameters": strategy.of(settings).trainable(drawn),
+            "trainable_parameters": strategy_of(settings).trainable(drawn),
             "adapter": arr.digest(settings.adapter, first),
         }
 
@@ -306,15 +305,17 @@ class Run:
         return len(rounds)
 
     def _write_adapter(self, arrays: Arrays, folder: str | Path = "adapter") -> None:
-        block = strategy.of(self.settings).described(arrays)
+        block = strategy_of(self.settings).described(arrays)
         adapter_files.write(self.run_dir / folder, block, self.settings.model, arrays)
 
     def _write_within(self, first: Arrays) -> None:
         """The adapters that the spec scores within smaller budgets."""
         if self.settings.reference:
             return
-        for number in within.rounds(self.settings.spec["evaluation"].get("quality_within"), self.ledger.rounds()):
-            self._write_adapter(self._adapter_after(number, first), within.folder(self.run_dir, number))
+        for number in budget_adapters.rounds(
+            self.settings.spec["evaluation"].get("quality_within"), self.ledger.rounds()
+        ):
+            self._write_adapter(self._adapter_after(number, first), budget_adapters.folder(self.run_dir, number))
 
     def _finish(self) -> dict[str, Any]:
         rounds = self.ledger.rounds()

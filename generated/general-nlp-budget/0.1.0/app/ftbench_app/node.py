@@ -55,7 +55,7 @@ def find_rows(wanted: Settings, partition: int) -> Path | None:
     return next((root / name for root in wanted.roots if (root / name).is_file()), None)
 
 
-def check(wanted: Settings, partition: int) -> bool:
+def check_node(wanted: Settings, partition: int) -> bool:
     """Whether the node holds its own rows. Raises AppError where they are not the partition's."""
     path = find_rows(wanted, partition)
     if path is not None:

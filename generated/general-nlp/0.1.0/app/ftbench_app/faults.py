@@ -44,18 +44,18 @@ class Planned:
 
 
 def planned(
-    settings: Settings, number: int, asked: Sequence[int], down: Mapping[int, int], up: Mapping[int, int]
+    settings: Settings, number: int, sampled: Sequence[int], down: Mapping[int, int], up: Mapping[int, int]
 ) -> Planned:
-    """Who of those asked will not reply. `down`, `up`: bytes that each is sent and would send, by partition id."""
+    """Who of those sampled will not reply. `down`, `up`: bytes that each is sent and would send, by partition id."""
     excluded: dict[int, tuple[str, str]] = {}
     dropout, stragglers = _block(settings, "dropout"), _block(settings, "stragglers")
     if dropout is not None:
         lost = _random(settings, number, "dropout").random(settings.clients) < float(dropout["probability"])
-        excluded |= {partition: ("dropped-out", "") for partition in asked if lost[partition]}
+        excluded |= {partition: ("dropped-out", "") for partition in sampled if lost[partition]}
     if stragglers is None:
         return Planned(_exclusions(excluded))
     deadline = float(stragglers["deadline_seconds"])
-    every = _seconds(settings, stragglers, number, {k: down[k] + up[k] for k in sorted(asked)})
+    every = _seconds(settings, stragglers, number, {k: down[k] + up[k] for k in sorted(sampled)})
     for partition, seconds in every.items():
         if partition not in excluded and seconds > deadline:
             excluded[partition] = ("late", f"{seconds:.6g} s of simulated time, the deadline is {deadline:g} s")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
-from . import opened
+from . import open_division
 from .errors import AppError
 from .plan import Plan
 
@@ -179,7 +179,7 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
         round_timeout=timeout,
         reference=reference,
         reference_client=alone,
-        open_code=opened.parse(str(config.get("open-code", ""))),
+        open_code=open_division.parse(str(config.get("open-code", ""))),
     )
 
 
@@ -266,7 +266,7 @@ def _strategy(kind: str) -> type[Strategy]:
     from . import strategy  # which reads settings
 
     try:
-        return strategy.find(kind)
+        return strategy.find_strategy(kind)
     except ValueError as error:
         raise AppError("FTB544", str(error)) from None
 

@@ -19,8 +19,9 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
-from . import coding, strategy
+from . import coding
 from .arrays import Arrays, ordered
+from .in_force import strategy_of
 from .settings import Settings
 
 PLAIN = (coding.FLOAT32, coding.FLOAT32)
@@ -70,7 +71,7 @@ class Down:
 
 def keeps_client_state(settings: Settings) -> bool:
     """Whether a client keeps what the coding of its replies lost."""
-    return kinds(settings)[1] != coding.FLOAT32 and strategy.of(settings).changes_add_up
+    return kinds(settings)[1] != coding.FLOAT32 and strategy_of(settings).changes_add_up
 
 
 def received(settings: Settings, sent: Arrays) -> Arrays:
@@ -95,7 +96,7 @@ def encode_up(settings: Settings, reply: Arrays, base: Arrays, residual: Arrays 
 def like_up(settings: Settings, awaited: Arrays) -> Arrays:
     """Arrays with the names, dtypes and shapes that a coded reply must have; their values mean nothing."""
     kind = kinds(settings)[1]
-    parts = (coding.find(kind).like(name, array.shape) for name, array in awaited.items())
+    parts = (coding.find_coding(kind).like(name, array.shape) for name, array in awaited.items())
     return ordered({name: array for part in parts for name, array in part.items()})
 
 
@@ -121,17 +122,17 @@ def _code(kind: str, arrays: Arrays, base: Arrays, residual: Arrays) -> tuple[Ar
         before = residual.get(name)
         if before is not None and before.shape == exact.shape:
             exact += before
-        parts = coding.find(kind).encode(name, exact)
+        parts = coding.find_coding(kind).encode(name, exact)
         sent |= parts
         with numpy.errstate(invalid="ignore"):
-            rest = exact - coding.find(kind).decode(name, parts)
+            rest = exact - coding.find_coding(kind).decode(name, parts)
         # Of what is not finite nothing is carried on: the server leaves such a reply out.
         lost[name] = numpy.where(numpy.isfinite(rest), rest, 0.0).astype(numpy.float32)
     return ordered(sent), lost
 
 
 def _decoded(kind: str, sent: Arrays) -> Arrays:
-    one = coding.find(kind)
+    one = coding.find_coding(kind)
     beside = {other for name in sent for other in one.beside(name)}
     return ordered({name: one.decode(name, sent) for name in sent if name not in beside})
 

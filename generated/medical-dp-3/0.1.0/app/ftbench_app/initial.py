@@ -14,7 +14,7 @@ import numpy
 import torch
 from safetensors import SafetensorError, safe_open
 
-from . import holding, model, seeding
+from . import loading, model, seeding
 from .arrays import Arrays
 from .errors import AppError
 
@@ -82,7 +82,7 @@ def magnitudes(folder: Path, block: Mapping[str, Any], names: list[str]) -> Arra
         for name in names:
             key = name.removeprefix(PREFIX).removesuffix(MAGNITUDE) + ".weight"
             with safe_open(places[key], framework="pt") as file:
-                held = holding.as_held(file.get_tensor(key), block)
+                held = loading.as_held(file.get_tensor(key), block)
             norms = torch.linalg.norm(held, dim=1).to(held.dtype)
             found[name] = norms.float().cpu().numpy().astype(numpy.float32)
     except (OSError, SafetensorError, KeyError) as error:

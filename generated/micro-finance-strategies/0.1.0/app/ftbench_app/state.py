@@ -1,4 +1,4 @@
-"""Adapters on disk, named by their digest: `state/<digest>.safetensors`."""
+"""Adapters and other state on disk, named by their digest: `state/<digest>.safetensors`."""
 
 from __future__ import annotations
 
@@ -37,3 +37,19 @@ def get(run_dir: Path, config: Mapping[str, Any], name: str) -> Arrays:
     if digest(config, arrays) != name:
         raise AppError("FTB549", f"{path} does not have the digest that its name says", "start a new run")
     return arrays
+
+
+STRATEGY, PRIVACY, TRANSPORT = "strategy", "privacy", "transport"
+
+
+def join(parts: Mapping[str, Arrays | None]) -> Arrays | None:
+    """One set of arrays out of the parts that have something to keep; None where none has."""
+    joined = {f"{part}/{name}": array for part, arrays in parts.items() for name, array in (arrays or {}).items()}
+    return ordered(joined) if joined else None
+
+
+def part(joined: Arrays | None, name: str) -> Arrays | None:
+    """What one part kept; None where it kept nothing."""
+    prefix = f"{name}/"
+    found = {key.removeprefix(prefix): array for key, array in (joined or {}).items() if key.startswith(prefix)}
+    return found or None

@@ -17,23 +17,23 @@ import torch
 
 from . import (
     batches,
-    holding,
+    client_rows,
     initial,
+    loading,
     model,
     node,
     objective,
-    opened,
+    open_division,
     plan,
     seeding,
     settings,
-    shares,
     store,
-    strategy,
     training,
     validation,
 )
 from .arrays import Arrays
 from .errors import AppError
+from .in_force import strategy_of
 from .settings import Settings
 from .strategy.base import Strategy
 
@@ -64,7 +64,9 @@ def checked_settings(config: dict[str, Any]) -> Settings:
     if expected + code not in _checked:
         model.go_offline()
         found = plan.load()
-        plan.check(found, expected, bool(config.get("unpinned", False)), own=opened.files(opened.parse(code)))
+        plan.check_app(
+            found, expected, bool(config.get("unpinned", False)), own=open_division.files(open_division.parse(code))
+        )
         _checked[expected + code] = found
     return settings.read(config, _checked[expected + code])
 
@@ -72,7 +74,7 @@ def checked_settings(config: dict[str, Any]) -> Settings:
 def check_store(wanted: Settings, partition: int) -> None:
     """Everything that training that partition needs is at hand. Raises AppError naming what is missing."""
     store.find_model(wanted.roots, wanted.model["name"], wanted.model["revision"])
-    if node.check(wanted, partition):
+    if node.check_node(wanted, partition):
         return
     store.find_rows(wanted.roots, wanted.pins["sources"]["train"]["digest"], source_of(wanted))
     store.find_partition(wanted.roots, wanted.pins["partition"]["digest"])
@@ -85,20 +87,20 @@ def source_of(wanted: Settings) -> str:
     return "the training data (" + " ".join(str(value) for value in wanted.spec["data"]["source"].values()) + ")"
 
 
-def find(wanted: Settings) -> Worker:
+def find_worker(wanted: Settings) -> Worker:
     """This process's worker for these conditions, loaded at first use. Only the latest is kept."""
     key = rfc8785.dumps([dict(wanted.model), wanted.adapter, wanted.spec_hash, [str(root) for root in wanted.roots]])
     if key not in _workers:
         _workers.clear()
         folder = store.model(wanted.roots, wanted.model["name"], wanted.model["revision"])
         seeding.seed_everything(seeding.derive(wanted.seed, "worker"))
-        if holding.device().type == "cuda":
+        if loading.device().type == "cuda":
             # cuBLAS needs this before its first call; operations without a deterministic form only warn.
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
             warnings.showwarning = _noticing(warnings.showwarning)
-        base = holding.load_base(folder, wanted.spec["model"])
-        net = model.attach(base, wanted.adapter, seeding.derive(wanted.seed, "adapter")).to(holding.device())
+        base = loading.load_base(folder, wanted.spec["model"])
+        net = model.attach(base, wanted.adapter, seeding.derive(wanted.seed, "adapter")).to(loading.device())
         _workers[key] = Worker(net, model.load_tokenizer(folder))
     return _workers[key]
 
@@ -109,7 +111,7 @@ def deterministic() -> bool:
     On a CPU it does. On a CUDA device torch says where it does not; bitsandbytes says nothing, so quantised weights
     count as not reproducible there.
     """
-    if holding.device().type != "cuda":
+    if loading.device().type != "cuda":
         return True
     quantised = any(type(m).__module__.startswith("bitsandbytes") for w in _workers.values() for m in w.net.modules())
     return not (_noticed or quantised)
@@ -130,13 +132,13 @@ def _noticing(show: Any) -> Any:
 
 def examples_of(worker: Worker, wanted: Settings, partition: int) -> list[Any]:
     """Examples of one partition, made at first use. Raises AppError where none can be trained on."""
-    key = (wanted.reference, shares.stream(wanted, partition))
+    key = (wanted.reference, client_rows.stream(wanted, partition))
     if key not in worker.examples:
         rows = node.rows(wanted, partition)
         if rows is None:
             if worker.lists is None:
                 worker.lists = store.partition(wanted.roots, wanted.pins["partition"]["digest"])
-            rows = _rows(worker, wanted, shares.numbers(wanted, worker.lists, partition))
+            rows = _rows(worker, wanted, client_rows.numbers(wanted, worker.lists, partition))
         worker.examples[key] = _made(worker, wanted, rows)
     if not worker.examples[key]:
         raise AppError(
@@ -155,7 +157,7 @@ def _rows(worker: Worker, wanted: Settings, numbers: Sequence[int]) -> list[dict
 
 def _made(worker: Worker, wanted: Settings, rows: Sequence[dict[str, Any]]) -> list[Any]:
     """The rows as the objective's examples."""
-    return objective.find(wanted.spec).examples(rows, worker.net, worker.tokenizer)
+    return objective.find_objective(wanted.spec).examples(rows, worker.net, worker.tokenizer)
 
 
 def drawn(worker: Worker, wanted: Settings) -> Arrays:
@@ -168,7 +170,7 @@ def drawn(worker: Worker, wanted: Settings) -> Arrays:
 
 def validation_loss(wanted: Settings, arrays: Arrays) -> float:
     """Loss of a global adapter on the validation cut. Raises AppError where the cut has no usable row."""
-    worker, kind = find(wanted), strategy.of(wanted)
+    worker, kind = find_worker(wanted), strategy_of(wanted)
     if worker.validation is None:
         (numbers,) = store.partition(wanted.roots, wanted.pins["partition"]["validation"])
         worker.validation = _made(worker, wanted, _rows(worker, wanted, numbers))
@@ -176,7 +178,7 @@ def validation_loss(wanted: Settings, arrays: Arrays) -> float:
         raise AppError("FTB555", "the validation cut has no row that fits training.sequence_length")
     model.set_arrays(worker.net, kind.begin(arrays, lambda: drawn(worker, wanted)))
     with kind.around(worker.net, arrays):
-        return validation.loss(worker.net, worker.validation, objective.find(wanted.spec))
+        return validation.loss(worker.net, worker.validation, objective.find_objective(wanted.spec))
 
 
 def train(
@@ -194,16 +196,16 @@ def train(
     `kind`: the strategy, in force where it is left out; `client_state`: what it keeps at this client.
     With `micro-batch` auto the round begins anew with half as many examples in one pass whenever memory runs out.
     """
-    worker, kind = find(wanted), kind or strategy.of(wanted)
+    worker, kind = find_worker(wanted), kind or strategy_of(wanted)
     examples = examples_of(worker, wanted, partition)
     spec = wanted.spec["training"]
     norm = spec.get("max_grad_norm")
     whole = int(spec["batch_size"])
     auto = wanted.micro_batch == settings.AUTO
-    stream = shares.stream(wanted, partition)
+    stream = client_rows.stream(wanted, partition)
     begin = kind.begin(received, lambda: drawn(worker, wanted))
     while True:
-        minimised = objective.find(wanted.spec)
+        minimised = objective.find_objective(wanted.spec)
         recipe = training.Recipe(
             learning_rate=learning_rate,
             optimizer=spec["optimizer"],
@@ -227,5 +229,5 @@ def train(
             if not auto or error.code != training.OUT_OF_MEMORY or recipe.micro_batch == 1:
                 raise
         worker.fitting = recipe.micro_batch // 2
-        if holding.device().type == "cuda":
+        if loading.device().type == "cuda":
             torch.cuda.empty_cache()

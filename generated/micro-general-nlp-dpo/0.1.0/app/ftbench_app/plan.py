@@ -17,6 +17,7 @@ from .files import sha256_file
 
 PACKAGE = Path(__file__).resolve().parent
 PREFIX = "app/ftbench_app/"
+UNHASHED = frozenset({"metadata", "reporting"})
 SPEC_DOMAIN = b"ftbench/spec/v1\n"
 
 
@@ -52,8 +53,8 @@ class Plan:
 
     @property
     def spec_hash(self) -> str:
-        """sha256 over the plan without its metadata."""
-        hashed = {key: value for key, value in self.document.items() if key != "metadata"}
+        """sha256 over the plan without what changes neither training nor score."""
+        hashed = {key: value for key, value in self.document.items() if key not in UNHASHED}
         return hashlib.sha256(SPEC_DOMAIN + rfc8785.dumps(hashed)).hexdigest()
 
 
@@ -122,7 +123,7 @@ def check_stack(plan: Plan, unpinned: bool = False) -> list[str]:
     return different
 
 
-def check(
+def check_app(
     plan: Plan, spec_hash: str, unpinned: bool, package: Path = PACKAGE, own: Mapping[str, str] | None = None
 ) -> None:
     """The whole self-check. Raises AppError with the first thing that is not as it should be."""

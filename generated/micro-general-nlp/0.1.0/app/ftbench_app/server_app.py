@@ -12,7 +12,7 @@ from typing import Any
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from . import opened
+from . import open_division
 from . import plan as plans
 from . import settings as settings_module
 from .errors import AppError
@@ -46,8 +46,8 @@ def conduct(grid: Grid, config: Mapping[str, Any], plan: plans.Plan | None = Non
     """The run itself. `plan` stands for a plan that was checked already; else the one beside the modules is."""
     if plan is None:
         plan = plans.load()
-        own = opened.files(opened.parse(str(config.get("open-code", ""))))
-        plans.check(plan, str(config.get("spec-hash", "")), bool(config.get("unpinned", False)), own=own)
+        own = open_division.files(open_division.parse(str(config.get("open-code", ""))))
+        plans.check_app(plan, str(config.get("spec-hash", "")), bool(config.get("unpinned", False)), own=own)
     try:
         Run(grid, settings_module.read(config, plan)).conduct()
     except OSError as error:

@@ -1,8 +1,8 @@
-"""Central privacy: clip each change, uniform mean over the clients asked, noise; then comes the server's optimiser.
+"""Central privacy: clip each change, uniform mean over the clients sampled, noise; then comes the server's optimiser.
 
-The mean's denominator is the number of clients asked, whoever answered and however many rows each holds: replacing one
-client moves the sum by 2 · clip at most, and a missing client counts as no change. The noise in the mean has a standard
-deviation of z · clip / asked, where z is `noise_multiplier` (McMahan et al., arXiv 1710.06963).
+The mean's denominator is the number of clients sampled, whoever answered and however many rows each holds: replacing
+one client moves the sum by 2 · clip at most, and a missing client counts as no change. The noise in the mean has a
+standard deviation of z · clip / sampled, where z is `noise_multiplier` (McMahan et al., arXiv 1710.06963).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def release(
     replies: Weighted,
     *,
     base: Arrays,
-    asked: int,
+    sampled: int,
     state: Arrays | None,
 ) -> tuple[Weighted, Arrays | None]:
     """The one reply that the strategy gets, and the next clip where it adapts. `drawn`: seed and round of the noise.
@@ -33,7 +33,7 @@ def release(
     clip = clipping.in_force(block, state)
     lengths = [clipping.length(base, arrays) for _, arrays in replies]
     factors = [clipping.factor(norm, clip) for norm in lengths]
-    deviation = multiplier(block) * clip / asked
+    deviation = multiplier(block) * clip / sampled
     source = noise.generator(*drawn, noise.UPDATE)
     new: Arrays = {}
     for name in sorted(base):
@@ -41,22 +41,22 @@ def release(
         total = numpy.zeros(old.shape)
         for part, (_, arrays) in zip(factors, replies, strict=True):
             total += (arrays[name] - old) * part
-        covered = total / asked + source.standard_normal(old.shape) * deviation
+        covered = total / sampled + source.standard_normal(old.shape) * deviation
         new[name] = (old + covered).astype(numpy.float32)
     following = None
     if block["clipping"] == "adaptive":
         counted = noise.one(float(block["count_noise_multiplier"]), noise.generator(*drawn, noise.COUNT))
-        following = clipping.adapted(block, clip, share_within(lengths, clip, asked, counted))
+        following = clipping.adapted(block, clip, share_within(lengths, clip, sampled, counted))
     return [(1.0, new)], following
 
 
-def share_within(lengths: list[float], clip: float, asked: int, counted: float) -> float:
-    """Noised share of the clients asked whose change is within the clip.
+def share_within(lengths: list[float], clip: float, sampled: int, counted: float) -> float:
+    """Noised share of the clients sampled whose change is within the clip.
 
     Each counts 1/2 for within, −1/2 for beyond and 0 where it is missing, so that it is half in the share: one client
     then moves the count by 1 at most, and clients that drop out do not pull the clip.
     """
-    return 0.5 + (sum(0.5 if norm <= clip else -0.5 for norm in lengths) + counted) / asked
+    return 0.5 + (sum(0.5 if norm <= clip else -0.5 for norm in lengths) + counted) / sampled
 
 
 def multiplier(block: Mapping[str, Any]) -> float:

@@ -1,6 +1,6 @@
 """Differential privacy of whole clients: what one client sends is bounded and covered by noise.
 
-`central`: the server clips every change, takes their uniform mean over the clients asked, adds noise, and hands the
+`central`: the server clips every change, takes their uniform mean over the clients sampled, adds noise, and hands the
 strategy the outcome as the only reply. What the strategy does with it afterwards cannot undo that. `local`: each client
 clips and covers its own change before it is sent. A compiled benchmark whose spec has no `privacy` block has this
 module alone.
@@ -26,28 +26,28 @@ def block_of(settings: Settings) -> Mapping[str, Any] | None:
     return None if settings.virtual else block
 
 
-def spent(settings: Settings, asked: Sequence[Sequence[int]]) -> float | None:
-    """Epsilon after rounds that asked these clients, one list a round; None where nothing is accounted."""
+def spent(settings: Settings, sampled: Sequence[Sequence[int]]) -> float | None:
+    """Epsilon after rounds that sampled these clients, one list a round; None where nothing is accounted."""
     block = block_of(settings)
-    if block is None or not asked:
+    if block is None or not sampled:
         return None
     from . import accounting
 
     multiplier = float(block["noise_multiplier"])
     if block["kind"] == LOCAL:
-        return accounting.local(multiplier, float(block["delta"]), accounting.most_often(asked))
+        return accounting.local(multiplier, float(block["delta"]), accounting.most_often(sampled))
     clients = int(settings.spec["federation"]["clients"])
-    return accounting.central(multiplier, float(block["delta"]), clients, len(asked[-1]), len(asked))
+    return accounting.central(multiplier, float(block["delta"]), clients, len(sampled[-1]), len(sampled))
 
 
-def exceeded(settings: Settings, asked: Sequence[Sequence[int]]) -> str:
+def exceeded(settings: Settings, sampled: Sequence[Sequence[int]]) -> str:
     """Why the last of these rounds may not begin, in words; empty where it may."""
-    block, after = block_of(settings), spent(settings, asked)
+    block, after = block_of(settings), spent(settings, sampled)
     if block is None or after is None or after <= float(block["epsilon"]) * (1 + TOLERANCE):
         return ""
-    before = spent(settings, asked[:-1]) or 0.0
+    before = spent(settings, sampled[:-1]) or 0.0
     return (
-        f"epsilon {before:.6g} spent; round {len(asked)} would make it {after:.6g}; "
+        f"epsilon {before:.6g} spent; round {len(sampled)} would make it {after:.6g}; "
         f"the budget is {float(block['epsilon']):.6g} at delta {float(block['delta']):.3g}"
     )
 
@@ -57,18 +57,18 @@ TOLERANCE = 1e-9
 
 
 def central(
-    settings: Settings, number: int, replies: Weighted, *, base: Arrays, asked: int, state: Arrays | None
+    settings: Settings, number: int, replies: Weighted, *, base: Arrays, sampled: int, state: Arrays | None
 ) -> tuple[Weighted, Arrays | None]:
     """What the strategy gets instead of the replies, and the next clip where it adapts; the same where not central.
 
-    `base`: what a reply counts as a change from. `asked`: clients asked, those included that sent nothing usable.
+    `base`: what a reply counts as a change from. `sampled`: clients sampled, those included that sent nothing usable.
     """
     block = block_of(settings)
     if block is None or block["kind"] == LOCAL:
         return replies, state
     from . import server
 
-    return server.release(block, (settings.seed, number), replies, base=base, asked=asked, state=state)
+    return server.release(block, (settings.seed, number), replies, base=base, sampled=sampled, state=state)
 
 
 def local(settings: Settings, number: int, partition: int, base: Arrays, reply: Arrays) -> Arrays:
@@ -81,12 +81,12 @@ def local(settings: Settings, number: int, partition: int, base: Arrays, reply: 
     return client.release(block, (settings.seed, number, partition), base, reply)
 
 
-def record(settings: Settings, asked: Sequence[Sequence[int]], state: Arrays | None) -> dict[str, float] | None:
+def record(settings: Settings, sampled: Sequence[Sequence[int]], state: Arrays | None) -> dict[str, float] | None:
     """What the ledger's line of a round says: epsilon spent so far and the clip it was made with.
 
     `state`: the server's own before that round.
     """
-    block, after = block_of(settings), spent(settings, asked)
+    block, after = block_of(settings), spent(settings, sampled)
     if block is None or after is None:
         return None
     from . import clipping

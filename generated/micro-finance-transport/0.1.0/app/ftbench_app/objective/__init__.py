@@ -35,7 +35,7 @@ class Objective(Protocol):
         """What the passes in training mode so far are worth telling in the log; empty: nothing."""
 
 
-def find(spec: Mapping[str, Any]) -> Objective:
+def find_objective(spec: Mapping[str, Any]) -> Objective:
     """The objective of a spec: the class `Objective` of the module here with its name. Raises ValueError where there is
     none of that kind."""
     kind = spec["objective"]["kind"]

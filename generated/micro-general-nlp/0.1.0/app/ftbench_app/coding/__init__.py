@@ -44,7 +44,7 @@ class Coding(Protocol):
 
 
 @functools.cache
-def find(kind: str) -> Coding:
+def find_coding(kind: str) -> Coding:
     """The coding of that kind. Raises ValueError where this benchmark has none."""
     if not (Path(__file__).parent / f"{kind}.py").is_file():
         raise ValueError(f"there is no coding {kind!r}")

@@ -1,0 +1,40 @@
+"""What loading a source takes and gives, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftbench.spec.model import BuiltinSource, Source
+
+if TYPE_CHECKING:
+    from ftbench.data.hub import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rows of one source."""
+
+    rows: list[dict[str, Any]]
+    licence: str
+    revision: str | None = None
+    """Commit that was loaded; None for built-in data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How a source is to be loaded."""
+
+    hub: Callable[[], Hub] | None = None
+    """Gives the connection to the hub; None: offline."""
+    revision: str | None = None
+    """Commit to load; None: the source's own, or else that of the main branch today."""
+
+
+def describe(source: Source, revision: str | None = None) -> str:
+    """The source in a few words, for messages."""
+    if isinstance(source, BuiltinSource):
+        return f"builtin data set {source.name}, split {source.split}"
+    commit = revision or source.revision
+    return f"hub data set {source.repo}@{commit[:12] if commit else 'main'}"

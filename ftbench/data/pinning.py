@@ -1,0 +1,175 @@
+"""`ftbench lock`: from the data that a spec names to pins. The check that they still hold is in `pins_check`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ftbench import codes
+from ftbench.data import digests, partition, sources
+from ftbench.data.files import write_atomic
+from ftbench.data.hub import Hub
+from ftbench.data.loaded import Request, describe
+from ftbench.data.sources import TRAIN, named_sources
+from ftbench.data.store import Store
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import MissingResource
+from ftbench.spec.canonical import pretty
+from ftbench.spec.model import HubSource, Source, Spec
+from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
+
+__all__ = ["TRAIN", "lock", "named_sources", "unresolved_pins", "write_pins"]
+
+UNKNOWN_LICENCE = "unknown"
+"""What a pin says where no licence is stated, or none is known yet."""
+
+
+def lock(
+    spec: Spec,
+    store: Store,
+    known: Pins | None = None,
+    hub: Callable[[], Hub] | None = None,
+    *,
+    renew: bool = False,
+) -> Pins:
+    """Load all data, keep rows and partition in the store, return their pins: the same ones wherever it is done.
+
+    What `known` has resolved from the same inputs stays as it is, and is loaded only where the store lacks it and the
+    partition needs it; with `renew` everything is resolved anew. `hub` gives the connection (default: to the hub that
+    HF_ENDPOINT names); it is asked for only where a source needs it.
+    Raises InvalidInput (FTB304 to FTB309, FTB33x) for a source that can't be loaded, MissingResource (FTB310) for a
+    store that can't be written to, (FTB34x) for a hub that does not give what is asked for.
+    """
+    connect = hub or (lambda: Hub(store.scratch()))
+    pins = {}
+    for key, (source, columns) in named_sources(spec).items():
+        old = None if renew else _resolved(known, key, source, columns)
+        if old is not None and source.kind not in sources.OFFLINE:
+            pins[key] = old
+            if key == TRAIN:
+                ensure(key, source=source, columns=columns, pin=old, store=store, connect=connect)
+            continue
+        revision = _revision(known, key, source, columns, renew)
+        pins[key] = load_pin(source, columns, store, Request(connect, revision))
+    return Pins(sources=pins, partition=_partition(spec, pins[TRAIN], store))
+
+
+def load_pin(source: Source, columns: dict[str, str], store: Store, request: Request) -> SourcePin:
+    """Load one source, keep its rows, return their pin. Raises as `lock` does."""
+    loaded = sources.load(source, columns, request)
+    if not loaded.rows:
+        message = f"{describe(source, loaded.revision)} gives no rows"
+        raise MissingResource(Diagnostic(codes.NO_ROWS, message, hint="look at `files`, `normalise` and `subset`"))
+    return SourcePin(
+        inputs=source_inputs(source, columns),
+        revision=loaded.revision,
+        digest=store.put_rows(loaded.rows),
+        rows=len(loaded.rows),
+        licence=loaded.licence,
+    )
+
+
+def ensure(
+    key: str,
+    *,
+    source: Source,
+    columns: dict[str, str],
+    pin: SourcePin,
+    store: Store,
+    connect: Callable[[], Hub],
+) -> bool:
+    """Have the rows of a resolved pin in the store; returns whether they had to be loaded.
+
+    Raises MissingResource (FTB327) when what is loaded has another digest: nothing of it is kept.
+    """
+    assert pin.digest is not None
+    if store.has_rows(pin.digest):
+        return False
+    loaded = sources.load(source, columns, Request(connect, pin.revision))
+    found = digests.rows_digest(loaded.rows)
+    if found != pin.digest:
+        message = (
+            f"`{key}`: {describe(source, loaded.revision)} gives rows with digest {found}, "
+            f"pinned is {pin.digest}; they were thrown away"
+        )
+        hint = "the source changed under its name, or the pins were edited: do not use either before you know which"
+        raise MissingResource(Diagnostic(codes.OTHER_ROWS, message, hint=hint))
+    store.put_rows(loaded.rows)
+    return True
+
+
+def unresolved_pins(spec: Spec, known: Pins | None = None, store: Store | None = None) -> Pins:
+    """The pins as far as they are known without the network: for a draft that someone online resolves later.
+
+    Built-in data is resolved; what `known` has resolved from the same inputs stays; everything else is null. With a
+    `store` the rows of built-in data go there, as `lock` does.
+    """
+    pins = {}
+    for key, (source, columns) in named_sources(spec).items():
+        old = _resolved(known, key, source, columns)
+        if isinstance(source, HubSource):
+            pins[key] = old or SourcePin(
+                inputs=source_inputs(source, columns),
+                revision=_revision(known, key, source, columns, renew=False),
+                digest=None,
+                rows=None,
+                licence=UNKNOWN_LICENCE,
+            )
+            continue
+        loaded = sources.load(source, columns)
+        digest = store.put_rows(loaded.rows) if store else digests.rows_digest(loaded.rows)
+        pins[key] = SourcePin(
+            inputs=source_inputs(source, columns), digest=digest, rows=len(loaded.rows), licence=loaded.licence
+        )
+    return Pins(sources=pins, partition=_known_partition(spec, pins[TRAIN], known, store))
+
+
+def _known_partition(spec: Spec, train: SourcePin, known: Pins | None, store: Store | None) -> PartitionPin | None:
+    """The pinned partition where it is still the spec's, else a new one where the training rows are at hand."""
+    if train.digest is None:
+        return None
+    old = known.partition if known else None
+    if old is not None and old.inputs == _partition_inputs(spec, train.digest):
+        return old
+    if store is not None and store.has_rows(train.digest):
+        return _partition(spec, train, store)
+    return None
+
+
+def _partition(spec: Spec, train: SourcePin, store: Store) -> PartitionPin:
+    assert train.digest is not None and train.rows is not None
+    rows = store.rows(train.digest)
+    dealt = partition.deal_rows(train.rows, spec, lambda: rows)
+    return PartitionPin(
+        inputs=_partition_inputs(spec, train.digest),
+        digest=store.put_partition(dealt.shares),
+        sizes=[len(share) for share in dealt.shares],
+        digests=digests.share_digests(rows, dealt.shares),
+        validation=None if dealt.validation is None else store.put_partition([dealt.validation]),
+        validation_rows=len(dealt.validation or ()),
+    )
+
+
+def _partition_inputs(spec: Spec, train_digest: str) -> str:
+    return partition_inputs(train_digest, spec.federation, spec.seeds.partition, spec.data.validation)
+
+
+def _resolved(known: Pins | None, key: str, source: Source, columns: dict[str, str]) -> SourcePin | None:
+    """The known pin of `key`, if it is resolved and was made from these inputs."""
+    old = known.sources.get(key) if known else None
+    return old if old is not None and old.digest and old.inputs == source_inputs(source, columns) else None
+
+
+def _revision(known: Pins | None, key: str, source: Source, columns: dict[str, str], renew: bool) -> str | None:
+    """The commit to load: the spec's own, else the one pinned for these inputs."""
+    if not isinstance(source, HubSource):
+        return None
+    old = known.sources.get(key) if known else None
+    if source.revision or renew or old is None or old.inputs != source_inputs(source, columns):
+        return source.revision
+    return old.revision
+
+
+def write_pins(path: Path, pins: Pins) -> None:
+    """Write `specs/<name>.pins.json` anew, atomically."""
+    write_atomic(path, pretty(pins.model_dump(mode="json")))

@@ -1,0 +1,141 @@
+"""What no longer holds of the pins. Offline, and writes nothing."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from ftbench import codes
+from ftbench.data import digests, partition, sources
+from ftbench.data.loaded import describe
+from ftbench.data.sources import TRAIN, named_sources
+from ftbench.data.store import Store
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import InvalidInput, MissingResource
+from ftbench.spec.canonical import sha256
+from ftbench.spec.model import Source, Spec
+from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
+
+AGAIN = "run: ftbench lock SPEC"
+
+
+def confirm_pins(spec: Spec, pins: Pins, store: Store) -> list[Diagnostic]:
+    """Every way in which `pins` are not the spec's.
+
+    A source that can be made again here is made again; of another kind the rows in the store are taken, and if they
+    are not there a warning (FTB325) says that nothing was compared. Of a draft, what is not resolved yet is a warning
+    (FTB326); of a published spec an error.
+    """
+    named = named_sources(spec)
+    found = [
+        _problem(codes.PIN_SET, f"the pins hold `{key}`, which the spec does not have", AGAIN)
+        for key in pins.sources
+        if key not in named
+    ]
+    for key, (source, columns) in named.items():
+        if key not in pins.sources:
+            found.append(_problem(codes.PIN_SET, f"the pins lack `{key}`", AGAIN))
+        else:
+            found += _check_source(key, source, columns, pins.sources[key], store)
+    if TRAIN in pins.sources:
+        found += _check_partition(spec, pins, store)
+    if not pins.resolved:
+        found.append(_unresolved(spec, pins))
+    return found
+
+
+def _unresolved(spec: Spec, pins: Pins) -> Diagnostic:
+    waiting = [key for key, pin in pins.sources.items() if pin.digest is None]
+    if pins.partition is None:
+        waiting.append("partition")
+    message = f"not resolved yet: {', '.join(waiting)}; until then the benchmark compiles as a draft and cannot be run"
+    draft = spec.metadata.status == "draft"
+    hint = "with a connection to the hub, run: ftbench lock SPEC"
+    return Diagnostic(codes.DATA_UNRESOLVED, message, hint=hint, severity="warning" if draft else "error")
+
+
+def _check_source(key: str, source: Source, columns: dict[str, str], pin: SourcePin, store: Store) -> list[Diagnostic]:
+    if pin.inputs != source_inputs(source, columns):
+        message = f"the pin of `{key}` was made from another source or other columns"
+        return [_problem(codes.STALE_SOURCE, message, AGAIN)]
+    wanted = getattr(source, "revision", None)
+    if wanted is not None and pin.revision != wanted:
+        message = f"`{key}`: pinned is commit {pin.revision}, the spec says {wanted}"
+        return [_problem(codes.STALE_SOURCE, message, AGAIN)]
+    if pin.digest is None:
+        return []
+    if source.kind not in sources.OFFLINE:
+        try:
+            rows, licence = store.rows(pin.digest, describe(source, pin.revision)), pin.licence
+        except MissingResource as error:
+            return [Diagnostic(codes.NOT_COMPARED, d.message, d.place, d.hint, "warning") for d in error.diagnostics]
+    else:
+        loaded = sources.load(source, columns)
+        rows, licence = loaded.rows, loaded.licence
+    actual = pin.model_copy(
+        update={"digest": digests.rows_digest(rows), "rows": len(rows), "licence": licence},
+    )
+    return _drift(codes.DRIFTED_SOURCE, f"`{key}`", pin, actual)
+
+
+def _check_partition(  # noqa: PLR0911 - one return for each finding
+    spec: Spec, pins: Pins, store: Store
+) -> list[Diagnostic]:
+    train, pin = pins.sources[TRAIN], pins.partition
+    if train.digest is None or train.rows is None:
+        if pin is None:
+            return []
+        return [_problem(codes.STALE_PARTITION, "a partition is pinned, but the training rows are not", AGAIN)]
+    if pin is None:
+        return []  # said of the pins as a whole
+    if pin.inputs != partition_inputs(train.digest, spec.federation, spec.seeds.partition, spec.data.validation):
+        message = "the partition's pin was made from other rows, clients, partition, validation cut or seed"
+        return [_problem(codes.STALE_PARTITION, message, AGAIN)]
+
+    @cache
+    def rows() -> list[dict[str, Any]]:
+        if spec.data.source.kind in sources.OFFLINE:
+            return sources.load(spec.data.source, spec.data.columns).rows
+        return store.rows(str(train.digest), describe(spec.data.source))
+
+    try:
+        dealt = partition.deal_rows(train.rows, spec, rows)
+        if found := _compare(dealt, pin):
+            return found
+        same = len(rows()) != train.rows or digests.share_digests(rows(), dealt.shares) == pin.digests
+    except MissingResource:
+        return []  # said already for the source itself
+    except InvalidInput as error:
+        return error.diagnostics
+    return [] if same else [_problem(codes.DRIFTED_PARTITION, "some client's rows have another digest than pinned", "")]
+
+
+def _compare(dealt: partition.Dealt, pin: PartitionPin) -> list[Diagnostic]:
+    """Partition and validation cut as they come out now, against what is pinned."""
+    shares = sha256(digests.partition_bytes(dealt.shares))
+    if shares != pin.digest:
+        message = f"the partition comes out as {shares}, pinned is {pin.digest}"
+        return [_problem(codes.DRIFTED_PARTITION, message, "a changed partition makes another benchmark")]
+    sizes = [len(share) for share in dealt.shares]
+    if sizes != pin.sizes:
+        return [_problem(codes.DRIFTED_PARTITION, f"clients hold {sizes} rows, pinned are {pin.sizes}", "")]
+    cut = None if dealt.validation is None else sha256(digests.partition_bytes([dealt.validation]))
+    if cut != pin.validation or len(dealt.validation or ()) != pin.validation_rows:
+        message = f"the validation cut comes out as {cut}, pinned is {pin.validation}"
+        return [_problem(codes.DRIFTED_PARTITION, message, "a changed cut makes another benchmark")]
+    return []
+
+
+def _drift(code: str, what: str, pin: SourcePin, actual: SourcePin) -> list[Diagnostic]:
+    pinned, now = pin.model_dump(), actual.model_dump()
+    return [
+        _problem(
+            code, f"{what}: {field} is {now[field]}, pinned is {pinned[field]}", "changed data makes another benchmark"
+        )
+        for field in pinned
+        if pinned[field] != now[field]
+    ]
+
+
+def _problem(code: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(code, message, hint=hint)

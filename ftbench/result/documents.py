@@ -1,0 +1,470 @@
+"""The documents of a result bundle, as models. Bundle JSON passes its JSON Schema before these see it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ftbench.spec.lock import Lock
+from ftbench.spec.model import BaseModelRef, Name, Sha256
+from ftbench.spec.primitives import Block
+
+__all__ = ["Lock"]
+
+NonNegative = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+# --- ledger -----------------------------------------------------------------------------------------------------------
+
+
+class Reply(Block):
+    """One client's usable reply in a round."""
+
+    partition: NonNegative
+    """Partition id of the client."""
+    examples: NonNegative
+    """Rows in its partition: its weight in the mean."""
+    steps: NonNegative
+    """Optimiser steps it took."""
+    loss: float
+    """Mean training loss over those steps."""
+    update: Sha256
+    """Digest of the arrays it sent, in float32: where they were coded, of what they stand for."""
+
+
+class Exclusion(Block):
+    """A client that was asked and is not in the round's mean."""
+
+    partition: NonNegative
+    """Partition id of the client."""
+    reason: Literal["error", "missing", "not-finite", "wrong-shape", "wrong-partition", "dropped-out", "late"]
+    """Why it was left out: `dropped-out` and `late` by the spec's faults, else for what came or did not come."""
+    detail: Annotated[str, Field(max_length=500)] = ""
+    """What it said, cut short."""
+    planned: bool = False
+    """Whether the spec's faults struck it in this round: it dropped out, was late, or its reply arrived damaged."""
+
+
+class Started(Block):
+    """First line: the conditions of the run."""
+
+    event: Literal["started"]
+    spec_hash: Sha256
+    entry: Sha256
+    """Digest of the resolved entry without metadata."""
+    base_model: Sha256
+    """Digest of the base model's files."""
+    seed: NonNegative
+    clients: NonNegative
+    rounds: NonNegative
+    trainable_parameters: NonNegative
+    adapter: Sha256
+    """Digest of the adapter before the first round."""
+
+
+class Released(Block):
+    """What a round with differential privacy cost, and what it was clipped to."""
+
+    epsilon: Annotated[float, Field(ge=0)]
+    """Epsilon of all rounds up to this one together, at the spec's delta."""
+    clip: Annotated[float, Field(gt=0)]
+    """Largest L2 norm of a client's change in this round."""
+
+
+class Round(Block):
+    """A committed round. Writing this line is the commit: the state files that it names are on disk before it."""
+
+    event: Literal["round"]
+    round: NonNegative
+    """Counted from 1."""
+    learning_rate: float
+    sampled: list[NonNegative]
+    """Partition ids asked, ascending."""
+    replies: list[Reply]
+    """By ascending partition id."""
+    excluded: list[Exclusion]
+    """By ascending partition id."""
+    bytes_down: NonNegative
+    """Σ elements × itemsize of the arrays sent to all clients asked."""
+    bytes_up: NonNegative
+    """Σ elements × itemsize of the arrays received in usable and unusable replies."""
+    adapter: Sha256
+    """Digest of the aggregated adapter; its state file is `state/<digest>.safetensors`."""
+    strategy_state: Sha256 | None
+    """Digest of the server's own state (strategy, privacy, transport), null where it has none."""
+    client_states: dict[str, Sha256]
+    """Partition id → digest of that client's state; empty where clients keep none."""
+    validation_loss: Annotated[float, Field(ge=0)] | None = None
+    """Mean loss of the aggregated adapter on the validation cut; null where the spec has none."""
+    simulated_seconds: Annotated[float, Field(ge=0)] | None = None
+    """How long the round takes in simulated time: its slowest reply, or the deadline where one does not come; null
+    where the spec has no stragglers."""
+
+    privacy: Released | None = None
+    """What the round was released under; null where the spec promises nothing."""
+
+
+class Resumed(Block):
+    """A run went on after it had been interrupted."""
+
+    event: Literal["resumed"]
+    after_round: NonNegative
+    """Last committed round."""
+
+
+class Stopped(Block):
+    """A run ended before its last round."""
+
+    event: Literal["stopped"]
+    round: NonNegative
+    """The round that was not committed."""
+    reason: Literal["too-few-replies", "communication-budget", "parameter-budget", "privacy-budget", "operator-limit"]
+    excluded: list[Exclusion]
+    detail: Annotated[str, Field(max_length=500)] = ""
+
+
+class Finished(Block):
+    """Last line of a whole run."""
+
+    event: Literal["finished"]
+    rounds: NonNegative
+    round: NonNegative
+    """The round whose adapter is scored: the last, or the one that the validation cut chose."""
+    adapter: Sha256
+    """Digest of that round's adapter."""
+    bytes_down: NonNegative
+    bytes_up: NonNegative
+
+
+Event = Annotated[Started | Round | Resumed | Stopped | Finished, Field(discriminator="event")]
+
+
+class LedgerLine(Block):
+    """One line of `ledger.jsonl`: RFC 8785 bytes of {seq, prev, body} and a newline."""
+
+    seq: NonNegative
+    """Counted from 0."""
+    prev: Sha256
+    """sha256 of the line before, its newline included; for line 0 sha256 of "ftbench/ledger/v1\\n" + spec hash."""
+    body: Event
+    """What happened."""
+
+
+# --- samples ----------------------------------------------------------------------------------------------------------
+
+
+class Answer(Block):
+    """What one model answered to one item. What the task's scorings do not ask for is null."""
+
+    loglikelihoods: Annotated[list[float], Field(max_length=64)] | None = None
+    """Log-likelihood of each option given the prompt, in nats, in the order of the task's options."""
+    text: str | None = None
+    """What the model wrote, cut at the first stop string: whatever is extracted from it can be extracted again."""
+    passed: bool | None = None
+    """Code tasks: whether the program made of `text` passed its tests in the sandbox."""
+    status: Annotated[str, Field(max_length=40)] | None = None
+    """Code tasks: how the program ended, in the sandbox's words (`passed`, `failed`, `not-plain`, `timeout` …)."""
+
+
+class Sample(Block):
+    """One line of `samples/<task>.jsonl.gz`: RFC 8785 bytes, in the order of the items."""
+
+    index: NonNegative
+    """Position of the item in the task's data, counted from 0."""
+    item: Sha256
+    """Digest of the item's canonical row."""
+    prompt: str
+    """The prompt as given to the model."""
+    options: list[str]
+    """The options as given to the model; empty for code tasks."""
+    target: NonNegative | None
+    """Index of the right option; null for code tasks."""
+    untuned: Answer
+    """Before tuning."""
+    tuned: Answer
+    """With the adapter of the round that is scored."""
+    references: dict[str, Answer] = {}
+    """`centralised`, `fault-free`, `local-0` … → the answer of that reference."""
+
+
+# --- result -----------------------------------------------------------------------------------------------------------
+
+
+class Interval(Block):
+    """A two-sided interval at the spec's confidence. Covers item sampling only."""
+
+    low: float
+    high: float
+
+
+class Score(Block):
+    """An accuracy on one task."""
+
+    correct: NonNegative
+    """Items answered rightly."""
+    items: Annotated[int, Field(ge=1)]
+    """Items asked."""
+    value: Annotated[float, Field(ge=0, le=1)]
+    """correct / items."""
+    interval: Interval
+    """Wilson's score interval (1927)."""
+    unparsable: NonNegative = 0
+    """Items whose text held no answer, or whose program answered its tests with something that is no plain data: wrong,
+    and counted here as well."""
+
+
+class Mean(Block):
+    """Plain mean over tasks."""
+
+    value: Annotated[float, Field(ge=0, le=1)]
+    interval: Interval
+    """Combined from the tasks' intervals by MOVER (Zou and Donner 2008)."""
+
+
+class Difference(Block):
+    """Tuned minus untuned on the same items."""
+
+    value: Annotated[float, Field(ge=-1, le=1)]
+    interval: Interval
+    """Newcombe's paired score interval (1998, method 10); for the mean combined by MOVER."""
+    gained: NonNegative
+    """Items wrong before and right after."""
+    lost: NonNegative
+    """Items right before and wrong after."""
+    p_value: Annotated[float, Field(ge=0, le=1)]
+    """Exact two-sided McNemar test."""
+
+
+class ScoringScores(Block):
+    """Scores on one task by one scoring."""
+
+    tuned: Score
+    untuned: Score
+    difference: Difference
+
+
+class TaskScores(ScoringScores):
+    """Scores on one task by the scoring that ranks, with the others beside it."""
+
+    scoring: str
+    """The scoring that ranks: the task's first."""
+    also: dict[str, ScoringScores] = {}
+    """The task's other scorings of the same items."""
+    references: dict[str, Score] = {}
+    """`centralised`, `local-0` … → its score by the scoring that ranks."""
+
+
+class Spread(Block):
+    """Means of several models that differ in their training alone: how far apart they lie, no confidence interval."""
+
+    models: Annotated[int, Field(ge=1)]
+    """How many."""
+    mean: Annotated[float, Field(ge=0, le=1)]
+    """Their plain mean."""
+    least: Annotated[float, Field(ge=0, le=1)]
+    most: Annotated[float, Field(ge=0, le=1)]
+    deviation: Annotated[float, Field(ge=0, le=1)]
+    """Standard deviation of the models, with n − 1; 0 for one."""
+
+
+class Scores(Block):
+    """All scores; `tuned` ranks."""
+
+    tasks: dict[str, TaskScores]
+    tuned: Mean
+    untuned: Mean
+    difference: Difference
+    references: dict[str, Mean] = {}
+    """`centralised`, `local-0` … → its mean over tasks."""
+    local: Spread | None = None
+    """The local-only models together; null where there are none."""
+    robustness: Difference | None = None
+    """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
+
+
+class Cost(Block):
+    """What the run cost. The first four follow from plan and ledger; the rest is measured and reported only."""
+
+    bytes_down: NonNegative
+    bytes_up: NonNegative
+    trainable_parameters: NonNegative
+    rounds: NonNegative
+    train_seconds: Annotated[float, Field(ge=0)] | None
+    """Wall time of training, over all starts of the run."""
+    evaluate_seconds: Annotated[float, Field(ge=0)] | None
+    """Wall time of evaluation."""
+    peak_memory_bytes: NonNegative | None
+    """Largest resident set of one process of the run."""
+    peak_device_bytes: NonNegative | None = None
+    """Most memory that one process of training or evaluation had allocated on its accelerator; null on a CPU."""
+    references_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Wall time of the training of references; null where there are none."""
+
+
+class PrivacySpent(Block):
+    """What clients were promised, and what the run spent of it. It holds where nobody knows the run's seed."""
+
+    kind: Literal["central", "local"]
+    """Who added the noise: the server, or each client."""
+    epsilon: Annotated[float, Field(ge=0)]
+    """Epsilon spent by all rounds, for neighbours that differ in one client's data."""
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    """Probability with which the promise may fail."""
+    limit: Annotated[float, Field(gt=0)]
+    """Most that the spec allows to be spent."""
+    noise_multiplier: Annotated[float, Field(gt=0)]
+    """Standard deviation of the noise, in clips."""
+    clipping: Literal["fixed", "adaptive"]
+    """How changes were clipped."""
+
+
+class TargetCost(Block):
+    """What it cost to reach the spec's target. Round and bytes follow from the ledger; seconds are reported only."""
+
+    validation_loss: Annotated[float, Field(gt=0)]
+    """The target."""
+    round: NonNegative | None = None
+    """The first round whose validation loss is the target or less; null: not reached."""
+    bytes: NonNegative | None = None
+    """Adapter bytes of both directions up to and with that round; null: not reached."""
+    simulated_seconds: Annotated[float, Field(ge=0)] | None = None
+    """Simulated time up to then, from the ledger; null where the spec simulates none, or not reached."""
+    seconds: Annotated[float, Field(ge=0)] | None = None
+    """Wall time of the rounds up to then as measured, repeated ones counted again; null: not known, or not reached."""
+
+
+class WithinBudget(Block):
+    """The adapter that a run had within a budget. Its score stands among those of references."""
+
+    communication_mib: Annotated[float, Field(gt=0)]
+    """The budget."""
+    round: NonNegative
+    """The last round up to which no more was sent; 0: not even the first fits, and the score is the untuned model's."""
+    bytes: NonNegative
+    """Adapter bytes of both directions up to and with that round."""
+    adapter: Sha256
+    """Digest of the adapter after it."""
+
+
+class Result(Block):
+    """`result.json`: what the bundle claims."""
+
+    format: Literal["ftbench/result/v1"] = "ftbench/result/v1"
+    name: Name
+    version: str
+    spec_hash: Sha256
+    division: Literal["closed", "open"] = "closed"
+    """`open`: the entry brought code of its own."""
+    fab: Sha256 | None = None
+    """Open division: digest of the Flower app bundle that was run; null: closed, the lock names it."""
+    entry: Sha256
+    """Digest of the resolved entry without metadata."""
+    model: BaseModelRef
+    base_model: Sha256
+    """Digest of the base model's files."""
+    seed: NonNegative
+    engine: Literal["flower-simulation", "flower-deployment", "inline"]
+    adapter: Sha256
+    """Digest of the adapter that is scored."""
+    checkpoint_round: NonNegative
+    """The round that it is of."""
+    references: dict[str, Sha256] = {}
+    """`centralised`, `local-0` … → digest of that reference's adapter."""
+    sandbox: Literal["bubblewrap", "none"] | None = None
+    """What generated programs were run in; null where no task has any."""
+    ledger: Sha256
+    """sha256 of the ledger's last line: it fixes the whole chain."""
+    scores: Scores
+    cost: Cost
+    exclusions: NonNegative
+    """Clients left out of a round though the spec did not plan it, summed over rounds."""
+    planned_exclusions: NonNegative = 0
+    """Clients left out of a round by the spec's faults, summed over rounds."""
+    privacy: PrivacySpent | None = None
+    """What differential privacy cost; null where the spec promises nothing."""
+    cost_to_target: TargetCost | None = None
+    """What the spec's target of validation loss cost; null where it sets none."""
+    within: list[WithinBudget] = []
+    """Each budget of the spec's `evaluation.quality_within`, ascending."""
+    bit_reproducible: bool
+    """Whether the device allows the same digest to come out again."""
+    smoke: bool
+    """A shortened trial run; such a result is never accepted."""
+    unpinned: bool
+    """Whether other package versions than the plan's were let through."""
+
+
+class Environment(Block):
+    """`environment.json`: where the run took place. Reported by the submitter, not verified."""
+
+    format: Literal["ftbench/environment/v1"] = "ftbench/environment/v1"
+    python: str
+    system: str
+    """Operating system and architecture."""
+    cpu_count: NonNegative
+    devices: list[str]
+    """Accelerators used; empty on a CPU."""
+    packages: dict[str, str]
+    """Distribution → installed version, for the plan's stack."""
+
+
+class ManifestFile(Block):
+    """One file of the bundle."""
+
+    size: NonNegative
+    sha256: Sha256
+
+
+class Manifest(Block):
+    """`manifest.json`: every other file of the bundle."""
+
+    format: Literal["ftbench/manifest/v1"] = "ftbench/manifest/v1"
+    files: dict[str, ManifestFile]
+    """Path inside the bundle, POSIX → size and digest."""
+
+
+# --- verdict ----------------------------------------------------------------------------------------------------------
+
+Level = Literal["NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN", "REPRODUCED"]
+LEVELS: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN", "REPRODUCED")
+
+
+class CheckResult(Block):
+    """What one check found."""
+
+    check: str
+    """Stable id of the check."""
+    level: Level
+    """The level that it belongs to."""
+    title: str
+    """What it establishes, in a sentence."""
+    outcome: Literal["passed", "failed", "not-run"]
+    evidence: str
+    """What was compared, with figures; why it failed or was not run."""
+    code: str | None = None
+    """Diagnostic code of a failure."""
+
+
+class Verdict(Block):
+    """How far a bundle can be believed, and why."""
+
+    format: Literal["ftbench/verdict/v1"] = "ftbench/verdict/v1"
+    bundle: Sha256 | None
+    """sha256 of manifest.json, null where there is none that can be read."""
+    name: str | None
+    version: str | None
+    spec_hash: Sha256 | None
+    level: Level
+    """The highest level all of whose checks, and those of every level below, passed."""
+    required: Level
+    """What was asked for."""
+    accepted: bool
+    """Whether `level` is at least `required`."""
+    checks: list[CheckResult]
+    not_checked: list[str]
+    """What nobody has established, in sentences."""
+    verifier: str
+    """ftbench and its version."""
+    result: Result | None
+    """The claim, where it could be parsed."""

@@ -1,0 +1,116 @@
+"""Opening a bundle, a folder or an archive, without trusting it.
+
+Everything is read once, within limits, into memory: what is digested is what is parsed later, nothing is ever written
+to a disk, and a symbolic link or a device is named but never followed. A hard link is a file like any other: whoever
+digests what was read need not care under which other names it lies. Whatever is wrong becomes a `Problem`; opening
+raises only where there is nothing to open.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from itertools import islice
+from pathlib import Path
+
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput
+from ftbench.result import tars, zips
+from ftbench.result.files import LIMITS, Bundle, Limits
+
+
+def open_bundle(path: Path, limits: Limits = LIMITS) -> Bundle:
+    """Read the bundle at `path`: a folder, a .zip or a .tar.gz. Nothing is extracted.
+
+    Raises InvalidInput (FTB603) where there is nothing at `path` that could be one of them. All else is in `problems`.
+    """
+    bundle = Bundle(path, limits)
+    if path.is_dir():
+        _read_top(bundle)
+    elif path.is_file() and path.name.endswith((".zip", ".tar.gz", ".tgz")):
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(size + 1) if size <= limits.archive_bytes else b""
+        if size > limits.archive_bytes:
+            bundle.refuse("", f"the archive has more than {limits.archive_bytes} bytes")
+        elif len(data) != size:
+            bundle.refuse("", "the archive changed while it was read")
+        elif path.name.endswith(".zip"):
+            zips.read_zip(bundle, data)
+        else:
+            tars.read_tar(bundle, data)
+    else:
+        what = "is neither a folder nor a .zip or .tar.gz file" if path.exists() else "there is no such file or folder"
+        hint = "a bundle is the folder `bundle/` of a run, or what `ftbench pack` makes of it"
+        raise InvalidInput(Diagnostic(codes.NO_BUNDLE, what, Place(str(path)), hint))
+    return bundle
+
+
+def _read_top(bundle: Bundle) -> None:
+    try:
+        folder = os.open(bundle.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        bundle.refuse("", f"the folder cannot be read: {error.strerror}")
+        return
+    try:
+        _read_folder(bundle, folder, "")
+    finally:
+        os.close(folder)
+
+
+def _read_folder(bundle: Bundle, folder: int, prefix: str) -> None:
+    """Read what lies in the folder of this descriptor. Names are looked up in it and in no other, wherever the path
+    leads by now."""
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(islice(found, bundle.limits.members + 1), key=lambda entry: entry.name)
+    except OSError as error:
+        bundle.refuse(prefix, f"cannot be read: {error.strerror}")
+        return
+    if len(entries) > bundle.limits.members:
+        bundle.refuse(prefix, f"holds more than {bundle.limits.members} names")
+        return
+    for entry in entries:
+        name = prefix + entry.name
+        try:
+            # Before it is opened: opening a device may move it.
+            info = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(info.st_mode):
+                if bundle.admits_folder(name):
+                    _read_within(bundle, folder, entry.name, name)
+            elif why := _not_plain(info):
+                bundle.refuse(name, why)
+            else:
+                _read_file(bundle, folder, entry.name, name)
+        except OSError as error:
+            bundle.refuse(name, f"cannot be read: {error.strerror}")
+
+
+def _read_within(bundle: Bundle, folder: int, entry: str, name: str) -> None:
+    inner = os.open(entry, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        _read_folder(bundle, inner, name + "/")
+    finally:
+        os.close(inner)
+
+
+def _not_plain(info: os.stat_result) -> str:
+    if stat.S_ISLNK(info.st_mode):
+        return "is a symbolic link"
+    return "" if stat.S_ISREG(info.st_mode) else "is not a regular file"
+
+
+def _read_file(bundle: Bundle, folder: int, entry: str, name: str) -> None:
+    """Read one file: what is judged and what is read are one descriptor's."""
+    descriptor = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    with os.fdopen(descriptor, "rb") as file:
+        info = os.fstat(file.fileno())
+        if why := _not_plain(info):
+            bundle.refuse(name, why)
+        elif bundle.admits(name, info.st_size):
+            content = file.read(info.st_size + 1)
+            if len(content) != info.st_size:
+                bundle.refuse(name, "changed while it was read")
+            else:
+                bundle.add(name, content)

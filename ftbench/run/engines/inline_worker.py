@@ -1,0 +1,91 @@
+"""`python -m ftbench.run.engines.inline_worker APP_DIR CONFIG.json [--guarded]`: runs of a compiled app in here.
+
+CONFIG.json holds `runs`, each with `clients` and `run_config`; they are carried out in order and share the loaded base
+model. Exit status 0: the ServerApp returned each time; 1: it raised; 3: with `--guarded`, standard input was closed,
+because whoever started this wants no more of it or is gone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import tomllib
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "ftbench_app"
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables → dotted keys, as Flower hands the run config to an app."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def fused_config(app_dir: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The app's own run config with overrides. Raises ValueError for a key that it does not declare, as Flower does."""
+    project = tomllib.loads((app_dir / "pyproject.toml").read_text(encoding="utf-8"))
+    config = flatten(project["tool"]["flwr"]["app"]["config"])
+    if unknown := sorted(overrides.keys() - config.keys()):
+        raise ValueError(f"the app declares no run-config key {', '.join(unknown)}")
+    return {**config, **overrides}
+
+
+def run(app_dir: Path, overrides: Mapping[str, Any], clients: int) -> None:
+    """Import the app from `app_dir`, the first time, and carry it out. What the ServerApp raises passes through."""
+    from flwr.app import Context, RecordDict
+
+    from ftbench.run.engines.inline_grid import RUN_ID, SERVER_NODE, InlineGrid
+
+    config = fused_config(app_dir, overrides)
+    if str(app_dir) not in sys.path:
+        sys.path.insert(0, str(app_dir))
+    server = importlib.import_module(f"{PACKAGE}.server_app").app
+    client = importlib.import_module(f"{PACKAGE}.client_app").app
+    context = Context(run_id=RUN_ID, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=config)
+    server(InlineGrid(client, config, clients), context)
+
+
+def end_with_stdin() -> None:
+    """From now on end this process, without more ado, when standard input is closed.
+
+    Nothing needs clearing up: a run can be killed at any moment.
+    """
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(3)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status of all runs."""
+    app_dir, config_file, *options = arguments
+    if "--guarded" in options:
+        end_with_stdin()
+    config = json.loads(Path(config_file).read_bytes())
+    # A compiled benchmark is frozen: importing it must not leave bytecode beside its modules.
+    sys.dont_write_bytecode = True
+    try:
+        for wanted in config["runs"]:
+            run(Path(app_dir).resolve(), wanted["run_config"], int(wanted["clients"]))
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

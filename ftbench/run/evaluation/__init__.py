@@ -1,0 +1,1 @@
+"""Scoring a run's adapter on the compiled tasks: lm-eval in processes of its own."""

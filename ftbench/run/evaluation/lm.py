@@ -1,0 +1,175 @@
+"""A loaded model as lm-eval's LM: the harness's own scoring and generation, with our tokens, batches and cache.
+
+Four things differ from the harness's `hf` model:
+
+- Prompt and option are tokenised apart and joined as ids, as in training. The harness tokenises them joined and cuts
+  where the prompt alone would end; a token that spans the cut would then be scored that the model never learnt.
+- Nothing is cut: a prompt that is too long for the model is an error, not a shorter prompt.
+- Batches are made of all requests before the cache is asked, so a resumed evaluation computes each answer in the same
+  batch as one that was never interrupted, and gives the same bits.
+- Generation is greedy and pads on the left whatever side the tokenizer likes, and nothing of the generation settings
+  that come with a model (sampling, penalties) is used but its end tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import RunFailed
+from ftbench.run.evaluation.cache import Cache, Likelihood, key
+from ftbench.run.evaluation.tokens import (
+    MAX_BATCH,
+    ChatTemplate,
+    Request,
+    Tokens,
+    batches,
+    check_length,
+    context_ids,
+    decode,
+    encode,
+    safe_batch,
+)
+
+NOT_ASKED: Likelihood = (0.0, False)
+"""Stands for the answer to a request of another share."""
+
+
+def scoring_lm(
+    model: Any,
+    tokenizer: Any,
+    *,
+    bos: bool,
+    chat_template: ChatTemplate = "none",
+    batch_size: int | None,
+    share: tuple[int, int] = (0, 1),
+    cache: Cache,
+    conditions: Mapping[str, object],
+    on_progress: Callable[[int, int], None],
+) -> Any:
+    """The model as an `lm_eval` LM that answers log-likelihood and generation requests.
+
+    `conditions` is everything but the request that can move an answer; the batch size is added. `on_progress` is
+    called with the requests of one kind answered and their number after each batch.
+    `share` (number, of how many): of all batches in turn only these are computed. For the others there are stand-ins,
+    so that such an LM only fills its cache; batches, and with them the answers' bits, are those of a whole one.
+    Raises, when it is asked, InvalidInput (FTB564, FTB565, FTB572) and RunFailed (FTB566).
+    """
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    class ScoringLM(HFLM):  # type: ignore[misc]
+        """HFLM with our tokens, batches and cache."""
+
+        def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[Likelihood]:
+            asked: list[Request] = [tuple(request.args) for request in requests]
+            encoded = {r: encode(tokenizer, *r, bos=bos, chat_template=chat_template) for r in dict.fromkeys(asked)}
+            for (prompt, _), (context, option) in encoded.items():
+                # The last token is predicted, never read.
+                check_length(prompt, len(context), len(option) - 1, self.max_length, f"an option of {len(option)}")
+            size = batch_size or safe_batch(encoded, model.config.get_text_config().vocab_size)
+            self.batch_size_per_gpu = size
+            all_conditions = {**conditions, "batch_size": size}
+            answers: dict[Request, Likelihood] = {}
+            for number, batch in enumerate(batches(encoded, size)):
+                if number % share[1] != share[0]:
+                    answers.update(dict.fromkeys(batch, NOT_ASKED))
+                    continue
+                answers.update(self._likelihoods(batch, encoded, all_conditions))
+                on_progress(len(answers), len(encoded))
+            return [answers[request] for request in asked]
+
+        def _likelihoods(
+            self, batch: list[Request], encoded: Mapping[Request, Tokens], conditions: Mapping[str, object]
+        ) -> dict[Request, Likelihood]:
+            keys = {request: key(conditions, *request) for request in batch}
+            known = {request: value for request in batch if (value := cache.likelihood(keys[request])) is not None}
+            if len(known) == len(batch):
+                return known
+            # The harness groups options that end in one token under one forward pass and pads on the right.
+            values = self._loglikelihood_tokens([(r, *encoded[r]) for r in batch], disable_tqdm=True)
+            answers = {r: (float(value), bool(greedy)) for r, (value, greedy) in zip(batch, values, strict=True)}
+            _check_finite(answers)
+            cache.put((keys[request], value) for request, value in answers.items() if request not in known)
+            return answers | known
+
+        def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+            by_settings: dict[tuple[int, tuple[str, ...]], dict[str, list[Any]]] = {}
+            for request in requests:
+                prompt, settings = request.args
+                group = by_settings.setdefault((settings["max_gen_toks"], tuple(settings["until"])), {})
+                group.setdefault(prompt, []).append(request)
+            total, answers = sum(map(len, by_settings.values())), {}
+            for settings, group in by_settings.items():
+                for number, batch in enumerate(self._generation_batches(list(group), settings[0])):
+                    ours = number % share[1] == share[0]
+                    asked = [group[prompt][0] for prompt in batch]
+                    written = self._written(asked, settings) if ours else [""] * len(batch)
+                    answers.update({(settings, prompt): text for prompt, text in zip(batch, written, strict=True)})
+                    on_progress(len(answers), total)
+            return [answers[(r.args[1]["max_gen_toks"], tuple(r.args[1]["until"])), r.args[0]] for r in requests]
+
+        def _generation_batches(self, prompts: list[str], new_tokens: int) -> list[list[str]]:
+            lengths = {p: len(context_ids(tokenizer, p, bos=bos, chat_template=chat_template)) for p in prompts}
+            for prompt, length in lengths.items():
+                check_length(prompt, length, new_tokens, self.max_length, f"{new_tokens} tokens to generate")
+            size = batch_size or MAX_BATCH
+            self.batch_size_per_gpu = size
+            ordered = sorted(prompts, key=lambda prompt: (-lengths[prompt], prompt))
+            return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+        def _written(self, batch: list[Any], settings: tuple[int, tuple[str, ...]]) -> list[str]:
+            told = {**conditions, "request": "generation", "max_new_tokens": settings[0], "stop": list(settings[1])}
+            told["batch_size"] = self.batch_size_per_gpu
+            keys = [key(told, request.args[0], "") for request in batch]
+            known = [cache.text(name) for name in keys]
+            if None not in known:
+                return [text for text in known if text is not None]
+            texts = super().generate_until(batch, disable_tqdm=True)
+            cache.put((name, text) for name, text, old in zip(keys, texts, known, strict=True) if old is None)
+            return [old if old is not None else text for old, text in zip(known, texts, strict=True)]
+
+        def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
+            """What was generated; the harness asks for its end token by a number."""
+            if isinstance(tokens, list) and skip_special_tokens:
+                return decode(tokenizer, tokens)
+            return str(super().tok_decode(tokens, skip_special_tokens=skip_special_tokens))
+
+        def tok_batch_encode(self, strings: list[str], **_: Any) -> tuple[Any, Any]:
+            """Our tokens, padded on the left. What the harness asks of padding and cutting is not heeded."""
+            rows = [context_ids(tokenizer, text, bos=bos, chat_template=chat_template) for text in strings]
+            width = max(map(len, rows))
+            ids = torch.full((len(rows), width), self.tokenizer.pad_token_id, dtype=torch.long)
+            mask = torch.zeros((len(rows), width), dtype=torch.long)
+            for number, row in enumerate(rows):
+                ids[number, width - len(row) :] = torch.tensor(row)
+                mask[number, width - len(row) :] = 1
+            return ids, mask
+
+    # Sums of probabilities are taken in float32 whatever the weights' precision.
+    lm = ScoringLM(pretrained=model, tokenizer=tokenizer, batch_size=1, softmax_dtype="float32")
+    model.generation_config = _greedy(model, lm.tokenizer)
+    return lm
+
+
+def _greedy(model: Any, tokenizer: Any) -> Any:
+    """Generation settings with nothing in them but the tokens that end a text."""
+    from transformers import GenerationConfig
+
+    found = model.generation_config.eos_token_id
+    ends = list(found) if isinstance(found, list | tuple) else [found]
+    ends = sorted({int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None})
+    return GenerationConfig(
+        do_sample=False, num_beams=1, eos_token_id=ends or None, pad_token_id=tokenizer.pad_token_id
+    )
+
+
+def _check_finite(answers: Mapping[Request, Likelihood]) -> None:
+    for (prompt, option), (value, _) in answers.items():
+        if not math.isfinite(value):
+            message = f"the model gave log-likelihood {value} to option {option!r} of prompt {prompt[:80]!r}"
+            hint = "the adapter's training diverged, or the base model is broken; try a lower learning rate"
+            raise RunFailed(Diagnostic(codes.NOT_FINITE, message, hint=hint))

@@ -1,0 +1,104 @@
+"""What a request becomes as tokens, and which requests share a forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import InvalidInput
+
+Request = tuple[str, str]
+"""Prompt and option."""
+Tokens = tuple[list[int], list[int]]
+ChatTemplate = Literal["none", "model"]
+FIXED_DATE = (
+    "{% macro strftime_now(format) %}{{ format|replace('%Y', '2025')|replace('%m', '01')|replace('%d', '01')"
+    "|replace('%b', 'Jan')|replace('%B', 'January')|replace('%A', 'Wednesday') }}{% endmacro %}{{ '' }}"
+)
+"""Put before a chat template: one that writes the current date says the same every day, as in training. A function
+given as an argument would not do: transformers hands templates nothing but plain data."""
+MAX_BATCH = 32
+LOGITS = 2**28
+"""Most logits in a batch: 1 GiB in float32, and as much again for their log-softmax."""
+
+
+def context_ids(tokenizer: Any, prompt: str, *, bos: bool, chat_template: ChatTemplate = "none") -> list[int]:
+    """Token ids of a prompt as training had them: BOS first where the spec wants it and the tokenizer has one; or as
+    one user turn in the tokenizer's chat template, up to where the reply begins.
+
+    Raises InvalidInput where the tokenizer has no chat template (FTB572), or the prompt is empty (FTB565).
+    """
+    # Some models, such as Qwen 2.5, have no such token; there is none to go first then.
+    head = [tokenizer.bos_token_id] if bos and tokenizer.bos_token_id is not None else []
+    if chat_template == "model":
+        if not tokenizer.chat_template:
+            message = "the spec uses the model's chat template, but the base model's tokenizer has none"
+            raise InvalidInput(Diagnostic(codes.NO_CHAT_TEMPLATE, message, hint="choose an instruct model"))
+        turns = [{"role": "user", "content": prompt}]
+        template = FIXED_DATE + tokenizer.get_chat_template()
+        ids = tokenizer.apply_chat_template(
+            turns, chat_template=template, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        # Most templates begin with BOS themselves.
+        return list(ids) if ids[: len(head)] == head else [*head, *ids]
+    context = [*head, *tokenizer.encode(prompt, add_special_tokens=False)]
+    if not context:
+        raise InvalidInput(Diagnostic(codes.NO_TOKENS, "no tokens in the prompt", hint="mend the task's templates"))
+    return context
+
+
+def encode(tokenizer: Any, prompt: str, option: str, *, bos: bool, chat_template: ChatTemplate = "none") -> Tokens:
+    """Token ids of prompt and option, each tokenised by itself. Raises InvalidInput, also where the option is empty."""
+    context = context_ids(tokenizer, prompt, bos=bos, chat_template=chat_template)
+    continuation = tokenizer.encode(option, add_special_tokens=False)
+    if not continuation:
+        message = f"no tokens in the option of prompt {prompt!r}, option {option!r}"
+        raise InvalidInput(Diagnostic(codes.NO_TOKENS, message, hint="mend the task's templates or data"))
+    return context, continuation
+
+
+def decode(tokenizer: Any, ids: list[int]) -> str:
+    """The text of generated tokens, with the space that it begins with.
+
+    Decoders made for whole texts (SentencePiece's) take off a leading space, which would break the first line of an
+    indented program. So the tokens are decoded after a line break, and that is taken off again.
+    """
+    plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+    anchor = tokenizer.encode("\n", add_special_tokens=False)
+    before = str(tokenizer.decode(anchor, **plain))
+    whole = str(tokenizer.decode([*anchor, *ids], **plain))
+    if before and whole.startswith(before):
+        return whole[len(before) :]
+    return str(tokenizer.decode(ids, **plain))
+
+
+def batches(encoded: Mapping[Request, Tokens], size: int) -> list[list[Request]]:
+    """Requests in batches of `size` prompts, the longest first; all options of a prompt are in one batch."""
+    groups: dict[str, list[Request]] = {}
+    for request in encoded:
+        groups.setdefault(request[0], []).append(request)
+
+    def order(requests: list[Request]) -> tuple[int, list[int], str]:
+        longest = max(len(encoded[r][0]) + len(encoded[r][1]) for r in requests)
+        return -longest, encoded[requests[0]][0], requests[0][0]
+
+    ordered = sorted((sorted(requests) for requests in groups.values()), key=order)
+    return [[r for group in ordered[i : i + size] for r in group] for i in range(0, len(ordered), size)]
+
+
+def safe_batch(encoded: Mapping[Request, Tokens], vocabulary: int) -> int:
+    """Prompts in one forward pass so that its logits stay within LOGITS; at least one."""
+    longest = max(len(context) + len(continuation) for context, continuation in encoded.values())
+    return max(1, min(MAX_BATCH, LOGITS // (longest * vocabulary)))
+
+
+def check_length(prompt: str, context: int, more: int, longest: int, what: str) -> None:
+    """A prompt of `context` tokens with `more` that the model must read fits. Raises InvalidInput (FTB564)."""
+    if context + more > longest:
+        message = (
+            f"a prompt of {context} tokens with {what} does not fit the {longest} tokens that the base model reads: "
+            f"{prompt[:80]!r}…"
+        )
+        raise InvalidInput(Diagnostic(codes.TOO_LONG, message, hint="choose a base model that reads more"))
