@@ -112,7 +112,19 @@ def disk(store: str | None) -> Iterable[CheckedThing]:
 
 
 def ports(store: str | None) -> Iterable[CheckedThing]:
-    """Whether a private SuperLink can listen on loopback."""
+    """Who would reach a run on Flower's engine, and whether a private SuperLink can listen on loopback."""
+    from ftbench.run.processes.network import why_not
+
+    why = why_not()
+    if why:
+        hint = (
+            "`ftbench run` takes the inline engine then, which opens no port. To have one, allow user namespaces: "
+            "sysctl user.max_user_namespaces, Ubuntu kernel.apparmor_restrict_unprivileged_userns=0, "
+            "Docker --security-opt seccomp=unconfined"
+        )
+        yield _line("network of its own", "warn", f"Flower's engine cannot have one: {why}", hint)
+    else:
+        yield _line("network of its own", "ok", "nobody else reaches a run on Flower's engine")
     try:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))

@@ -96,6 +96,15 @@ def unsafe_option(function: F) -> F:
     )(function)
 
 
+def local_users_option(function: F) -> F:
+    """`--allow-local-users`, for Flower's engine where it cannot have a network of its own."""
+    return click.option(
+        "--allow-local-users",
+        is_flag=True,
+        help="Run Flower's engine even where other users of this machine can reach it, and so take the run over.",
+    )(function)
+
+
 def eval_workers_option(function: F) -> F:
     """`--eval-workers`, for several devices."""
     return click.option(

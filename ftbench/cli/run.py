@@ -19,6 +19,7 @@ from ftbench.cli.options import (
     json_option,
     limit_options,
     limits_of,
+    local_users_option,
     out_option,
     store_option,
     unsafe_option,
@@ -72,8 +73,11 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
 @click.argument("spec", required=False, type=SPEC)
 @entry_options
 @click.option(
-    "--engine", type=click.Choice(list(ENGINES)), help="Flower's simulation (default), or one process after another."
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    help="Flower's simulation (default where it can have a network of its own), or one process after another.",
 )
+@local_users_option
 @click.option(
     "--superlink",
     metavar="NAME",
@@ -130,6 +134,7 @@ def command(
     model: str | None,
     seed: int | None,
     engine: str | None,
+    allow_local_users: bool,
     superlink: str | None,
     client_cpus: int | None,
     client_gpus: float | None,
@@ -165,9 +170,17 @@ def command(
         means = (engine, superlink, client_cpus, client_gpus, eval_workers)
         flags = (smoke, unpinned, unsafe_no_sandbox, open_code)
         if any(flags) or any(value is not None and value != () for value in (*asked, *means)):
-            raise click.UsageError("--resume goes on as the run began; only --store and limits can be given with it")
+            raise click.UsageError(
+                "--resume goes on as the run began; only --store, --allow-local-users and limits can be given"
+            )
         with _following(ui) as listener:
-            outcome = runner.resume(resume, listener, store=Store.default(store) if store else None, limits=limits)
+            outcome = runner.resume(
+                resume,
+                listener,
+                store=Store.default(store) if store else None,
+                limits=limits,
+                allow_local_users=allow_local_users,
+            )
         _show(ui, outcome)
         return
     if superlink is not None and engine is not None:
@@ -193,8 +206,9 @@ def command(
             resolved,
             out=out or Path("runs"),
             store=found,
-            engine="flower-deployment" if superlink is not None else ENGINES[engine or "flower"],
+            engine="flower-deployment" if superlink is not None else engine_of(ui, engine, allowed=allow_local_users),
             superlink=superlink or "",
+            allow_local_users=allow_local_users,
             client_cpus=client_cpus or 1,
             client_gpus=client_gpus,
             eval_workers=eval_workers or 1,
@@ -209,6 +223,19 @@ def command(
             modules=modules,
         )
     _show(ui, outcome)
+
+
+def engine_of(ui: Ui, engine: str | None, *, allowed: bool) -> str:
+    """The engine's own name; the default is told where it is not Flower's."""
+    from ftbench.run.engines.private import default_engine
+    from ftbench.run.processes.network import why_not
+
+    if engine is not None or allowed:
+        return ENGINES[engine or "flower"]
+    found = default_engine()
+    if found != ENGINES["flower"]:
+        ui.note(f"the inline engine is used: Flower's cannot have a network of its own here: {why_not()}", "note")
+    return found
 
 
 def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:

@@ -18,11 +18,12 @@ from ftbench.cli.options import (
     json_option,
     limit_options,
     limits_of,
+    local_users_option,
     out_option,
     store_option,
     unsafe_option,
 )
-from ftbench.cli.run import ENGINES, _benchmark, _micro_batch, _timeout
+from ftbench.cli.run import ENGINES, _benchmark, _micro_batch, _timeout, engine_of
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -80,8 +81,11 @@ class VaryType(click.ParamType[str]):
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Set one knob in every run; may be repeated.")
 @click.option("--model", metavar="NAME[@REVISION]", help="Base model of every run, where the spec leaves it open.")
 @click.option(
-    "--engine", type=click.Choice(list(ENGINES)), help="Flower's simulation (default), or one process after another."
+    "--engine",
+    type=click.Choice(list(ENGINES)),
+    help="Flower's simulation (default where it can have a network of its own), or one process after another.",
 )
+@local_users_option
 @out_option("Folder of the sweep (default: runs/sweep-NAME-DIGEST, the same for the same sweep).")
 @store_option
 @click.option("--smoke", is_flag=True, help="1 round, 2 steps, 8 items a run: shows that every setting works.")
@@ -110,6 +114,7 @@ def command(
     sets: tuple[str, ...],
     model: str | None,
     engine: str | None,
+    allow_local_users: bool,
     out: Path | None,
     store: str | None,
     smoke: bool,
@@ -147,7 +152,8 @@ def command(
     spec_hash = read_compiled(compiled)[2]
     folder = out or Path("runs") / sweep.default_folder(plan, spec_hash, settings, smoke=smoke)
     options: dict[str, Any] = {
-        "engine": ENGINES[engine or "flower"],
+        "engine": engine_of(ui, engine, allowed=allow_local_users),
+        "allow_local_users": allow_local_users,
         "micro_batch": micro_batch or 0,
         "eval_workers": eval_workers or 1,
         "unpinned": unpinned,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ftbench import codes
+from ftbench.atomic import sweep, write_folder
 from ftbench.compile.compiler import LOCK_NAME, Compiled
 from ftbench.compile.plan import PLAN
 from ftbench.diagnostics import Diagnostic, Place
@@ -30,11 +28,12 @@ def write(compiled: Compiled, root: Path) -> Path:
         raise InvalidInput(Diagnostic(codes.NOT_A_FOLDER, "the output path is not a folder", Place(str(target))))
     if target.is_dir():
         if not drift(compiled, target):
+            sweep(target)
             return target
         refuse_published(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, compiled.files)
+        write_folder(target, compiled.files)
     except OSError as error:
         raise MissingResource(
             Diagnostic(codes.CANNOT_WRITE, f"cannot write: {error.strerror}", Place(str(error.filename or target)))
@@ -116,28 +115,6 @@ def present(folder: Path) -> set[str]:
         for path in folder.rglob("*")
         if (path.is_file() or path.is_symlink()) and "__pycache__" not in path.parts
     }
-
-
-def _replace(target: Path, files: dict[str, bytes]) -> None:
-    building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for path, data in sorted(files.items()):
-            place = building / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-        building.chmod(0o755)
-        if target.exists():
-            old = building.with_name(building.name + ".old")
-            target.rename(old)
-            building.rename(target)
-            shutil.rmtree(old)
-        else:
-            building.rename(target)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
 def _diff(path: str, old: bytes, new: bytes) -> str:

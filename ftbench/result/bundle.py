@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.atomic import sync_folder, write_file
+from ftbench.atomic import write_folder
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 from ftbench.result import manifest, names
@@ -53,28 +50,6 @@ def assemble(run_dir: Path, result: Result, environment: Environment) -> Path:
     files[names.RESULT] = pretty(result.model_dump(mode="json"))
     files[names.ENVIRONMENT] = pretty(environment.model_dump(mode="json"))
     files[names.MANIFEST] = manifest.to_bytes(manifest.make(files))
-    return write_folder(files, run_dir / "bundle")
-
-
-def write_folder(files: dict[str, bytes], target: Path) -> Path:
-    """Write a bundle's files into a new folder and put it in the place of `target`. The manifest is written last."""
-    fresh = Path(tempfile.mkdtemp(prefix=".bundle-", dir=target.parent))
-    try:
-        # mkdtemp makes it private; a bundle is for others to read, as far as the umask lets them.
-        umask = os.umask(0)
-        os.umask(umask)
-        fresh.chmod(0o777 & ~umask)
-        for name in sorted(files, key=lambda name: (name == names.MANIFEST, name)):
-            path = fresh / name
-            path.parent.mkdir(exist_ok=True)
-            write_file(path, files[name])
-        old = target.with_name(f".{target.name}-old")
-        shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-        sync_folder(target.parent)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    target = run_dir / "bundle"
+    write_folder(target, files)
     return target

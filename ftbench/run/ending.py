@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,11 @@ _APP_ERRORS: dict[str, type[FtbenchError]] = {
     "FTB557": RunIncomplete,
     "FTB558": MissingResource,
 }
+_JOINED = ("direct cause of the following exception", "During handling of the above exception")
+"""What Python writes between the tracebacks of one chain."""
+_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Failed|Refused): .")
+_DECORATION = re.compile(r"^(?:\x1b\[[0-9;]*m)*(?:\([^()]*pid=\d+[^()]*\))?(?:\x1b\[[0-9;]*m)*")
+"""Colours, and what Ray writes before a worker's line."""
 _STOPS = {
     "too-few-replies": (codes.TOO_FEW_REPLIES, RunFailed, "too few clients sent a usable reply"),
     "communication-budget": (codes.OVER_BUDGET, RunIncomplete, "the round could exceed the communication budget"),
@@ -90,13 +96,28 @@ def full(folder: Path) -> bool:
         return False
 
 
+def cause(path: Path) -> str:
+    """`; the cause: …`, the exception that a log's last chain of tracebacks began with; empty where there is none."""
+    found, joined = "", False
+    for line in _end(path, 2**17).splitlines():
+        plain = _DECORATION.sub("", line).strip()
+        if any(text in plain for text in _JOINED):
+            joined = True
+        elif _EXCEPTION.match(plain):
+            found, joined = (found if joined else plain), False
+    return f"; the cause: {found[:500]}" if found else ""
+
+
 def log_tail(path: Path, lines: int = 15) -> str:
     """The last lines of a log on one line, for a diagnostic; empty where there is no such file."""
+    return " | ".join(line.strip() for line in _end(path, 8192).splitlines()[-lines:] if line.strip())
+
+
+def _end(path: Path, size: int) -> str:
     try:
         with path.open("rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - 8192))
-            text = file.read().decode(errors="replace")
+            file.seek(max(0, file.tell() - size))
+            return file.read().decode(errors="replace")
     except OSError:
         return ""
-    return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())

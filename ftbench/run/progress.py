@@ -40,6 +40,8 @@ class Progress:
     bytes_budget: int = 0
     excluded: int = 0
     """Clients left out so far."""
+    waiting: str = ""
+    """What is being started and what is waited for, until the app has begun."""
     started: bool = False
     """Whether the app has begun (before that the engine starts up)."""
     seconds: float = 0.0
@@ -97,6 +99,11 @@ class Follower:
         self._references: ReferenceTails | None = None
         for line in self._ledger.read():  # an earlier start's rounds say nothing about this one's speed
             self._take(line)
+
+    def say(self, text: str) -> None:
+        """Tell at once what is being started and waited for."""
+        self.progress.waiting = text
+        self.tick()
 
     def phase(self, phase: Phase) -> None:
         """Enter the next phase."""

@@ -61,6 +61,8 @@ class RunSettings(Block):
     """Whether other package versions than the plan's are let through."""
     unsafe_no_sandbox: bool = False
     """Whether programs that models wrote may be run without a sandbox where there is none."""
+    allow_local_users: bool = False
+    """Whether Flower's engine may run where other users of the machine reach it."""
     round_timeout: float
     """Seconds to wait for a round."""
     superlink: str = ""
@@ -94,7 +96,7 @@ class RunDir:
             while True:
                 made = cls(out / (name if number == 1 else f"{name}-{number}"))
                 try:
-                    made.path.mkdir()
+                    made.path.mkdir(mode=0o700)  # what a run writes is its owner's
                     break
                 except FileExistsError:
                     number += 1
@@ -164,6 +166,11 @@ class RunDir:
     def logs(self) -> Path:
         """What engines and evaluation print."""
         return self.path / "logs"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of a phase; it is not there between phases."""
+        return self.path / "tmp"
 
     @property
     def bundle(self) -> Path:

@@ -11,7 +11,9 @@ import json
 import math
 import os
 import secrets
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -30,7 +32,7 @@ from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
 from ftbench.run import conclude, open_division, preflight
 from ftbench.run.base_model import bring
-from ftbench.run.engines import devices, resources
+from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
 from ftbench.run.evaluation.programs import check_sandbox
 from ftbench.run.processes.guarded import clear_leftovers
@@ -60,6 +62,7 @@ def start(
     smoke: bool = False,
     unpinned: bool = False,
     unsafe_no_sandbox: bool = False,
+    allow_local_users: bool = False,
     round_timeout: float = 3600.0,
     limits: Limits | None = None,
     listener: Listener | None = None,
@@ -87,6 +90,7 @@ def start(
         smoke=smoke,
         unpinned=unpinned,
         unsafe_no_sandbox=unsafe_no_sandbox,
+        allow_local_users=allow_local_users,
         round_timeout=round_timeout,
         limits=limits or Limits(),
         token=new_token(),
@@ -109,11 +113,17 @@ def start(
 
 
 def resume(
-    run_dir: Path, listener: Listener | None = None, *, store: Store | None = None, limits: Limits | None = None
+    run_dir: Path,
+    listener: Listener | None = None,
+    *,
+    store: Store | None = None,
+    limits: Limits | None = None,
+    allow_local_users: bool = False,
 ) -> RunOutcome:
     """Go on with a run that was stopped or killed, from its last commit; a whole one is only reported.
 
-    `store` replaces the roots that the run began with, `limits` those of its limits that are given. Raises as `start`.
+    `store` replaces the roots that the run began with, `limits` those of its limits that are given;
+    `allow_local_users` allows what the first start did not. Raises as `start`.
     """
     run = RunDir.open(run_dir)
     with _interruptible(), run.alone():
@@ -134,8 +144,10 @@ def resume(
         whole = conclude.finished(run)
         if whole is not None:
             return whole
-        if limits is not None:
-            settings = settings.model_copy(update={"limits": settings.limits.raised(limits)})
+        if limits is not None or allow_local_users:
+            more = {"limits": settings.limits.raised(limits or Limits())}
+            allowed = settings.allow_local_users or allow_local_users
+            settings = settings.model_copy(update={**more, "allow_local_users": allowed})
             run.change(settings)
         roots, told = store or Store([Path(root) for root in settings.stores]), listener or Silent()
         _preflight(plan, run, roots, told, spec=settings.spec)
@@ -144,6 +156,8 @@ def resume(
 
 def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: str) -> None:
     settings = run.settings()
+    if settings.engine == "flower-simulation":
+        private.check_private(allowed=settings.allow_local_users)
     resources.check_resources(settings, devices.found)
     fetch = functools.partial(bring, store=store, tell=told.note)
     preflight.check_before_run(
@@ -223,8 +237,11 @@ class _Start:
                 committed = self.follower.progress.round
                 self.run.add_timing(self.id, "train", time.monotonic() - began)
 
+        # Flower's engine has a temporary folder of its own, with a path that is short enough for Ray.
+        inline = self.settings.engine == "inline"
         try:
-            _engine(self.settings.engine).train(job, tick)
+            with _scratch(self.run) if inline else contextlib.nullcontext():
+                _engine(self.settings.engine).train(job, tick)
         except FtbenchError as error:
             raise self.guard.ended(error) from error
         self.follower.tick()
@@ -234,7 +251,8 @@ class _Start:
         names = due_references(self.plan.typed_spec())
         self.run.logs.mkdir(exist_ok=True)
         self.follower.references(names)
-        train_references(self._job(), names, self._tick)
+        with _scratch(self.run):
+            train_references(self._job(), names, self._tick)
         self.follower.tick()
 
     def _tick(self) -> None:
@@ -266,6 +284,7 @@ class _Start:
             fab_hash=fab_hash,
             round_timeout=self.settings.round_timeout,
             marker=self.run.marker(),
+            say=self.follower.say,
         )
 
     def _evaluate(self) -> conclude.Samples:
@@ -273,7 +292,7 @@ class _Start:
         from ftbench.run.progress import SMOKE_ITEMS
 
         limit = SMOKE_ITEMS if self.settings.smoke else None
-        with _marked(self.run.marker()):
+        with _marked(self.run.marker()), _scratch(self.run):
             return evaluate_run(
                 self.run.path,
                 store=self.store,
@@ -347,6 +366,23 @@ def _engine(name: EngineName) -> Engine:
     from ftbench.run.engines.flower import FlowerSimulation
 
     return FlowerSimulation()
+
+
+@contextlib.contextmanager
+def _scratch(run: RunDir) -> Iterator[None]:
+    """What libraries leave in the temporary folder, they leave in the run's; it goes at the end of its phase."""
+    before = os.environ.get("TMPDIR")
+    shutil.rmtree(run.scratch, ignore_errors=True)
+    run.scratch.mkdir(mode=0o700)
+    os.environ["TMPDIR"], tempfile.tempdir = str(run.scratch), None
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        del os.environ["TMPDIR"]
+        if before is not None:
+            os.environ["TMPDIR"] = before
+        shutil.rmtree(run.scratch, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -140,7 +140,8 @@ def prepare(
 def carry_out(sweep: SweepPlan, cell: Cell, store: Store, listener: Listener) -> RunOutcome:
     """Run one cell from its beginning, or go on with it. Raises as `runner.start` and `runner.resume`."""
     if state(sweep, cell) != "to-do":
-        return runner.resume(cell.folder, listener, store=store, limits=sweep.options.get("limits"))
+        limits, allowed = sweep.options.get("limits"), bool(sweep.options.get("allow_local_users"))
+        return runner.resume(cell.folder, listener, store=store, limits=limits, allow_local_users=allowed)
     _clear(cell.folder)
     return runner.start(
         sweep.compiled,

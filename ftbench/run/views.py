@@ -58,7 +58,7 @@ def line(progress: Progress) -> str:
     parts = [PHASES[progress.phase]]
     if progress.phase == "train":
         if not progress.started:
-            parts = [f"starting {progress.engine}"]
+            parts = [f"starting {progress.waiting or progress.engine}"]
         elif progress.round == 0:
             parts.append(f"round 0/{progress.rounds}")
         else:
@@ -85,7 +85,7 @@ class PlainView:
     def show(self, progress: Progress) -> None:
         """Print a line if phase, round or quarter of the evaluation changed."""
         step = progress.answered * PLAIN_STEPS // max(progress.asked, 1)
-        training = (progress.started, progress.round, progress.references_done, progress.reference)
+        training = (progress.started, progress.waiting, progress.round, progress.references_done, progress.reference)
         now = (progress.phase, *training, progress.scoring, step)
         if now != self._last:
             self._last = now

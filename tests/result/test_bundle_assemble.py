@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +77,10 @@ def test_says_what_is_missing(run_dir: Path) -> None:
 def test_a_failure_leaves_the_old_one(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = bundle.open_bundle(bundle.assemble(run_dir, result(), ENVIRONMENT)).files
 
-    def full(path: Path, content: bytes) -> None:
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle, "write_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         bundle.assemble(run_dir, result(seed=2), ENVIRONMENT)
     assert bundle.open_bundle(run_dir / "bundle").files == before

@@ -100,3 +100,21 @@ def test_a_node_that_dies_is_excluded_and_the_run_goes_on(tmp_path: Path) -> Non
         excluded = [one for line in lines if line["event"] == "round" for one in line["excluded"]]
         assert {one["partition"] for one in excluded} == {1}
         assert {one["reason"] for one in excluded} == {"missing"}
+
+
+def test_who_reaches_the_port(tmp_path: Path) -> None:
+    """Without the certificate authority's file: nothing. With it: stop a run, which says so and is gone on with."""
+    with lab(tmp_path) as made:
+        plain = '[superlink.lab]\\naddress = "127.0.0.1:9092"\\ninsecure = true\\n'
+        made.run(f"mkdir -p stranger && printf '{plain}' > stranger/config.toml")
+        made.run("! FLWR_HOME=$PWD/stranger flwr list lab --format json")
+        run_dir = made.folder / "runs" / "two-sites-default-s1"
+        run = made.start(RUN, "run")
+        made.until((run_dir / "ledger.jsonl").exists, "no ledger", run, "run")
+        number = json.loads((run_dir / "flower-run.json").read_bytes())["run-id"]
+        made.run(f"flwr stop {number} lab --format json")
+        assert run.wait(timeout=600) == 5, made.log("run")
+        assert "FTB525" in made.log("run")
+        made.run(f"ftbench run --resume {run_dir}")
+        made.run("ftbench run two-sites.yaml --engine inline --out inline")
+        assert adapter(run_dir) == adapter(made.folder / "inline" / "two-sites-default-s1")

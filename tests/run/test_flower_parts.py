@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tomllib
@@ -155,13 +157,27 @@ def test_signals_to_the_guardian_clean_up_too(tmp_path: Path, marker: str) -> No
     guard.stop()
 
 
+@pytest.mark.parametrize("length", [4, 10, 16, 17, 18, 19, 20, 22, 24, 25, 40, 90])
 def test_temporary_folders_leave_room_for_rays_sockets(
-    tmp_path: Path, marker: str, monkeypatch: pytest.MonkeyPatch
+    length: int, marker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guarded.tempfile, "tempdir", str(tmp_path / ("deep" * 20)))
-    made = temporary_folder(marker)
-    assert len(str(made)) <= 37
-    made.rmdir()
+    """Whatever TMPDIR is: the user's own where the longest path of Ray's fits, else a short one."""
+    own = Path("/tmp") / ("x" * (length - len("/tmp/"))) if length > len("/tmp/") else Path("/tmp")
+    own.mkdir(exist_ok=True)
+    try:
+        monkeypatch.setattr(guarded.tempfile, "tempdir", str(own))
+        made = temporary_folder(marker)
+        longest = str(made) + guarded.RAY_SOCKET
+        assert len(longest) <= guarded.LONGEST_SOCKET
+        with socket.socket(socket.AF_UNIX) as listener:
+            Path(longest).parent.mkdir(parents=True)
+            listener.bind(longest)
+        assert made.parent in (own, Path("/tmp"))
+        assert made.stat().st_mode & 0o777 == 0o700
+        assert clear_leftovers(marker) == [] and not made.exists()
+    finally:
+        if own != Path("/tmp"):
+            shutil.rmtree(own)
 
 
 def test_the_command_keeps_its_own_python_path(tmp_path: Path, marker: str) -> None:

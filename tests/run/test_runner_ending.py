@@ -10,7 +10,7 @@ import pytest
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed, RunIncomplete
-from ftbench.run.ending import log_tail, settle
+from ftbench.run.ending import cause, log_tail, settle
 from ftbench.run.processes.watch import Watchdog
 
 ZERO = "0" * 64
@@ -105,3 +105,32 @@ def test_the_watchdog_bites_only_without_progress(tmp_path: Path) -> None:
     now[0] = 122.0
     with pytest.raises(RunFailed, match="FTB524"):
         watchdog.check()
+
+
+CHAIN = """Traceback (most recent call last):
+  File "x.py", line 1, in <module>
+ValueError: an older one
+
+\x1b[36m(ClientAppActor pid=77)\x1b[0m Traceback (most recent call last):
+(ClientAppActor pid=77)   File "x.py", line 1, in <module>
+\x1b[36m(ClientAppActor pid=77)\x1b[0m FileNotFoundError: [Errno 2] No such file or directory: '/dev/shm'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+flwr.errors.SimulationError: Simulation Runtime crashed.
+
+During handling of the above exception, another exception occurred:
+
+RuntimeError: An error was encountered. Ending simulation.
+ERROR :     Exit Code: 700
+"""
+
+
+def test_the_cause_is_what_the_last_chain_began_with(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    assert cause(log) == ""
+    log.write_text("nothing wrong\nERROR: none\n")
+    assert cause(log) == ""
+    log.write_text(CHAIN)
+    assert cause(log) == "; the cause: FileNotFoundError: [Errno 2] No such file or directory: '/dev/shm'"

@@ -327,9 +327,13 @@ def mutants(program: str, dice: random.Random, count: int) -> Iterator[str]:
 def plain_javascript(program: str, tests: str, cpu_seconds: float = 5.0) -> bool:
     """Whether program and tests, one file of one node, come to their end with exit code 0."""
     token, box = secrets.token_hex(8), sandbox._BOX
-    end = f"\nprocess._rawDebug('{token[::-1]}'.split('').reverse().join(''));\n"
-    files = {"file.js": f"{program}\n{tests}{end}".encode("utf-8", "replace")}
+    # Loaded before the program, which may have a `process` of its own and ask for strict mode in its first line.
+    say = f"process._rawDebug.bind(process, '{token[:8]}' + '{token[8:]}')"
+    files = {
+        "said.js": f"Object.defineProperty(globalThis, 'said_at_its_end', {{ value: {say} }});".encode(),
+        "file.js": f"{program}\n{tests}\nsaid_at_its_end();\n".encode("utf-8", "replace"),
+    }
     limits = box["Limits"](cpu_seconds, 512, sandbox.NODE_SPACE)
-    words = ["node", "--max-old-space-size=512", "file.js"]
+    words = ["node", "--max-old-space-size=512", "--require", "./said.js", "file.js"]
     ended = box["execute"](box["Command"](words, limits, b"", files), sandboxed=True)
     return ended.exit_code == 0 and token.encode() in ended.stderr

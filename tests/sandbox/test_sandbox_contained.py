@@ -330,7 +330,7 @@ def test_endless_recursion(run: Run, program: str, statuses: list[str]) -> None:
 
 @pytest.mark.slow
 def test_endless_recursion_in_cpp(run: Run) -> None:
-    given, body = "volatile int x;\nint f(int n) {", " x = n; return f(n + 1) + x;\n"
+    given, body = "static volatile int x;\nint f(int n) {", " x = n; return f(n + 1) + x;\n"
     outcome = run("cpp", given + body, "}\nint main() { return f(0); }\n", given=given, entry_point="f")
     assert (outcome["status"], outcome["signal"]) == ("killed", "SIGSEGV")
 

@@ -16,7 +16,7 @@ import forge
 import pytest
 
 from ftbench.errors import InvalidInput
-from ftbench.result import ledger, names, safejson, samples
+from ftbench.result import ledger, manifest, names, safejson, samples
 from ftbench.result.files import Limits
 from ftbench.result.opening import open_bundle
 from ftbench.spec.canonical import canonical
@@ -181,3 +181,41 @@ def test_document_larger_than_any_real_one(world: forge.World, genuine: forge.Fo
 def test_only_the_adapter_may_be_very_large() -> None:
     limits = Limits()
     assert limits.of(names.ADAPTER) > limits.of("samples/jars.jsonl.gz") == limits.other_bytes
+
+
+@pytest.mark.parametrize("where", ["answers", "result"])
+def test_a_million_invented_references(world: forge.World, genuine: forge.Forged, where: str) -> None:
+    """Of models that nobody asked for, under a manifest of their own: refused soon, whichever document holds them."""
+    names_of = [f"local-{number}" for number in range(1_000_000)]
+    if where == "answers":
+        task = names.samples_name("jars")
+        first, _, rest = gzip.decompress(genuine.files[task]).partition(b"\n")
+        invented = b",".join(b'"%s":{"loglikelihoods":[-1.0,-2.0]}' % name.encode() for name in names_of)
+        first = first.replace(b'"references":{', b'"references":{' + invented + b",")
+        genuine.files[task] = gzip.compress(first + b"\n" + rest)
+    else:
+        with genuine.result() as result:
+            result["references"] |= dict.fromkeys(names_of, "0" * 64)
+    listed = {name: data for name, data in genuine.files.items() if name != names.MANIFEST}
+    genuine.files[names.MANIFEST] = manifest.to_bytes(manifest.make(listed))
+    with soon(10):
+        verdict = world.verdict(genuine.files)
+    assert "documents-parse" in [check.check for check in verdict.checks if check.outcome == "failed"]
+
+
+def test_a_sparse_file(world: forge.World, genuine: forge.Forged, tmp_path: Path) -> None:
+    """A terabyte that takes no room on disk is refused by its size, before a byte of it is read."""
+    folder = forge.write_folder(genuine.files, tmp_path / "bundle")
+    with (folder / names.LEDGER).open("r+b") as file:
+        file.truncate(2**40)
+    with soon(1):
+        verdict = verify(folder, store=world.store, benchmarks=[world.root / "benchmarks"])
+    assert not verdict.accepted and "ledger.jsonl" in verdict.checks[0].evidence, verdict.checks[0]
+
+
+def test_names_that_differ_in_unicode_form(world: forge.World, genuine: forge.Forged, tmp_path: Path) -> None:
+    folder = forge.write_folder(genuine.files, tmp_path / "bundle")
+    for name in ("re\u0301sultat.json", "r\u00e9sultat.json"):
+        (folder / name).write_bytes(b"{}")
+    verdict = verify(folder, store=world.store, benchmarks=[world.root / "benchmarks"])
+    assert not verdict.accepted and "names-safe" in [c.check for c in verdict.checks if c.outcome == "failed"]

@@ -14,6 +14,10 @@ RunConfig = dict[str, str | int | float | bool]
 """Run-config keys as Flower takes them: dotted path → scalar."""
 
 
+def _unheard(_text: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class TrainJob:
     """One start of one run's training."""
@@ -42,6 +46,8 @@ class TrainJob:
     """What the lock says about the Flower app bundle's sha256; empty: not compared."""
     round_timeout: float = 3600.0
     """Seconds without any progress after which the run is stopped; engines may add a margin."""
+    say: Callable[[str], None] = _unheard
+    """Told what is being started and what is waited for until the app begins."""
     marker: str = ""
     """Value of the environment variable that marks every process of this run (`ftbench.run.processes.tree`)."""
 

@@ -11,7 +11,7 @@ from typing import Literal
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
-from ftbench.run.ending import RESUME, log_tail, settle
+from ftbench.run.ending import RESUME, cause, log_tail, settle
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import COMMAND_SECONDS, Status, same_fab
 from ftbench.run.engines.flower_link import SuperLink
@@ -47,8 +47,10 @@ class FlowerSimulation:
         settle(job.run_dir)
 
     def _carry_out(self, link: SuperLink, job: TrainJob, on_tick: Callable[[], None]) -> Status:
+        job.say("Flower's app, until the SuperLink has taken it")
         run_id, short_hash = link.submit()
         same_fab(short_hash, job)
+        job.say("Ray and the ServerApp, until both have loaded PyTorch and the data are checked")
         watchdog = Watchdog(job.run_dir, job.round_timeout + MARGIN)
         self._follow(link, watchdog, on_tick)
         keeper = link.flower.keep_log(run_id)
@@ -68,6 +70,7 @@ class FlowerSimulation:
         while True:
             on_tick()
             link.check_alive()
+            link.check_alone()
             watchdog.check()
             alive = link.simulating()
             if (seen and not alive) or link.said_finished():
@@ -90,7 +93,7 @@ class FlowerSimulation:
         said = status.details or "its process ended without saying why"
         return Diagnostic(
             codes.FLOWER_FAILED,
-            f"Flower's status is {status.state}: {said}",
+            f"Flower's status is {status.state}: {said}{cause(log)}",
             Place(str(log)),
             hint=f"{RESUME.format(job.run_dir)}. The log ends: {log_tail(log)}",
         )

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,24 @@ class UnknownRun(RunFailed):
 class Flower:
     """The command `flwr` with one connection to a SuperLink."""
 
-    def __init__(self, job: TrainJob, connection: str, *, env: Mapping[str, str], folder: Path, tick: Tick) -> None:
-        """`connection` stands in the config.toml of `env`'s FLWR_HOME; `folder` is for files of our own."""
+    def __init__(
+        self,
+        job: TrainJob,
+        connection: str,
+        *,
+        env: Mapping[str, str],
+        folder: Path,
+        tick: Tick,
+        before: Sequence[str] = (),
+    ) -> None:
+        """`connection` stands in the config.toml of `env`'s FLWR_HOME; `folder` is for files of our own.
+
+        `before`: what comes before the command, so that it is carried out where the SuperLink is reached.
+        """
         self.job = job
         self.connection = connection
         self._env = env
+        self._before = list(before)
         self._folder = folder
         self.tick = tick
         """Called about ten times a second while a command is waited for."""
@@ -127,7 +140,7 @@ class Flower:
     def _start(self, words: list[str], out: int) -> subprocess.Popen[bytes]:
         with (self.job.logs / "flwr-commands.log").open("ab") as errors:
             return subprocess.Popen(  # noqa: S603  (a list, from ourselves)
-                [str(self._bin / "flwr"), *words],
+                [*self._before, str(self._bin / "flwr"), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=errors,

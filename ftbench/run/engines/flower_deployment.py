@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from ftbench import codes
@@ -25,6 +25,7 @@ from ftbench.run.ending import RESUME, log_tail, read_app_error, settle
 from ftbench.run.engines import flower_connection
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import COMMAND_SECONDS, Flower, Status, UnknownRun, same_fab
+from ftbench.run.processes.guarded import temporary_folder
 from ftbench.run.processes.tail import LedgerTail
 from ftbench.run.processes.watch import MARGIN, Watchdog
 
@@ -52,8 +53,11 @@ class FlowerDeployment:
         """See `Engine.train`. What counts is what the app leaves in the run folder, then Flower's status."""
         flower_connection.check_connection(job.superlink)
         env = flower_connection.environment(job.marker)
-        with TemporaryDirectory(prefix="ftb-") as folder:
-            flower = Flower(job, job.superlink, env=env, folder=Path(folder), tick=on_tick)
+        with contextlib.ExitStack() as stack:
+            folder = temporary_folder(job.marker)
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            flower = Flower(job, job.superlink, env=env, folder=folder, tick=on_tick)
+            job.say(f"the app on {job.superlink}, until its ServerApp has the run's folder")
             stop_earlier(flower, job.run_dir)
             _promise(job.run_dir)
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -10,22 +11,27 @@ from pathlib import Path
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
-from ftbench.run.ending import log_tail
+from ftbench.run.ending import cause, log_tail
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import SIMULATION, Flower, Tick, commands
-from ftbench.run.processes import tree
+from ftbench.run.processes import network, tree
 from ftbench.run.processes.guarded import Guarded, temporary_folder
 from ftbench.run.processes.tail import Tail
 
 HOST = "127.0.0.1"
 CONNECTION = "sim"
-FINISHED = b"Finished task "
+FINISHED, CREATED = b"Finished task ", b"Created run "
+"""What the SuperLink's log says of a task, and of a run."""
 START_TRIES = 3
 START_SECONDS = 90.0
 
 
 class SuperLink:
-    """A SuperLink of our own on a free port of the loopback interface, with a fresh FLWR_HOME."""
+    """A SuperLink of our own on a port of the loopback interface, with a fresh FLWR_HOME.
+
+    In a network of its own, where the machine gives one: nobody else reaches it then. In the machine's network anybody
+    on the machine does, so that a run there must be allowed, and a second run on it ends ours.
+    """
 
     def __init__(self, job: TrainJob, tick: Tick) -> None:
         """Start it and wait until it answers. Raises MissingResource, RunFailed (FTB521); nothing is left then."""
@@ -33,16 +39,26 @@ class SuperLink:
         self._tick = tick
         self._bin = commands()
         self._log_tail = Tail(self.log, skip=True)
-        self._finished = False
+        self._finished, self._created = False, 0
+        self._own = not network.why_not()
+        job.say("Flower's SuperLink, until it listens")
         for attempt in range(START_TRIES):
             self.port = _free_port()
             self.temporary = temporary_folder(job.marker)
             self.env = self._environment()
-            self._guarded = Guarded(job.marker, self.temporary, self.log, self._command(), self.env)
+            self._guarded = Guarded(
+                job.marker,
+                self.temporary,
+                self.log,
+                self._command(),
+                self.env,
+                network="own" if self._own else "shared",
+            )
             try:
                 if self._answers():
                     self._write_config()
-                    self.flower = Flower(job, CONNECTION, env=self.env, folder=self.temporary, tick=tick)
+                    before = network.inside(self._guarded.pid) if self._own else []
+                    self.flower = Flower(job, CONNECTION, env=self.env, folder=self.temporary, tick=tick, before=before)
                     return
             except BaseException:
                 self.stop()
@@ -51,7 +67,8 @@ class SuperLink:
             if attempt + 1 == START_TRIES:
                 break  # another program may have taken the port in between: the other tries take another one
         hint = f"see {self.log}: {log_tail(self.log)}"
-        raise RunFailed(Diagnostic(codes.NO_SUPERLINK, "Flower's SuperLink did not start", Place(str(self.log)), hint))
+        message = f"Flower's SuperLink did not start{cause(self.log)}"
+        raise RunFailed(Diagnostic(codes.NO_SUPERLINK, message, Place(str(self.log)), hint))
 
     @property
     def log(self) -> Path:
@@ -82,8 +99,21 @@ class SuperLink:
 
     def said_finished(self) -> bool:
         """Whether the SuperLink's log tells of a finished task: a hint to ask for the status some seconds earlier."""
-        self._finished = self._finished or any(FINISHED in line for line in self._log_tail.lines())
+        self._read_log()
         return self._finished
+
+    def _read_log(self) -> None:
+        for line in self._log_tail.lines():
+            self._finished = self._finished or FINISHED in line
+            self._created += CREATED in line
+
+    def check_alone(self) -> None:
+        """Raise RunFailed (FTB533) if somebody else has submitted a run."""
+        self._read_log()
+        if self._created > 1:
+            hint = f"the run was ended. Look who else is on this machine; {self.log} says when it came"
+            message = "another app was submitted to this run's SuperLink"
+            raise RunFailed(Diagnostic(codes.INTRUDED, message, Place(str(self.log)), hint))
 
     def check_alive(self) -> None:
         """Raise RunFailed (FTB526) if the SuperLink ended."""
@@ -118,22 +148,28 @@ class SuperLink:
             # Idle workers started in advance lack the clients' environment and would only take their time.
             "RAY_prestart_worker_first_driver": "0",
             "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+            # Who may read our environment is who we are; nobody else can say the token.
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
         }
 
     def _answers(self) -> bool:
         """Wait until our own SuperLink, not another, listens on the port; False if it ended or takes too long."""
         until = time.monotonic() + START_SECONDS
         while self._guarded.alive() and time.monotonic() < until:
-            with socket.socket() as probe:
-                probe.settimeout(0.5)
-                if probe.connect_ex((HOST, self.port)) == 0 and self._ours():
-                    return True
+            if network.listens(self._guarded.pid, self.port) if self._own else self._listens():
+                return True
             self._tick()
             time.sleep(0.05)
         return False
 
-    def _ours(self) -> bool:
+    def _listens(self) -> bool:
         import psutil
+
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            if probe.connect_ex((HOST, self.port)) != 0:
+                return False
 
         try:
             for process in psutil.Process(self._guarded.pid).children(recursive=True):

@@ -15,7 +15,7 @@ from typing import Literal
 
 from ftbench import builtin, codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.run.ending import RESUME, log_tail, settle
+from ftbench.run.ending import RESUME, cause, log_tail, settle
 from ftbench.run.engines.engine import RunConfig, TrainJob
 from ftbench.run.processes.tree import environment
 from ftbench.run.processes.watch import MARGIN, Watchdog
@@ -73,6 +73,7 @@ class InlineEngine:
         log = job.logs / LOG_NAME
         # Clients run one after another here, and a reply counts as in time whenever it comes.
         watchdog = Watchdog(job.run_dir, job.clients * job.round_timeout + MARGIN)
+        job.say("the app in a process of its own, until it has loaded PyTorch and the data are checked")
         process = launch(job.compiled, [(job.run_config, job.clients)], log, job.marker)
         try:
             while process.poll() is None:
@@ -102,7 +103,7 @@ def failure(status: int, run_dir: Path, log: Path) -> Diagnostic:
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
     return Diagnostic(
         codes.NOT_FINISHED,
-        f"the process that trained {how}",
+        f"the process that trained {how}{cause(log)}",
         Place(str(log)),
         hint=f"{RESUME.format(run_dir)}. The log ends: {log_tail(log)}",
     )

@@ -10,23 +10,43 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from ftbench import builtin
 from ftbench.run.processes import tree
 from ftbench.run.processes.guardian import KEPT_PATH
 
 PACKAGE_ROOT = str(builtin.PACKAGE.parent)
-LONGEST_BASE = 24
-"""A Unix socket's path has at most 107 characters, and Ray needs 70 of them below its temporary folder."""
+LONGEST_SOCKET = 107
+"""Characters of the longest path that a Unix socket may have (unix(7): 108 bytes with the closing zero)."""
+RAY_SOCKET = "/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+"""The longest one that Ray makes below its temporary folder; process ids have up to 7 digits."""
+RANDOM = 8
+"""Characters that `mkdtemp` adds to a name."""
+SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (mkdtemp makes a folder there private)
+"""Where a temporary folder is made when the user's own would make paths too long: the first that can be written to."""
 
 
 class Guarded:
     """A command and all that it starts, alive until `stop` is called or this process ends, in whatever way."""
 
-    def __init__(self, marker: str, temporary: Path, log: Path, command: list[str], env: Mapping[str, str]) -> None:
-        """Start it in the folder `temporary`, which goes when it ends; its output goes to `log`. Raises OSError."""
+    def __init__(
+        self,
+        marker: str,
+        temporary: Path,
+        log: Path,
+        command: list[str],
+        env: Mapping[str, str],
+        *,
+        network: Literal["own", "shared"] = "shared",
+    ) -> None:
+        """Start it in the folder `temporary`, which goes when it ends; its output goes to `log`. Raises OSError.
+
+        `network`: a network of its own, in which nobody else is, or the machine's.
+        """
         self.marker = marker
         self.temporary = temporary
+        self.network = network
         words = [
             sys.executable,
             "-P",
@@ -35,6 +55,7 @@ class Guarded:
             marker,
             str(temporary),
             str(log),
+            network,
             *command,
         ]
         # The guardian is of this very ftbench; what it guards keeps the path it was given.
@@ -76,10 +97,15 @@ class Guarded:
 
 def temporary_folder(marker: str) -> Path:
     """A new, private folder with a short path whose name tells whose it is."""
-    base = tempfile.gettempdir()
-    if len(base) > LONGEST_BASE:
-        base = "/tmp"  # noqa: S108  (mkdtemp makes it private)
-    return Path(tempfile.mkdtemp(prefix=_prefix(marker), dir=base))
+    return Path(tempfile.mkdtemp(prefix=_prefix(marker), dir=_base(marker)))
+
+
+def _base(marker: str) -> str:
+    own = os.path.realpath(tempfile.gettempdir())  # Ray follows links before it adds to a path
+    room = LONGEST_SOCKET - len(RAY_SOCKET) - len("/" + _prefix(marker)) - RANDOM
+    if len(os.fsencode(own)) <= room:
+        return own
+    return next((base for base in SHORT if os.access(base, os.W_OK | os.X_OK)), own)
 
 
 def clear_leftovers(marker: str) -> list[int]:
@@ -88,7 +114,7 @@ def clear_leftovers(marker: str) -> list[int]:
     Returns the ids of processes that could not be ended.
     """
     left = tree.end(marker)
-    for base in {tempfile.gettempdir(), "/tmp"}:  # noqa: S108
+    for base in sorted({os.path.realpath(tempfile.gettempdir()), *SHORT}):
         for folder in Path(base).glob(_prefix(marker) + "*"):
             if not folder.is_symlink() and folder.stat().st_uid == os.getuid():
                 shutil.rmtree(folder, ignore_errors=True)

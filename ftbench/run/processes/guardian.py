@@ -1,8 +1,9 @@
 """The guardian: starts one command and sees to it that nothing of it outlives whoever asked for it.
 
-Runs as a process of its own: `python -m ftbench.run.processes.guardian MARKER TEMPORARY LOG COMMAND…`. It holds the
-reading end of a pipe; when the other end closes, because the asker is done or was killed with SIGKILL, it kills every
-process below it or marked like it, removes the temporary folder and ends. It also ends when the command does.
+Runs as a process of its own: `python -m ftbench.run.processes.guardian MARKER TEMPORARY LOG NETWORK COMMAND…`. Where
+NETWORK is `own`, it and the command are in a network of their own (`network.leave`). It holds the reading end of a
+pipe; when the other end closes, because the asker is done or was killed with SIGKILL, it kills every process below it
+or marked like it, removes the temporary folder and ends. It also ends when the command does.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from ftbench.run.processes.network import leave
 from ftbench.run.processes.tree import end
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+OWN, SHARED = "own", "shared"
+"""Whether the command has a network of its own, or the machine's."""
 KEPT_PATH = "FTBENCH_PYTHONPATH"
 """Holds the command's PYTHONPATH while the guardian has its own."""
 
 
-def main(marker: str, temporary: Path, log: Path, command: list[str]) -> int:
+def main(marker: str, temporary: Path, log: Path, network: str, command: list[str]) -> int:
     """Run `command` until it ends or standard input closes; returns its exit status, or 0 after a clean stop."""
     _adopt_orphans()
     asked: list[int] = []
@@ -36,6 +40,8 @@ def main(marker: str, temporary: Path, log: Path, command: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ask)
     try:
+        if network == OWN:
+            leave()
         with log.open("ab") as out:
             child = subprocess.Popen(  # noqa: S603  (a list, from our own engine)
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=temporary, env=_environment()
@@ -88,4 +94,4 @@ def _reap(child: int) -> int | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:]))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5:]))
