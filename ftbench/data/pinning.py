@@ -17,6 +17,7 @@ from ftbench.errors import MissingResource
 from ftbench.spec.canonical import pretty
 from ftbench.spec.model import HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
+from ftbench.spec.sources import Columns
 
 __all__ = ["TRAIN", "lock", "named_sources", "unresolved_pins", "write_pins"]
 
@@ -54,7 +55,7 @@ def lock(
     return Pins(sources=pins, partition=_partition(spec, pins[TRAIN], store))
 
 
-def load_pin(source: Source, columns: dict[str, str], store: Store, request: Request) -> SourcePin:
+def load_pin(source: Source, columns: Columns, store: Store, request: Request) -> SourcePin:
     """Load one source, keep its rows, return their pin. Raises as `lock` does."""
     loaded = sources.load(source, columns, request)
     if not loaded.rows:
@@ -73,7 +74,7 @@ def ensure(
     key: str,
     *,
     source: Source,
-    columns: dict[str, str],
+    columns: Columns,
     pin: SourcePin,
     store: Store,
     connect: Callable[[], Hub],
@@ -154,13 +155,13 @@ def _partition_inputs(spec: Spec, train_digest: str) -> str:
     return partition_inputs(train_digest, spec.federation, spec.seeds.partition, spec.data.validation)
 
 
-def _resolved(known: Pins | None, key: str, source: Source, columns: dict[str, str]) -> SourcePin | None:
+def _resolved(known: Pins | None, key: str, source: Source, columns: Columns) -> SourcePin | None:
     """The known pin of `key`, if it is resolved and was made from these inputs."""
     old = known.sources.get(key) if known else None
     return old if old is not None and old.digest and old.inputs == source_inputs(source, columns) else None
 
 
-def _revision(known: Pins | None, key: str, source: Source, columns: dict[str, str], renew: bool) -> str | None:
+def _revision(known: Pins | None, key: str, source: Source, columns: Columns, renew: bool) -> str | None:
     """The commit to load: the spec's own, else the one pinned for these inputs."""
     if not isinstance(source, HubSource):
         return None

@@ -15,6 +15,7 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
+from ftbench.spec.sources import Columns
 
 AGAIN = "run: ftbench lock SPEC"
 
@@ -54,7 +55,7 @@ def _unresolved(spec: Spec, pins: Pins) -> Diagnostic:
     return Diagnostic(codes.DATA_UNRESOLVED, message, hint=hint, severity="warning" if draft else "error")
 
 
-def _check_source(key: str, source: Source, columns: dict[str, str], pin: SourcePin, store: Store) -> list[Diagnostic]:
+def _check_source(key: str, source: Source, columns: Columns, pin: SourcePin, store: Store) -> list[Diagnostic]:
     if pin.inputs != source_inputs(source, columns):
         message = f"the pin of `{key}` was made from another source or other columns"
         return [_problem(codes.STALE_SOURCE, message, AGAIN)]

@@ -28,7 +28,7 @@ from ftbench.spec.primitives import (
     Version,
 )
 from ftbench.spec.privacy import Privacy
-from ftbench.spec.sources import BuiltinSource, HubSource, Source
+from ftbench.spec.sources import BuiltinSource, Columns, HubSource, Source
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Generation, References, Task
 from ftbench.spec.transport import Transport
 
@@ -83,8 +83,9 @@ class Data(Block):
 
     source: Source
     """Where the training rows come from."""
-    columns: Annotated[dict[str, str], Field(min_length=1)]
-    """Our column name → the source's. Templates use our names; every other column is dropped."""
+    columns: Annotated[Columns, Field(min_length=1)]
+    """Our column name → the source's, or `{column: NAME, type: integer}` where the file cannot say the type: values of
+    csv are texts. Templates use our names; every other column is dropped."""
     prompt: Template
     """Template of the text the model is given. Must not end in white space: put it at the start of `completion`."""
     completion: Template
