@@ -12,7 +12,6 @@ import numpy
 import pytest
 
 from ftbench import builtin
-from ftbench.data import digests
 from ftbench.data.hub import Hub
 from ftbench.data.hub_source import load, subset
 from ftbench.data.normalise import NORMALISERS
@@ -69,7 +68,10 @@ def test_named_classes_are_numbers(hub: Any, connect: Connect, tmp_path: Path) -
 def test_specs_ask_for_columns_that_their_normalisers_give(path: Path) -> None:
     for key, (one, columns) in named_sources(load_spec(path).spec).items():
         if isinstance(one, HubSource) and one.normalise is not None:
-            assert {source_column(one) for one in columns.values()} <= set(NORMALISERS[one.normalise].columns), (key, columns)
+            assert {source_column(one) for one in columns.values()} <= set(NORMALISERS[one.normalise].columns), (
+                key,
+                columns,
+            )
 
 
 @pytest.mark.parametrize("name", layouts.LAYOUTS)
