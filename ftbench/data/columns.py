@@ -29,14 +29,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 AS_TEXT = "`{column: NAME, type: text}` in `columns` keeps whole numbers as texts"
 
 
+_SAME: Mapping[str, str] = {}
+
+
 class _Unfit(ValueError):
     """A value that its column cannot hold; the message says why."""
 
 
-def typed(table: Table, types: Mapping[str, ColumnType]) -> Table:
+def typed(table: Table, types: Mapping[str, ColumnType], names: Mapping[str, str] = _SAME) -> Table:
     """The rows with the columns in `types` as what they are said to be; a column that a row lacks is left so.
 
-    A text that spells a number becomes that number, a whole number asked for as text its digits; null stays.
+    A text that spells a number becomes that number, a whole number asked for as text its digits; null stays. `names`:
+    column → what the file calls it, for messages.
     Raises InvalidInput (FTB339) with the first value that cannot be, its row and column.
     """
     if not types:
@@ -51,13 +55,14 @@ def typed(table: Table, types: Mapping[str, ColumnType]) -> Table:
                 made[name] = _AS[wanted](value)
             except _Unfit as error:
                 hint = "mend the file, or the column's type in `columns` or the normaliser"
-                raise _refused(codes.COLUMN_TYPE, (table, number, name), str(error), hint) from error
+                raise _refused(codes.COLUMN_TYPE, (table, number, names.get(name, name)), str(error), hint) from error
         rows.append(made)
     return Table(rows, table.spots)
 
 
-def check(table: Table) -> None:
-    """Every column holds one type, null apart, and only values that come back from the store as they are.
+def check(table: Table, names: Mapping[str, str] = _SAME) -> None:
+    """Every column holds one type, null apart, and only values that come back from the store as they are. `names`: column
+    → what the file calls it, for messages.
 
     Raises InvalidInput: FTB338 for a column with two types, with the first row of each; FTB339 for a value that is no
     text, number or truth value; FTB307 for one without an exact canonical form.
@@ -72,22 +77,22 @@ def check(table: Table) -> None:
                 _exact(value)
             except _Unfit as error:
                 hint = "a normaliser takes such values apart (`ftbench list normalisers`); or leave the column out"
-                raise _refused(codes.COLUMN_TYPE, (table, number, name), str(error), hint) from error
+                raise _refused(codes.COLUMN_TYPE, (table, number, names.get(name, name)), str(error), hint) from error
             except ValueError as error:
                 hint = AS_TEXT if isinstance(value, int) else "mend the file, or leave the column out"
-                raise _refused(codes.BAD_VALUE, (table, number, name), str(error), hint) from error
+                raise _refused(codes.BAD_VALUE, (table, number, names.get(name, name)), str(error), hint) from error
             known, before = first.setdefault(name, (kind, number))
             if known != kind:
-                raise _mixed(table, name, (known, before), (kind, number))
+                raise _mixed(table, name, names.get(name, name), (known, before), (kind, number))
 
 
-def _mixed(table: Table, name: str, one: tuple[str, int], other: tuple[str, int]) -> InvalidInput:
+def _mixed(table: Table, name: str, shown: str, one: tuple[str, int], other: tuple[str, int]) -> InvalidInput:
     (first, early), (second, late) = one, other
     spot = table.spot(early)
     there = _brief(table.rows[early][name])
     detail = f"{second} ({_brief(table.rows[late][name])}), and {first} ({there}) in {spot or f'row {early} (from 0)'}"
     hint = f"a column holds one type; mend the file, or say which: {AS_TEXT}"
-    return _refused(codes.MIXED_TYPES, (table, late, name), detail, hint)
+    return _refused(codes.MIXED_TYPES, (table, late, shown), detail, hint)
 
 
 def _refused(code: str, at: tuple[Table, int, str], detail: str, hint: str) -> InvalidInput:

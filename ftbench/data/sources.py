@@ -46,8 +46,10 @@ def load(source: Source, columns: Columns, request: Request | None = None) -> Lo
     """
     loaded = LOADERS[source.kind](source, request or Request())
     table = _mapped(loaded.table, columns, describe(source))
-    table = values.typed(table, {ours: one.type for ours, one in columns.items() if isinstance(one, TypedColumn)})
-    values.check(table)
+    types = {ours: one.type for ours, one in columns.items() if isinstance(one, TypedColumn)}
+    names = {ours: source_column(one) for ours, one in columns.items()}
+    table = values.typed(table, types, names)
+    values.check(table, names)
     return Loaded(table, loaded.licence, loaded.revision)
 
 

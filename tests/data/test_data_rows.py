@@ -202,6 +202,12 @@ def test_a_parquet_file_of_dates_needs_the_type(tmp_path: Path) -> None:
     assert [row["answer"] for row in rows] == ["2024-10-04", "2024-10-05"]
 
 
+def test_a_column_is_told_by_the_name_that_the_file_has(tmp_path: Path) -> None:
+    columns: Any = {"question": "question", "out": as_type("answer", "integer")}
+    assert "column `answer`" in refused(tmp_path, "csv", b"question,answer\na,x\n", columns=columns).message
+    assert "column `answer`" in refused(tmp_path, "jsonl", layouts.jsonl(CODES), columns={"out": "answer"}).message
+
+
 # --- JSON, and what it is not ----------------------------------------------------------------------------------------
 
 BROKEN_JSON: dict[str, tuple[bytes, str, tuple[int, int]]] = {
