@@ -61,9 +61,9 @@ def typed(table: Table, types: Mapping[str, ColumnType], names: Mapping[str, str
 
 
 def check(table: Table, names: Mapping[str, str] = _SAME) -> None:
-    """Every column holds one type, null apart, and only values that come back from the store as they are. `names`: column
-    → what the file calls it, for messages.
+    """Every column holds one type, null apart, and only values that come back from the store as they are.
 
+    `names`: column → what the file calls it, for messages.
     Raises InvalidInput: FTB338 for a column with two types, with the first row of each; FTB339 for a value that is no
     text, number or truth value; FTB307 for one without an exact canonical form.
     """
