@@ -219,6 +219,7 @@ SCHEMAS_DRIFTED = _code("FTB905", "files of schemas/ are not what the models gen
 NOT_PUBLISHABLE = _code("FTB908", "a spec cannot be published as it is")
 OPTION_NEEDS_OTHER = _code("FTB910", "an option needs another one")
 NO_PLAN = _code("FTB911", "a file is no plan of a compiled benchmark")
+NO_PATH = _code("FTB912", "a file or folder that the command line names is not there")
 
 APP: dict[str, str] = {
     "FTB540": "a setting of the compiled app is missing or malformed",

@@ -13,17 +13,17 @@ from ftbench.board.submission import Marks, Submission
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import FtbenchError, MissingResource
+from ftbench.errors import FtbenchError, InvalidInput, MissingResource
 from ftbench.result.bundle import Bundle, open_bundle
 from ftbench.result.documents import Level, Sample, Verdict
 from ftbench.result.marks import Given, problems
+from ftbench.result.opening import is_archive
 from ftbench.result.score import right
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
 from ftbench.verify.checks.lock_known import compiled_folders
 from ftbench.verify.documents import read
 
-ARCHIVES = (".zip", ".tar.gz", ".tgz")
 MAX_DEPTH = 8
 """Folders below the one given that are looked into."""
 
@@ -55,7 +55,7 @@ def collect(
 ) -> Collected:
     """Verify every bundle below `folders`. `plans`: spec hash → the benchmark, where known.
 
-    Raises MissingResource (FTB701) where there is none.
+    Raises MissingResource (FTB701) where there is none, InvalidInput (FTB912) for a folder that is not there.
     """
     collected = Collected([], [])
     found = list(find_submissions(folders))
@@ -83,7 +83,7 @@ def find_submissions(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """
     for folder in folders:
         if not folder.exists():
-            raise MissingResource(Diagnostic(codes.NO_BUNDLES, "there is no such folder", Place(str(folder))))
+            raise InvalidInput(Diagnostic(codes.NO_PATH, "there is no such folder", Place(str(folder))))
         if is_bundle(folder):
             yield folder, folder.name or str(folder)
         elif folder.is_dir():
@@ -95,7 +95,7 @@ def is_bundle(path: Path) -> bool:
     """Whether a path looks like a bundle: a folder with a manifest, or an archive."""
     if path.is_dir():
         return (path / "manifest.json").is_file()
-    return path.is_file() and path.name.endswith(ARCHIVES)
+    return path.is_file() and is_archive(path)
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
