@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
 from ftbench.verify.checks.lock_known import compiled_folders
 from ftbench.verify.documents import read
+from ftbench.verify.filled import filled
 
 MAX_DEPTH = 8
 """Folders below the one given that are looked into."""
@@ -52,8 +54,10 @@ def collect(
     progress: Callable[[str], None] = lambda path: None,
     *,
     plans: Mapping[str, Plan] | None = None,
+    store: Store | None = None,
 ) -> Collected:
-    """Verify every bundle below `folders`. `plans`: spec hash → the benchmark, where known.
+    """Verify every bundle below `folders`. `plans`: spec hash → the benchmark, where known; `store`: has the items of
+    bundles that withhold their text.
 
     Raises MissingResource (FTB701) where there is none, InvalidInput (FTB912) for a folder that is not there.
     """
@@ -66,7 +70,7 @@ def collect(
     for path, name in found:
         progress(name)
         try:
-            collected.submissions.append(_submission(path, name, verify(path), plans or {}))
+            collected.submissions.append(_submission(path, name, verify(path), plans or {}, store))
         except FtbenchError as error:
             collected.refused.append(_refused(name, "; ".join(one.message for one in error.diagnostics)))
         except OSError as error:
@@ -112,13 +116,21 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             yield from _below(path, depth - 1)
 
 
-def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Plan]) -> Submission:
+def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Plan], store: Store | None) -> Submission:
     if verdict.result is None:
         return Submission(name, verdict)
     documents = read(_same(path, verdict))
     plan = plans.get(verdict.result.spec_hash)
-    marks = marks_of(documents.samples, plan.typed_spec().evaluation) if plan else {}
+    marks = _marks(documents.samples, plan, store) if plan else {}
     return Submission(name, verdict, documents.entry, marks, answers_of(documents.samples))
+
+
+def _marks(samples: Mapping[str, Sequence[Sample]], plan: Plan, store: Store | None) -> Marks:
+    """As `marks_of`. Items that are not here leave a bundle that withholds their text without marks."""
+    if store is not None:
+        with suppress(MissingResource):
+            samples = filled(samples, plan, store)
+    return marks_of(samples, plan.typed_spec().evaluation)
 
 
 def answers_of(samples: Mapping[str, Sequence[Sample]]) -> str | None:

@@ -167,6 +167,13 @@ class Answer(Block):
     """Code tasks: how the program ended, in the sandbox's words (`passed`, `failed`, `not-plain`, `timeout` …)."""
 
 
+class Withheld(Block):
+    """Stands for a text whose data may not be passed on: who has the data makes the text again."""
+
+    sha256: Sha256
+    """Of the text in UTF-8."""
+
+
 class Sample(Block):
     """One line of `samples/<task>.jsonl.gz`: RFC 8785 bytes, in the order of the items."""
 
@@ -174,10 +181,10 @@ class Sample(Block):
     """Position of the item in the task's data, counted from 0."""
     item: Sha256
     """Digest of the item's canonical row."""
-    prompt: str
-    """The prompt as given to the model."""
-    options: list[str]
-    """The options as given to the model; empty for code tasks."""
+    prompt: str | Withheld
+    """The prompt as given to the model; its digest where the task's source says `redistribute: no`."""
+    options: list[str | Withheld]
+    """The options as given to the model, or their digests; empty for code tasks."""
     target: NonNegative | None
     """Index of the right option; null for code tasks."""
     untuned: Answer
@@ -350,7 +357,8 @@ class WithinBudget(Block):
 class Result(Block):
     """`result.json`: what the bundle claims."""
 
-    format: Literal["ftbench/result/v1"] = "ftbench/result/v1"
+    format: Literal["ftbench/result/v1", "ftbench/result/v2"] = "ftbench/result/v1"
+    """v1: every sample holds its prompt and options. v2: those of at least one task hold digests in place of them."""
     name: Name
     version: str
     spec_hash: Sha256

@@ -18,6 +18,7 @@ from ftbench.errors import InvalidInput
 from ftbench.result import budgets, bundle, ledger
 from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
 from ftbench.result.score import score
+from ftbench.result.withheld import withheld_tasks
 from ftbench.run import open_division
 from ftbench.run.environment import describe
 from ftbench.run.processes.tail import JsonTail
@@ -59,7 +60,8 @@ def conclude(run: RunDir, samples: Samples, devices: Sequence[str]) -> RunOutcom
     """Score, put result and bundle together. Raises InvalidInput where ledger or samples do not hold together."""
     plan = run.plan()
     result = _result(run, plan, samples, devices)
-    made = bundle.assemble(run.path, result, describe(plan.stack, devices))
+    withheld = withheld_tasks(plan.typed_spec().evaluation)
+    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld)
     return RunOutcome(run.path, made, result, run.settings().spec)
 
 

@@ -27,6 +27,7 @@ RULES: tuple[tuple[str, Impact], ...] = (
     ("reporting.**", "cosmetic"),
     ("format", "incomparable"),
     ("ftbench", "incomparable"),
+    ("evaluation.tasks.*.source.redistribute", "operational"),
     ("data.source.**", "incomparable"),
     ("data.columns.**", "incomparable"),
     ("federation.clients", "incomparable"),

@@ -61,9 +61,9 @@ class Pins(Block):
 
 
 def source_inputs(source: Block, columns: Columns) -> str:
-    """Digest that ties a source pin to the spec's `source` and `columns`."""
+    """Digest that ties a source pin to the spec's `source` and `columns`; what changes no row is not in it."""
     plain = {ours: theirs if isinstance(theirs, str) else theirs.model_dump() for ours, theirs in columns.items()}
-    return digest({"source": source.model_dump(mode="json"), "columns": plain})
+    return digest({"source": source.model_dump(mode="json", exclude={"redistribute"}), "columns": plain})
 
 
 def partition_inputs(

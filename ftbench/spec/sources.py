@@ -53,6 +53,9 @@ class HubSource(Block):
     rows: Count | None = None
     """Rows that this must come to, after `normalise` and `subset`, where it is known; `ftbench lock` refuses another
     number."""
+    redistribute: Literal["no"] | None = None
+    """`no`: the terms of a test set forbid to pass its text on, so a result bundle holds digests of prompts and options
+    in place of them, and who verifies it needs the data. null: its text may be in bundles."""
 
 
 ColumnType = Literal["text", "integer", "number"]

@@ -27,6 +27,7 @@ from ftbench.result import adapter, ledger, manifest, names, samples
 from ftbench.result.documents import Answer, Sample, Verdict
 from ftbench.result.files import Bundle
 from ftbench.result.score import score
+from ftbench.result.withheld import withheld_tasks, withhold
 from ftbench.spec.canonical import canonical, digest, pretty, sha256
 from ftbench.spec.entries import apply, dump_resolved, entry_digest, parse_resolved, resolve_entry
 from ftbench.spec.entry import ResolvedEntry
@@ -37,6 +38,7 @@ from ftbench.spec.tasks import CodeTask, Task
 from ftbench.spec.transport import Transport
 from ftbench.verify.checks import CHECKS, programs_rerun
 from ftbench.verify.context import Context
+from ftbench.verify.filled import filled
 from ftbench.verify.formulas import chosen_clients, learning_rate
 from ftbench.verify.verifier import climb
 
@@ -249,7 +251,9 @@ def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
         names.ENVIRONMENT: pretty(_environment(world)),
     }
     for number, task in enumerate(spec.evaluation.tasks):
-        files[names.samples_name(task.name)] = samples.dump(_answers(world, task.name, 10 * seed + number))
+        given = _answers(world, task.name, 10 * seed + number)
+        held = task.name in withheld_tasks(spec.evaluation)
+        files[names.samples_name(task.name)] = samples.dump(withhold(given) if held else given)
     schedule = spec.training.schedule.model_copy(
         update={"learning_rate": entry.knobs["training.schedule.learning_rate"]}
     )
@@ -387,7 +391,7 @@ def _events(
 def _result(world: World, entry: ResolvedEntry) -> dict[str, Any]:
     plan = world.compiled.plan
     return {
-        "format": "ftbench/result/v1",
+        "format": f"ftbench/result/v{2 if withheld_tasks(world.spec.evaluation) else 1}",
         "name": plan.metadata.name,
         "version": plan.metadata.version,
         "spec_hash": plan.spec_hash,
@@ -456,6 +460,7 @@ def reseal(forged: Forged) -> None:
         if "scores" not in keep:
             tasks = {name: names.task_of(name) for name in sorted(forged.files)}
             by_task = {task: samples.parse(forged.files[name], name) for name, task in tasks.items() if task}
+            by_task = filled(by_task, forged.world.compiled.plan, forged.world.store)
             result["scores"] = score(by_task, forged.world.spec.evaluation).model_dump(mode="json")
     if "manifest" not in keep:
         forged.files[names.MANIFEST] = manifest.to_bytes(manifest.make(forged.files))
