@@ -209,6 +209,11 @@ BAD_MODEL_FACTS = _code("FTB802", "a model's config.json cannot be understood")
 NO_SUCH_TARGET = _code("FTB803", "an adapter target names no linear layer of the model")
 NO_SUCH_ESTIMATE = _code("FTB804", "adapter and precision do not work together")
 NO_MODEL_CONFIG = _code("FTB805", "the files of a base model are not here")
+OVER_PARAMETERS = _code("FTB806", "a base model is larger than the spec allows, or of a size that cannot be counted")
+OVER_TRAINABLE = _code("FTB807", "an adapter trains more parameters than the budget allows")
+BELOW_ONE_ROUND = _code("FTB808", "the communication budget does not allow even one round")
+OVER_TRAFFIC = _code("FTB809", "the rounds of a run send more than the communication budget allows")
+CHOICE_UNCHECKED = _code("FTB810", "base model, targets and budgets were not held against one another")
 
 # FTB9xx: the command line, the environment, generated files
 USAGE = _code("FTB901", "the command line was not understood")

@@ -30,7 +30,7 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
-from ftbench.run import conclude, open_division, preflight
+from ftbench.run import conclude, knowable, open_division, preflight
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
@@ -78,6 +78,9 @@ def start(
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
     open_division.check_modules(entry, modules or {})
+    told = listener or Silent()
+    # Before a hub is asked for weights, and before there is a folder.
+    knowable.check_choice(plan, entry, store, told.note)
     settings = RunSettings(
         spec_hash=spec_hash,
         engine=_engine_name(engine),
@@ -96,7 +99,6 @@ def start(
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
-    told = listener or Silent()
     with _interruptible():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
         try:
