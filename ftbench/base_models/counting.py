@@ -12,6 +12,8 @@ from typing import Any
 from ftbench.base_models.architecture import Architecture, Counted, CountedLinear
 from ftbench.base_models.meta_count import SIZES
 
+MOST_LAYERS = 1_000
+"""Decoder layers from which settings are not believed."""
 SECONDS = 180
 """Longest that a count may take. Most of what it takes, some ten seconds, is the import of torch."""
 OTHER_NAMES = {
@@ -32,6 +34,11 @@ def on_meta(settings: Mapping[str, Any]) -> Architecture:
 
     Raises NotCounted; ModuleNotFoundError where torch or transformers is not installed.
     """
+    inner = settings.get("text_config")
+    for text in (settings, inner if isinstance(inner, dict) else {}):
+        layers = _first(text, ("num_hidden_layers", *OTHER_NAMES["layers"]))
+        if layers is not None and layers > MOST_LAYERS:
+            raise NotCounted(f"its settings name {layers} layers")
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_TOKEN")}
     try:
@@ -54,6 +61,11 @@ def on_meta(settings: Mapping[str, Any]) -> Architecture:
         raise ModuleNotFoundError(told["missing"], name=told["missing"])
     if "error" in told:
         raise NotCounted(f"transformers says: {told['error'][:300]}")
+    return made(settings, told)
+
+
+def made(settings: Mapping[str, Any], told: Mapping[str, Any]) -> Architecture:
+    """The architecture that a count tells of. Raises NotCounted where it says too little."""
     linears = [CountedLinear.model_validate(one) for one in told["linears"]]
     counted = Counted(parameters=told["parameters"], linears=linears)
     return _architecture(settings, counted, told["sizes"], tied=told["tied"])

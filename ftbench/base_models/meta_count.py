@@ -22,6 +22,10 @@ SIZES = {
     "context": ("max_position_embeddings",),
 }
 """Size → attributes of a configuration that hold it; transformers maps other names of theirs to these."""
+CPU_SECONDS = 120
+"""Most CPU time of a count."""
+MEMORY = 32 * 2**30
+"""Most bytes of address space: torch takes several GiB of it for nothing."""
 LEFT_OUT = ("auto_map", "quantization_config", "_attn_implementation", "attn_implementation")
 """Settings that a count has no use for: code of a repository, stored forms, kernels."""
 
@@ -63,7 +67,17 @@ def _first(config: Any, names: tuple[str, ...]) -> int | None:
     return next((value for value in found if isinstance(value, int) and value > 0), None)
 
 
+def _bounded() -> None:
+    """Settings may ask for modules without end: they end this process, and nothing else."""
+    import resource
+
+    for kind, most in ((resource.RLIMIT_CPU, CPU_SECONDS), (resource.RLIMIT_AS, MEMORY)):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
 if __name__ == "__main__":
+    _bounded()
     try:
         told = count(json.load(sys.stdin))
     except ModuleNotFoundError as error:
