@@ -25,6 +25,15 @@ OTHER_NAMES = {
 """Names of sizes in settings that no transformers has read."""
 
 
+def check_layers(settings: Mapping[str, Any]) -> None:
+    """Raise NotCounted for settings of a model that would be walked through, or made, without end."""
+    inner = settings.get("text_config")
+    for text in (settings, inner if isinstance(inner, dict) else {}):
+        layers = _first(text, ("num_hidden_layers", *OTHER_NAMES["layers"]))
+        if layers is not None and layers > MOST_LAYERS:
+            raise NotCounted(f"its settings name {layers} layers")
+
+
 class NotCounted(Exception):
     """Why there is no count; goes on from `it cannot be counted: `."""
 
@@ -34,11 +43,6 @@ def on_meta(settings: Mapping[str, Any]) -> Architecture:
 
     Raises NotCounted; ModuleNotFoundError where torch or transformers is not installed.
     """
-    inner = settings.get("text_config")
-    for text in (settings, inner if isinstance(inner, dict) else {}):
-        layers = _first(text, ("num_hidden_layers", *OTHER_NAMES["layers"]))
-        if layers is not None and layers > MOST_LAYERS:
-            raise NotCounted(f"its settings name {layers} layers")
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_TOKEN")}
     try:

@@ -62,6 +62,7 @@ def parse(data: bytes, where: str, tensors: Mapping[str, tuple[int, ...]] | None
 
 
 def _architecture(config: dict[str, Any], tensors: Mapping[str, tuple[int, ...]] | None) -> Architecture:
+    counting.check_layers(config)
     if config["model_type"] in KNOWN:
         return from_config(config)
     return counting.on_meta(config) if tensors is None else counting.by_headers(config, tensors)

@@ -15,10 +15,11 @@ from ftbench.data import base_models
 from ftbench.data.holdings import refs
 from ftbench.data.hub import Hub
 from ftbench.data.store import Store
+from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.model import BaseModelRef
 from ftbench.spec.outline import Outline
-from ftbench.spec.primitives import REPOSITORY
+from ftbench.spec.primitives import REPOSITORY, REVISION
 
 Connect = Callable[[], Hub]
 
@@ -52,12 +53,9 @@ def _of_a_hub(name: str) -> bool:
 
 def _stored(name: str, revision: str | None, store: Store) -> BaseModel | None:
     """By weights or outline in the store; None where neither is there. Raises FTB303 for what is damaged."""
-    known = {named.partition("@")[2]: digest for named, digest in refs(store) if named == f"{name}@{revision}"}
-    if revision is None:
-        known = {ref.partition("@")[2]: digest for ref, digest in refs(store) if ref.partition("@")[0] == name}
-    elif len(revision) == 64:
-        known = {revision: revision}
-    for commit in sorted(known):
+    here = [ref.partition("@")[2] for ref, _ in refs(store) if ref.partition("@")[0] == name]
+    commits = here if revision is None else [revision]
+    for commit in sorted(one for one in commits if re.fullmatch(REVISION, one)):
         try:
             digest = store.model_digest(BaseModelRef(name=name, revision=commit))
             return _outlined(name, commit, store.outline(digest, f"{name}@{commit}"))
@@ -70,9 +68,13 @@ def _stored(name: str, revision: str | None, store: Store) -> BaseModel | None:
 def _outlined(name: str, commit: str, outline: Outline) -> BaseModel:
     """The model that an outline describes: parameters as they are stored, by the headers."""
     shapes: dict[str, tuple[int, ...]] = {}
-    for header in outline.headers.values():
-        shapes |= _shapes(header)
     where = f"config.json of {name}@{commit} in the store"
+    for header in outline.headers.values():
+        try:
+            shapes |= _shapes(header)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            message = f"the headers of {name}@{commit} in the store cannot be understood: {error!r}"
+            raise InvalidInput(Diagnostic(codes.BAD_MODEL_FACTS, message)) from error
     made = described(name, commit, hub_config.parse(outline.config.encode(), where, shapes), where)
     count = sum(_elements(shape) for shape in shapes.values())
     told = {**made.sources, "parameters": "headers of the weights, in the store"}
@@ -81,7 +83,7 @@ def _outlined(name: str, commit: str, outline: Outline) -> BaseModel:
 
 def _shapes(header: str) -> dict[str, tuple[int, ...]]:
     table: dict[str, Any] = json.loads(header)
-    return {name: tuple(one["shape"]) for name, one in table.items() if name != "__metadata__"}
+    return {name: tuple(map(int, one["shape"])) for name, one in table.items() if name != "__metadata__"}
 
 
 def _elements(shape: tuple[int, ...]) -> int:

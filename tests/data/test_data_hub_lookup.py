@@ -18,7 +18,9 @@ from ftbench.data import base_models
 from ftbench.data.hub import Hub
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
+from ftbench.spec.canonical import sha256
 from ftbench.spec.model import BaseModelRef
+from ftbench.spec.outline import make
 
 Connect = Callable[[], Hub]
 LLAMA = {
@@ -136,6 +138,7 @@ def test_families_without_arithmetic(change: dict[str, Any], names: set[str], pa
     [
         ({"model_type": "own-thing"}, "transformers says"),
         ({"model_type": "qwen3", "num_hidden_layers": 10**9}, "1000000000 layers"),
+        ({"num_hidden_layers": 10**9}, "1000000000 layers"),
         ({"model_type": "qwen3", "hidden_size": "wide"}, "transformers says"),
     ],
 )
@@ -166,3 +169,25 @@ def test_run_asks_for_no_weights_before(
     told = capsys.readouterr().err
     assert code in told, told
     assert not out.exists() and not hub.asked("GET", "model.safetensors")
+
+
+def test_a_store_with_odd_names_and_headers_gives_no_traceback(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refs = store.roots[0] / "models" / "refs"
+    refs.mkdir(parents=True)
+    (refs / "some--odd@main").write_text("x\n")
+    (refs / f"some--odd@{'3' * 40}").write_text("no digest\n")
+    config = json.dumps(LLAMA | {"model_type": "qwen3"}).encode()
+    for number, header in enumerate((b"[]", b'{"a": 1}', b'{"a": {"shape": 3}}', b"{", b"[" * 100_000)):
+        files = {"config.json": sha256(config), "model.safetensors": sha256(header)}
+        digest = store.put_outline(make(files, config, {"model.safetensors": header}))
+        ref = BaseModelRef(name=f"some/odd{number}", revision="4" * 40)
+        store.put_model_ref(ref, digest)
+    line = ["--store", str(store.roots[0])]
+    assert run(["models", "some/odd", *line]) == 4 and "FTB303" in capsys.readouterr().err
+    for number in range(5):
+        assert run(["models", f"some/odd{number}", *line]) == 3
+        assert "FTB802" in capsys.readouterr().err
+        assert run(["validate", "finance", "--model", f"some/odd{number}@{'4' * 40}", *line]) == 0
+        assert "FTB810" in capsys.readouterr().err
