@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,15 @@ from typing import Any
 import pytest
 
 from ftbench import builtin
+from ftbench.base_models import from_spec
+from ftbench.base_models.catalogue import models
+from ftbench.base_models.choice import problems
+from ftbench.base_models.estimate import estimate
 from ftbench.cli.main import run
 from ftbench.data.store import Store
 from ftbench.spec.canonical import sha256
-from ftbench.spec.model import BaseModelRef
+from ftbench.spec.load import load_spec
+from ftbench.spec.model import BaseModelRef, Spec
 from ftbench.spec.outline import make
 
 LLAMA = {
@@ -40,6 +47,7 @@ STARCODER = {
 }
 NEOX = {"query_key_value": (192, 64), "dense": (64, 64), "dense_h_to_4h": (256, 64), "dense_4h_to_h": (64, 256)}
 COMMIT = "1" * 40
+CODINGS = ["float32", "bf16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -244,3 +252,33 @@ def test_torch_is_not_imported(tmp_path: Path, store: Path) -> None:
         pytest.skip("another test has it")
     run(["validate", *line(MISTAKES["names of llama"], tmp_path, store)])
     assert "torch" not in sys.modules
+
+
+def test_it_agrees_with_the_estimate() -> None:
+    """Whatever strategy, transport, rank and budget: what `estimate` calls over a limit is refused, nothing else."""
+    draw = random.Random(11)
+    base = load_spec(builtin.specs()["studies/finance-strategies"]).spec
+    found = Counter[str]()
+    for _ in range(400):
+        model = draw.choice(list(models().values())[:12])
+        plain = base.model_dump(mode="json")
+        plain["adapter"] |= {"kind": draw.choice(["lora", "dora"]), "rank": draw.choice([1, 8, 32, 128])}
+        kind = draw.choice(["fedavg", "scaffold", "flora", "ffa-lora", "flexlora"])
+        plain["strategy"] = {"kind": kind}
+        plain["transport"] = {"down": draw.choice(CODINGS), "up": draw.choice(CODINGS)}
+        plain["federation"]["rounds"] = draw.choice([2, 15])
+        plain["budget"] = {
+            "communication_mib": 10 ** draw.uniform(1, 6),
+            "trainable_parameters": round(10 ** draw.uniform(5, 9)),
+        }
+        plain["model"]["max_parameters"] = round(10 ** draw.uniform(8, 11))
+        spec = Spec.model_validate(plain)
+        told = estimate(model, from_spec.setting(spec))
+        over = {limit.name for limit in told.limits if not limit.within}
+        codes = {one.code for one in problems(spec, model)}
+        assert ("base model parameters" in over) == ("FTB806" in codes)
+        assert ("trainable parameters" in over) == ("FTB807" in codes)
+        assert ("communication in MiB" in over) == bool({"FTB808", "FTB809"} & codes)
+        assert (told.communication.rounds_within_budget == 0) == ("FTB808" in codes)
+        found.update(codes or {"none"})
+    assert {"none", "FTB806", "FTB807", "FTB808", "FTB809"} <= set(found)
