@@ -40,7 +40,8 @@ class ChoiceTask(Block):
     """Templates of the answers to choose from, in order; each begins with the space that parts it from the prompt, or
     with `data.chat_template: model` without one."""
     answer: str
-    """Our column that holds the right option's index, counted from 0."""
+    """Our column that holds the right option: its index, counted from 0, or its text, white space at its ends left
+    out."""
     scoring: Annotated[list[Literal["likelihood", "generated", "flowertune"]], Field(min_length=1)]
     """The first one ranks. `likelihood`: the option with the highest log-likelihood given the prompt is the answer;
     the first wins a tie. `generated`: the model writes, and `extraction` finds its answer. `flowertune`: the same text

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ftbench.result.documents import Sample, Withheld
 from ftbench.result.withheld import digested, holds_digests
+from ftbench.spec.answers import right_option
 from ftbench.spec.tasks import CodeTask, Task
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
@@ -38,8 +39,12 @@ def _task(task: Task, samples: Sequence[Sample], rows: Sequence[Mapping[str, obj
         due = [render(option, row) for option in task.options]
         if len(sample.options) != len(due) or not all(map(_same, sample.options, due)):
             yield f"{where}: other options, or in another order"
-        if sample.target != row[task.answer]:
-            yield f"{where}: option {sample.target} is given as right, the data say {row[task.answer]}"
+        try:
+            right: int | None = right_option(row.get(task.answer), due)
+        except ValueError:
+            right = None
+        if sample.target != right:
+            yield f"{where}: option {sample.target} is given as right, the data say {row.get(task.answer)}"
 
 
 def _same(told: str | Withheld, due: str) -> bool:
