@@ -115,6 +115,11 @@ NO_ROOM = _code("FTB347", "the disk has no room for a download")
 NO_SAFETENSORS = _code("FTB350", "a base model has no weights in safetensors files")
 REMOTE_CODE = _code("FTB351", "a base model names code of its own, which is never run")
 MODEL_NAME = _code("FTB352", "a base model is not named as OWNER/NAME or OWNER/NAME@COMMIT")
+ROW_VALUE = _code("FTB360", "a row's value is none that a template can take: null, or neither text nor a whole number")
+NO_OPTION = _code("FTB361", "an item's answer is neither the index nor the text of one of its options")
+EMPTY_TEXT = _code("FTB362", "an item has an empty prompt, option, test or entry point, or no training row an answer")
+REPEATED_ITEM = _code("FTB363", "an item of a test set is there more than once")
+TEACHES_NOTHING = _code("FTB364", "training rows are left out because they teach nothing")
 
 # FTB4xx: compiling
 FAB_REFUSED = _code("FTB401", "Flower's builder refuses the app")
