@@ -24,7 +24,10 @@ class Reply(Block):
     partition: NonNegative
     """Partition id of the client."""
     examples: NonNegative
-    """Rows in its partition: its weight in the mean."""
+    """Rows in its partition: its weight in the mean, unless the spec's `federation.weigh_by` is `rows-used`."""
+    used: NonNegative | None = None
+    """Rows of them that it learnt from, by its own word: those that templates, tokenizer and the over-length rule leave
+    something of. Null: its own code does not say, or the ledger is older than this field."""
     steps: NonNegative
     """Optimiser steps it took."""
     loss: float
@@ -307,6 +310,10 @@ class Cost(Block):
     """Most memory that one process of training or evaluation had allocated on its accelerator; null on a CPU."""
     references_seconds: Annotated[float, Field(ge=0)] | None = None
     """Wall time of the training of references; null where there are none."""
+    rows_held: NonNegative | None = None
+    """Rows of all clients whose replies counted and say how many rows they learnt from; null where none does."""
+    rows_used: NonNegative | None = None
+    """Rows of them that were learnt from."""
 
 
 class PrivacySpent(Block):

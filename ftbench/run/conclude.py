@@ -17,6 +17,7 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import budgets, bundle, ledger
 from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
+from ftbench.result.rows import rows_of
 from ftbench.result.score import score
 from ftbench.result.withheld import withheld_tasks
 from ftbench.run import open_division
@@ -147,6 +148,8 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
             peak_memory_bytes=peak_memory(run),
             peak_device_bytes=peak_device_memory(run),
             references_seconds=seconds(run, "references"),
+            rows_held=rows_of(rounds).held,
+            rows_used=rows_of(rounds).used,
         ),
         exclusions=_left_out(lines, planned=False),
         planned_exclusions=_left_out(lines, planned=True),

@@ -33,6 +33,7 @@ RULES: tuple[tuple[str, Impact], ...] = (
     ("federation.clients", "incomparable"),
     ("federation.partition.**", "incomparable"),
     ("federation.min_replies", "operational"),
+    ("federation.weigh_by", "score-affecting"),
     ("evaluation.tasks.**", "incomparable"),
     ("evaluation.confidence", "operational"),
     ("evaluation.references.**", "operational"),
