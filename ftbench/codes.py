@@ -162,6 +162,7 @@ NOT_PRIVATE = _code("FTB532", "Flower's engine cannot have a network of its own:
 INTRUDED = _code("FTB533", "another app was submitted to the SuperLink of a run")
 OPEN_MODULES = _code("FTB535", "the modules of an entry in the open division are not those that it names")
 OPEN_NOT_ALLOWED = _code("FTB536", "an entry brings code of its own, and nobody said that it may be run")
+NOTHING_TO_LEARN = _code("FTB537", "a client, or the validation cut, has no row that the base model can learn from")
 WORKER_FAILED = _code("FTB560", "the evaluation ended without a result")
 OUT_OF_MEMORY = _code("FTB561", "the evaluation ran out of memory")
 PACKAGE_MISSING = _code("FTB562", "a package that evaluation needs is not installed")

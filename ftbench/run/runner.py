@@ -38,7 +38,7 @@ from ftbench.run.evaluation.programs import check_sandbox
 from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
-from ftbench.run.progress import Follower, Listener, Silent, begin
+from ftbench.run.progress import SMOKE_ITEMS, Follower, Listener, Silent, begin
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
@@ -152,6 +152,7 @@ def resume(
             settings = settings.model_copy(update={**more, "allow_local_users": allowed})
             run.change(settings)
         roots, told = store or Store([Path(root) for root in settings.stores]), listener or Silent()
+        check_sandbox(run.compiled, plan, unsafe=settings.unsafe_no_sandbox)
         _preflight(plan, run, roots, told, spec=settings.spec)
         return _Start(run, roots, told).conduct()
 
@@ -175,6 +176,19 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
     # Before any training: a model that a bundle cannot describe is found now.
     outline = store.outline(store.model_digest(run.entry().model))
     write_file(run.model, outline.to_bytes())
+    if run.ledger.exists():
+        return  # a run that has begun was looked at when it did
+    told.note("trying the base model's tokenizer on items and rows")
+    preflight.look_ahead(
+        run,
+        plan,
+        run.entry(),
+        store,
+        outline=outline,
+        apart=settings.engine == "flower-deployment",
+        limit=SMOKE_ITEMS if settings.smoke else None,
+        say=told.note,
+    )
 
 
 class _Start:
@@ -291,7 +305,6 @@ class _Start:
 
     def _evaluate(self) -> conclude.Samples:
         from ftbench.run.evaluation.evaluate import evaluate_run
-        from ftbench.run.progress import SMOKE_ITEMS
 
         limit = SMOKE_ITEMS if self.settings.smoke else None
         with _marked(self.run.marker()), _scratch(self.run):

@@ -22,6 +22,9 @@ class Objective(Protocol):
     def ready(self, examples: list[Any], model: torch.nn.Module) -> list[Any]:
         """The examples with whatever the frozen base model has to say of them. They are made once in a process."""
 
+    def length(self, example: Any) -> int:
+        """Most tokens of it that go through the model in one sequence."""
+
     def weights(self, batch: Sequence[Any]) -> list[float]:
         """For each example of an effective batch its weight in the batch's loss, so that micro-batches add up."""
 

@@ -63,6 +63,10 @@ class Objective:
         """The pairs with their reference."""
         return referred(model, examples)
 
+    def length(self, example: Pair) -> int:
+        """The longer of the two."""
+        return max(len(example.chosen.ids), len(example.rejected.ids))
+
     def weights(self, batch: Sequence[Pair]) -> list[float]:
         """One over the pairs of the batch."""
         return [1 / len(batch)] * len(batch)

@@ -35,6 +35,10 @@ class Objective:
         """As they are."""
         return examples
 
+    def length(self, example: Example) -> int:
+        """Prompt and completion."""
+        return len(example.ids)
+
     def weights(self, batch: Sequence[Example]) -> list[float]:
         """For each example the weight of each of its counted tokens in the loss of the whole batch."""
         if self.data["loss_reduction"] == "token-mean":

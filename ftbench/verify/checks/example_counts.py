@@ -10,7 +10,7 @@ from ftbench.verify.rows import most_used
 
 NOT_COUNTED = (
     "How many rows clients learnt from is their own word: counting them takes the base model's tokenizer. It is no "
-    "more than they hold, not more than their texts allow where the training rows are here, and the same in every round."
+    "more than they hold, nor than their texts allow where the training rows are here, and the same in every round."
 )
 
 
