@@ -95,8 +95,8 @@ class Report(Block):
         least = min(range(len(self.clients)), key=lambda k: self.clients[k].used / max(1, self.clients[k].looked))
         worst = self.clients[least]
         return [
-            f"{whole.looked - whole.used:,} of {whole.looked:,} rows{sampled} teach nothing and are left out: {reasons};"
-            f" the worst is client {least} with {worst.looked - worst.used:,} of {worst.looked:,}"
+            f"{whole.looked - whole.used:,} of {whole.looked:,} rows{sampled} teach nothing and are left out: "
+            f"{reasons}; the worst is client {least} with {worst.looked - worst.used:,} of {worst.looked:,}"
         ]
 
 
@@ -149,8 +149,7 @@ def _parse(answer: bytes, code: int, log: Path) -> Report:
     with log.open(encoding="utf-8", errors="replace") as file:
         tail = " | ".join(line.strip() for line in deque(file, maxlen=3) if line.strip())
     why = "was killed, most likely because memory ran out" if code == -signal.SIGKILL else f"ended with {code}: {tail}"
-    message = f"the process that tries the tokenizer {why}"
-    raise RunFailed(Diagnostic(codes.WORKER_FAILED, message, hint=f"the whole log is {log}"))
+    raise RunFailed(Diagnostic(codes.WORKER_FAILED, f"the process that tries the tokenizer {why}"))
 
 
 def _environment(marker: str) -> dict[str, str]:

@@ -202,9 +202,12 @@ class _Rows:
 
     def empty(self) -> Iterator[Told]:
         """Clients of which no row can be learnt from, and such a validation cut. Quick where there are none."""
-        for client, share in enumerate(self._shares):
-            if not self._teaches(share):
-                yield self._none(f"client {client}", share)
+        none = [client for client, share in enumerate(self._shares) if not self._teaches(share)]
+        for client in none[:SHOWN]:
+            yield self._none(f"client {client}", self._shares[client])
+        if len(none) > SHOWN:
+            message = f"{len(none) - SHOWN:,} more clients have no such row"
+            yield Told(code=codes.NOTHING_TO_LEARN, message=message, hint="")
         if self._cut is not None and not self._teaches(self._cut):
             yield self._none("the validation cut", self._cut)
 
