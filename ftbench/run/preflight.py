@@ -98,8 +98,9 @@ def look_ahead(
         spec=spec.model_dump(mode="json", exclude_none=True),
         items={name: str(store.data_path(digest).absolute()) for name, digest in files.items() if digest},
         limit=limit,
-        **({} if apart else training_files(plan.pins, store)),
     )
+    if not apart:
+        trial = trial.model_copy(update=training_files(plan.pins, store))
     report = try_tokenizer(trial, run.logs / "trial.json", run.logs / "trial.log", run.marker())
     for line in report.lines():
         say(f"{line} (see logs/trial.log)")

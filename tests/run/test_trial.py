@@ -98,9 +98,8 @@ def test_the_longest_prompt_that_fits(make: Any) -> None:
     def tokens(text: str) -> int:
         return len(tokenizer.encode(text, add_special_tokens=False))
 
-    text = next("?!" * n for n in range(READS) if tokens("?!" * n) + option >= READS)
+    text = next("?" * n for n in range(2 * READS) if tokens("?" * n) + option == READS)
     longer = next(text + "?" * n for n in range(9) if tokens(text + "?" * n) + option > READS)
-    assert tokens(text) + option == READS
     assert told(make([{"question": text, "answer": 0}])) == []
     ((code, _),) = told(make([{"question": longer, "answer": 0}]))
     assert code == "FTB564"
