@@ -139,7 +139,7 @@ def attempt(
 def _pin(
     key: str,
     source: Source,
-    columns: dict[str, str],
+    columns: Columns,
     *,
     fresh: SourcePin | None,
     known: Pins | None,
@@ -160,7 +160,7 @@ def _at(key: str) -> str:
     return "data.source" if key == TRAIN else f"evaluation.tasks.{key.partition(':')[2]}.source"
 
 
-def _unresolved(source: Source, columns: dict[str, str], revision: str | None) -> SourcePin:
+def _unresolved(source: Source, columns: Columns, revision: str | None) -> SourcePin:
     return SourcePin(
         inputs=source_inputs(source, columns), revision=revision, digest=None, rows=None, licence=UNKNOWN_LICENCE
     )
