@@ -175,6 +175,9 @@ def _right(faults: _Faults, task: ChoiceTask, number: int, row: Row, options: Se
         text = f"row {number}, column `{task.answer}` {why}"
         fixed = not any(template.columns(option) for option in task.options)
         hint = f"{MEND}; the options are {', '.join(map(shown, options[:8]))}" if fixed else MEND
+        answer = row.get(task.answer)
+        if isinstance(answer, str) and answer.strip().isdecimal():
+            hint = f"an index is a number: `columns: {{{task.answer}: {{column: NAME, type: integer}}}}` reads it as one"
         faults.add(codes.NO_OPTION, ("columns", task.answer), text, hint)
         return None
 
