@@ -177,7 +177,8 @@ def _right(faults: _Faults, task: ChoiceTask, number: int, row: Row, options: Se
         hint = f"{MEND}; the options are {', '.join(map(shown, options[:8]))}" if fixed else MEND
         answer = row.get(task.answer)
         if isinstance(answer, str) and answer.strip().isdecimal():
-            hint = f"an index is a number: `columns: {{{task.answer}: {{column: NAME, type: integer}}}}` reads it as one"
+            typed = f"columns: {{{task.answer}: {{column: NAME, type: integer}}}}"
+            hint = f"an index is a number: `{typed}` reads it as one"
         faults.add(codes.NO_OPTION, ("columns", task.answer), text, hint)
         return None
 
