@@ -29,7 +29,12 @@ def adapted(architecture: Architecture, targets: Targets) -> list[Linear]:
     if targets == "all-linear":
         return every
     if isinstance(targets, str):
-        targets = families(architecture)[targets]
+        group, targets = targets, families(architecture)[targets]
+        if not targets:
+            known = sorted({linear.name.rpartition(".")[2] for linear in every})
+            message = f"this {architecture.model_type} model has no layer of the group `{group}`"
+            hint = f"name its layers in `adapter.targets`: {', '.join(known)}"
+            raise InvalidInput(Diagnostic(codes.NO_SUCH_TARGET, message, hint=hint))
     wrong = [target for target in targets if not any(_named(linear, target) for linear in every)]
     if wrong:
         known = sorted({linear.name.rpartition(".")[2] for linear in every})

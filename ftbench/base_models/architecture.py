@@ -11,13 +11,35 @@ from ftbench.spec.primitives import Block
 Size = Annotated[int, Field(ge=1)]
 
 
+class CountedLinear(Block):
+    """A linear layer of a model that was counted rather than computed."""
+
+    name: str
+    """Full module name."""
+    inputs: Size
+    outputs: Size
+    bias: bool = False
+    head: bool = False
+    """Whether it is the output head."""
+
+
+class Counted(Block):
+    """What a model of a family without arithmetic of its own has, counted on the model itself or its files' headers."""
+
+    parameters: Size
+    """Number of parameters, a tied head counted once."""
+    linears: list[CountedLinear]
+    """Every linear layer."""
+
+
 class Architecture(Block):
     """A decoder-only transformer as `transformers` builds it: RMSNorm, rotary positions, gated MLP, grouped queries.
 
-    The names of fields in the hub's `config.json` stand in parentheses.
+    The names of fields in the hub's `config.json` stand in parentheses. Where `counted` is there, parameters and linear
+    layers are what it says, whatever the family; the sizes then serve the estimate of activations alone.
     """
 
-    model_type: Literal["llama", "mistral", "qwen2", "gemma2", "phi3"]
+    model_type: str
     """Which class of `transformers` builds it (`model_type`)."""
     hidden: Size
     """Width of the residual stream (`hidden_size`)."""
@@ -45,6 +67,8 @@ class Architecture(Block):
     """RMSNorms in a layer; Gemma 2 has two more, after attention and after the MLP."""
     context: Size
     """Most positions (`max_position_embeddings`)."""
+    counted: Annotated[Counted | None, Field(exclude=True, repr=False)] = None
+    """Set for a family that has no arithmetic here; not shown, as it may be thousands of layers."""
 
     @property
     def q_width(self) -> int:

@@ -73,6 +73,8 @@ class BaseModel(Block):
     """A commit of the repository (for a built-in model the digest of its files), where one is known."""
     stored: Literal["bfloat16", "float16", "float32"]
     """Element type of the stored weights."""
+    packed: bool = False
+    """Whether the weights are stored quantised, so that nobody can count their parameters."""
     architecture: Architecture
     """Its shape."""
     sources: dict[Fact, str]
@@ -110,6 +112,9 @@ def find_base_model(name: str, revision: str | None = None) -> BaseModel:
         path = path / "config.json"
     if path.name.endswith(".json") and path.is_file():
         return _local(str(path), path, None)
+    if path.suffix == ".json":
+        message = f"there is no file {path}"
+        raise InvalidInput(Diagnostic(codes.NO_SUCH_MODEL, message, hint="give the path of a model's config.json"))
     near = did_you_mean(name.casefold(), folded)
     if near:
         near = f"did you mean `{folded[near.split('`')[1]].name}`?"
@@ -158,17 +163,23 @@ def _builtin(name: str, revision: str | None) -> BaseModel:
 
 
 def _local(name: str, path: Path, revision: str | None) -> BaseModel:
+    return described(name, revision, hub_config.parse(path.read_bytes(), str(path)), str(path))
+
+
+def described(name: str, revision: str | None, settings: hub_config.Settings, source: str) -> BaseModel:
+    """The model that a `config.json` describes; `source` says where that was."""
     from ftbench.base_models.shapes import count
 
-    architecture = hub_config.read(path)
+    how = "computed from the architecture" if settings.architecture.counted is None else "counted on the model itself"
     return BaseModel(
         name=name,
         variant=None,
         pair=None,
         licence=None,
-        parameters=count(architecture),
+        parameters=count(settings.architecture),
         revision=revision,
-        stored=hub_config.stored(path),
-        architecture=architecture,
-        sources={"architecture": str(path), "parameters": "computed from the architecture"},
+        stored=settings.stored,
+        packed=settings.packed,
+        architecture=settings.architecture,
+        sources={"architecture": source, "parameters": how},
     )

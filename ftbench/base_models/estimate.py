@@ -221,10 +221,11 @@ def _step(architecture: Architecture, layers: list[Linear], setting: Setting) ->
         dropout=setting.dropout,
         attention=setting.attention,
     )
-    by_layer: dict[str, list[Linear]] = {f"model.layers.{i}.": [] for i in range(architecture.layers)}
+    by_layer: dict[str, list[Linear]] = {}
     for linear in layers:
-        by_layer[".".join(linear.name.split(".")[:3]) + "."].append(linear)
-    kept = [activations.layer_bytes(architecture, inside, step) for inside in by_layer.values()]
+        by_layer.setdefault(_layer(linear.name), []).append(linear)
+    bare: list[list[Linear]] = [[]] * max(0, architecture.layers - len(by_layer))
+    kept = [activations.layer_bytes(architecture, inside, step) for inside in (*by_layer.values(), *bare)]
     workspace = activations.workspace_bytes(layers, weights.quantised(architecture, setting.bits), step)
     workspace += activations.backward_bytes(architecture, step)
     logits = activations.logits_bytes(architecture, step)
@@ -239,6 +240,13 @@ def _step(architecture: Architecture, layers: list[Linear], setting: Setting) ->
         saved = Part(name="activations", bytes=sum(kept), exact=False, how=f"all that layers keep; {source}")
         how = "the larger of logits with loss, and a layer's gradients and largest weight"
     return [saved, Part(name="for a moment", bytes=moment, exact=False, how=how)]
+
+
+def _layer(name: str) -> str:
+    """The decoder layer that a module is in: its name up to the first number."""
+    parts = name.split(".")
+    number = next((at for at, part in enumerate(parts) if part.isdecimal()), -1)
+    return ".".join(parts[: number + 1])
 
 
 def _fits(total: int, gib: int) -> Literal["yes", "tight", "no"]:

@@ -3,43 +3,72 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from ftbench import codes
+from ftbench.base_models import counting
 from ftbench.base_models.architecture import Architecture
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 
 KNOWN = ("llama", "mistral", "qwen2", "gemma2", "phi3")
-"""Values of `model_type` whose layers are known here."""
+"""Values of `model_type` whose layers are computed here; every other one is counted."""
+Stored = Literal["bfloat16", "float16", "float32"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A `config.json` that was read."""
+
+    architecture: Architecture
+    stored: Stored
+    """Element type that it states for the weights; float32 where it says nothing."""
+    packed: bool
+    """Whether it says that the weights are stored quantised, so that their elements are not the model's parameters."""
 
 
 def read(path: Path) -> Architecture:
-    """The architecture of a `config.json`.
+    """The architecture of a `config.json`. Raises InvalidInput (FTB802), as `parse`; ModuleNotFoundError."""
+    return parse(path.read_bytes(), str(path)).architecture
 
-    Raises InvalidInput (FTB802) where the file is no JSON object, is of another model type or lacks a size.
+
+def parse(data: bytes, where: str, tensors: Mapping[str, tuple[int, ...]] | None = None) -> Settings:
+    """What the bytes of a `config.json` say; `where` is its name in messages.
+
+    A family without arithmetic here is counted: by the shapes of its stored `tensors`, or on the model itself.
+    Raises InvalidInput (FTB802) where it is no JSON object, lacks a size or cannot be counted; ModuleNotFoundError
+    where the packages that count are not installed.
     """
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise _wrong(path, f"not JSON: {error}") from None
+        raise _wrong(where, f"not JSON: {error}") from None
     if not isinstance(config, dict):
-        raise _wrong(path, "not a JSON object")
-    if config.get("model_type") not in KNOWN:
-        raise _wrong(path, f"model type {config.get('model_type')!r} is not one of {', '.join(KNOWN)}")
+        raise _wrong(where, "not a JSON object")
+    if not isinstance(config.get("model_type"), str):
+        raise _wrong(where, "it does not say its `model_type`")
     try:
-        return from_config(config)
+        return Settings(_architecture(config, tensors), _stored(config), "quantization_config" in config)
+    except counting.NotCounted as error:
+        raise _wrong(where, f"a model of type {config['model_type']!r} cannot be counted: {error}") from None
     except (KeyError, ZeroDivisionError, TypeError, ValidationError) as error:
         what = f"no {error.args[0]}" if isinstance(error, KeyError) else "a size in it is not a whole number above 0"
-        raise _wrong(path, what) from None
+        raise _wrong(where, what) from None
 
 
-def stored(path: Path) -> Literal["bfloat16", "float16", "float32"]:
-    """Element type that a readable `config.json` states for its weights; float32 where it says nothing."""
-    config = json.loads(path.read_text(encoding="utf-8"))
+def _architecture(config: dict[str, Any], tensors: Mapping[str, tuple[int, ...]] | None) -> Architecture:
+    counting.check_layers(config)
+    if config["model_type"] in KNOWN:
+        return from_config(config)
+    return counting.on_meta(config) if tensors is None else counting.by_headers(config, tensors)
+
+
+def _stored(config: dict[str, Any]) -> Stored:
     named = config.get("dtype") or config.get("torch_dtype")
     return named if named in ("bfloat16", "float16") else "float32"
 
@@ -72,12 +101,12 @@ def from_config(config: dict[str, Any]) -> Architecture:
     )
 
 
-def _wrong(path: Path, what: str) -> InvalidInput:
+def _wrong(where: str, what: str) -> InvalidInput:
     return InvalidInput(
         Diagnostic(
             codes.BAD_MODEL_FACTS,
             f"this model configuration cannot be understood: {what}",
-            place=Place(str(path)),
-            hint="give the config.json of a decoder of the types " + ", ".join(KNOWN),
+            place=Place(where),
+            hint="give the config.json of a decoder that transformers itself has",
         )
     )

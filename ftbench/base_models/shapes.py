@@ -37,8 +37,19 @@ class Parameter(NamedTuple):
         return prod(self.shape)
 
 
+GROUPS = {
+    "attention": ("q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj"),
+    "mlp": ("gate_proj", "up_proj", "gate_up_proj", "down_proj"),
+}
+"""What `adapter.targets: attention` and `mlp` mean in a model of any family, as the app has it."""
+
+
 def families(architecture: Architecture) -> dict[str, list[str]]:
-    """Names that adapters may target, by the part of a layer they belong to."""
+    """Names that adapters may target, by the part of a layer they belong to; none where a counted family has none of
+    the names by which `attention` and `mlp` are known to the app."""
+    if architecture.counted is not None:
+        here = {linear.name.rpartition(".")[2] for linear in architecture.counted.linears}
+        return {part: [name for name in names if name in here] for part, names in GROUPS.items()}
     if architecture.fused:
         return {"attention": ["qkv_proj", "o_proj"], "mlp": ["gate_up_proj", "down_proj"]}
     return {"attention": ["q_proj", "k_proj", "v_proj", "o_proj"], "mlp": ["gate_proj", "up_proj", "down_proj"]}
@@ -71,17 +82,21 @@ def layer_linears(architecture: Architecture, layer: int) -> list[Linear]:
 
 def linears(architecture: Architecture) -> list[Linear]:
     """Every linear layer, the output head last; a tied head is here too, though its weight is the embedding."""
+    if architecture.counted is not None:
+        return [Linear(x.name, x.inputs, x.outputs, x.bias, x.head) for x in architecture.counted.linears]
     found = [linear for layer in range(architecture.layers) for linear in layer_linears(architecture, layer)]
     return [*found, Linear("lm_head", architecture.hidden, architecture.vocabulary, head=True)]
 
 
 def parameters(architecture: Architecture) -> list[Parameter]:
-    """Every parameter once: a tied head is not counted again."""
+    """Every parameter once: a tied head is not counted again. Of a computed family only."""
     return list(_parameters(architecture))
 
 
 def count(architecture: Architecture) -> int:
     """Number of parameters."""
+    if architecture.counted is not None:
+        return architecture.counted.parameters
     return sum(parameter.elements for parameter in _parameters(architecture))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +14,18 @@ from ftbench.board.submission import Marks, Submission
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import FtbenchError, MissingResource
+from ftbench.errors import FtbenchError, InvalidInput, MissingResource
 from ftbench.result.bundle import Bundle, open_bundle
 from ftbench.result.documents import Level, Sample, Verdict
 from ftbench.result.marks import Given, problems
+from ftbench.result.opening import is_archive
 from ftbench.result.score import right
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
 from ftbench.verify.checks.lock_known import compiled_folders
 from ftbench.verify.documents import read
+from ftbench.verify.filled import filled
 
-ARCHIVES = (".zip", ".tar.gz", ".tgz")
 MAX_DEPTH = 8
 """Folders below the one given that are looked into."""
 
@@ -52,10 +54,12 @@ def collect(
     progress: Callable[[str], None] = lambda path: None,
     *,
     plans: Mapping[str, Plan] | None = None,
+    store: Store | None = None,
 ) -> Collected:
-    """Verify every bundle below `folders`. `plans`: spec hash → the benchmark, where known.
+    """Verify every bundle below `folders`. `plans`: spec hash → the benchmark, where known; `store`: has the items of
+    bundles that withhold their text.
 
-    Raises MissingResource (FTB701) where there is none.
+    Raises MissingResource (FTB701) where there is none, InvalidInput (FTB912) for a folder that is not there.
     """
     collected = Collected([], [])
     found = list(find_submissions(folders))
@@ -66,7 +70,7 @@ def collect(
     for path, name in found:
         progress(name)
         try:
-            collected.submissions.append(_submission(path, name, verify(path), plans or {}))
+            collected.submissions.append(_submission(path, name, verify(path), plans or {}, store))
         except FtbenchError as error:
             collected.refused.append(_refused(name, "; ".join(one.message for one in error.diagnostics)))
         except OSError as error:
@@ -83,7 +87,7 @@ def find_submissions(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """
     for folder in folders:
         if not folder.exists():
-            raise MissingResource(Diagnostic(codes.NO_BUNDLES, "there is no such folder", Place(str(folder))))
+            raise InvalidInput(Diagnostic(codes.NO_PATH, "there is no such folder", Place(str(folder))))
         if is_bundle(folder):
             yield folder, folder.name or str(folder)
         elif folder.is_dir():
@@ -95,7 +99,7 @@ def is_bundle(path: Path) -> bool:
     """Whether a path looks like a bundle: a folder with a manifest, or an archive."""
     if path.is_dir():
         return (path / "manifest.json").is_file()
-    return path.is_file() and path.name.endswith(ARCHIVES)
+    return path.is_file() and is_archive(path)
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
@@ -112,13 +116,21 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             yield from _below(path, depth - 1)
 
 
-def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Plan]) -> Submission:
+def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Plan], store: Store | None) -> Submission:
     if verdict.result is None:
         return Submission(name, verdict)
     documents = read(_same(path, verdict))
     plan = plans.get(verdict.result.spec_hash)
-    marks = marks_of(documents.samples, plan.typed_spec().evaluation) if plan else {}
+    marks = _marks(documents.samples, plan, store) if plan else {}
     return Submission(name, verdict, documents.entry, marks, answers_of(documents.samples))
+
+
+def _marks(samples: Mapping[str, Sequence[Sample]], plan: Plan, store: Store | None) -> Marks:
+    """As `marks_of`. Items that are not here leave a bundle that withholds their text without marks."""
+    if store is not None:
+        with suppress(MissingResource):
+            samples = filled(samples, plan, store)
+    return marks_of(samples, plan.typed_spec().evaluation)
 
 
 def answers_of(samples: Mapping[str, Sequence[Sample]]) -> str | None:

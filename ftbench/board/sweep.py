@@ -15,6 +15,8 @@ from ftbench.board.collect import marks_of
 from ftbench.board.model import Estimate
 from ftbench.board.submission import Marks
 from ftbench.board.sweep_model import SweepRow, SweepTask
+from ftbench.compile.plan import Plan
+from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result.bundle import open_bundle
@@ -22,8 +24,8 @@ from ftbench.result.documents import Interval, Result
 from ftbench.result.statistics import Estimate as Bounded
 from ftbench.result.statistics import mover_mean, paired_difference
 from ftbench.spec.canonical import digest
-from ftbench.spec.model import Evaluation
 from ftbench.verify.documents import describe_problems, read
+from ftbench.verify.filled import filled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,13 @@ class Named(Protocol):
         ...
 
 
-def read_scored(bundle: Path, evaluation: Evaluation) -> Scored:
-    """The bundle of a run. Raises InvalidInput (FTB702) where result or samples cannot be read."""
-    documents = read(open_bundle(bundle))
-    marks = marks_of(documents.samples, evaluation)
+def read_scored(bundle: Path, plan: Plan, store: Store) -> Scored:
+    """The bundle of a run; `store` has the items of one that withholds their text.
+
+    Raises InvalidInput (FTB702) where result or samples cannot be read, MissingResource where the items are not here.
+    """
+    documents, evaluation = read(open_bundle(bundle)), plan.typed_spec().evaluation
+    marks = marks_of(filled(documents.samples, plan, store), evaluation)
     if documents.result is None or set(marks) != {task.name for task in evaluation.tasks}:
         why = "; ".join(describe_problems(documents.problems)[:3]) or "its samples cannot be scored"
         hint = "remove the run's folder and give the command again"

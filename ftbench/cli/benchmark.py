@@ -10,6 +10,7 @@ from ftbench import codes
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
+    from ftbench.base_models.catalogue import BaseModel
     from ftbench.compile.compiler import Compiled
     from ftbench.compile.plan import Plan
     from ftbench.data.store import Store
@@ -64,6 +65,24 @@ def commit_of(ui: Ui, store: Store) -> CommitOf:
         return found
 
     return ask
+
+
+def look_up_online(ui: Ui, name: str, revision: str | None, store: str | None) -> BaseModel:
+    """Facts of any base model; where neither catalogue nor store has it, its config.json alone is asked for on the hub.
+
+    Raises as `ftbench.base_models.lookup.look_up`.
+    """
+    from ftbench.base_models.lookup import look_up
+    from ftbench.data.hub import Hub
+    from ftbench.data.store import Store
+
+    here = Store.default(store)
+
+    def connect() -> Hub:
+        ui.note(f"{name} is neither in the catalogue nor in the store: its config.json is asked for", "note")
+        return Hub(here.scratch(), tell=lambda text: ui.note(text, "note"), attempts=2)
+
+    return look_up(name, revision, here, connect)
 
 
 def read_plan(path: Path) -> Plan:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
-from ftbench.cli.options import entry_option, example, json_option, spec_argument
+from ftbench.cli.options import entry_option, example, json_option, spec_argument, store_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
     from ftbench.base_models.estimate import Estimate
+    from ftbench.run.evaluation.trial import Report
+    from ftbench.spec.load import LoadedSpec
+    from ftbench.spec.model import Spec
 
 
 @click.command(
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     ),
 )
 @spec_argument
-@click.option("--model", metavar="NAME", help="Base model of the catalogue, or a config.json. Default: the entry's.")
+@click.option("--model", metavar="NAME[@COMMIT]", help="Any base model, or a config.json. Default: the entry's.")
 @entry_option
 @click.option("--set", "sets", metavar="PATH=VALUE", multiple=True, help="Set one knob; may be given repeatedly.")
 @click.option("--micro-batch", type=click.IntRange(1), metavar="N", help="Examples at once. Default: the whole batch.")
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 )
 @click.option("--double-quant", is_flag=True, help="Quantise the scales of 4-bit weights too.")
 @click.option("--gradient-checkpointing", is_flag=True, help="Compute layers again instead of keeping them.")
+@click.option(
+    "--rows", is_flag=True, help="Count the rows that would be learnt from; model and data must be in the store."
+)
+@store_option
 @json_option
 @click.pass_obj
 def command(
@@ -44,24 +51,31 @@ def command(
     bits: str | None,
     double_quant: bool,
     gradient_checkpointing: bool,
-) -> None:
+    rows: bool,
+    store: str | None,
+) -> int:
     """Say what a benchmark asks for with a base model: parameters, traffic, memory, download.
 
-    Everything follows from the architecture, without weights, network or GPU. Parameters and bytes sent are exact;
-    memory is a count of tensors plus what is marked with ~.
+    Everything follows from the architecture, without weights or GPU. A model is looked up in the catalogue, then in
+    the store, then its config.json alone is asked for on the hub. Parameters and bytes sent are exact; memory is a
+    count of tensors plus what is marked with ~. The exit code is 1 where a limit of the benchmark is exceeded.
     """
-    from ftbench.base_models import catalogue, from_spec
+    from ftbench.base_models import from_spec
     from ftbench.base_models.estimate import estimate
-    from ftbench.cli.benchmark import load
+    from ftbench.cli.benchmark import load, look_up_online
+    from ftbench.cli.choice import NOBODY_ASKED
     from ftbench.cli.outputs.base_models import EstimateOutput
+    from ftbench.errors import CheckFailed
     from ftbench.spec.entries import apply, load_entry, resolve_entry
 
-    loaded = load(ui, spec).spec
+    whole = load(ui, spec)
+    loaded = whole.spec
     given = load_entry(entry) if entry else None
     # The architecture is the same at every commit, so nobody is asked for one.
-    chosen = apply(loaded, resolve_entry(loaded, given, sets, commit_of=lambda name: "0" * 40))
+    chosen = apply(loaded, resolve_entry(loaded, given, sets, commit_of=lambda name: NOBODY_ASKED))
     base = chosen.model.base
-    found = catalogue.find_base_model(model) if model else catalogue.find_base_model(base.name, base.revision)
+    name, _, revision = model.partition("@") if model else (base.name, "", base.revision)
+    known = look_up_online(ui, name, None if revision in ("", NOBODY_ASKED) else revision, store)
     wanted = cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None)
     setting = from_spec.setting(
         chosen,
@@ -77,10 +91,42 @@ def command(
         bits=setting.bits,
         double_quant=setting.double_quant,
         gradient_checkpointing=setting.gradient_checkpointing,
-        estimate=estimate(found, setting),
+        estimate=estimate(known, setting),
+        rows=_rows(ui, whole, chosen, store) if rows else None,
     )
     _show(ui, output.estimate, setting.micro_batch, setting.sequence_length)
+    if output.rows is not None:
+        _show_rows(ui, output.rows)
     ui.answer(output)
+    return 0 if all(limit.within for limit in output.estimate.limits) else CheckFailed.exit_code
+
+
+def _rows(ui: Ui, loaded: LoadedSpec, chosen: Spec, store: str | None) -> Report:
+    """What the base model's tokenizer leaves of the training rows. Raises as `try_tokenizer`, and MissingResource."""
+    import tempfile
+
+    from ftbench.cli.benchmark import pins_of
+    from ftbench.data.store import Store
+    from ftbench.run.evaluation.trial import Trial, try_tokenizer
+    from ftbench.run.preflight import training_files
+
+    opened, base = Store.default(store), chosen.model.base
+    trial = Trial(
+        model=str(opened.model_path(opened.model_digest(base), base.name).absolute()),
+        name=base.name,
+        spec=chosen.model_dump(mode="json", exclude_none=True),
+    ).model_copy(update=training_files(pins_of(ui, loaded), opened))
+    with tempfile.TemporaryDirectory() as folder:
+        return try_tokenizer(trial, Path(folder) / "trial.json", Path(folder) / "trial.log")
+
+
+def _show_rows(ui: Ui, found: Report) -> None:
+    total = found.total
+    of = "" if total.looked == total.held else f", spread over {total.held:,}"
+    ui.line("rows", "strong")
+    ui.line(f"  learnt from     {total.used:,} of {total.looked:,}{of}")
+    for reason, count in sorted(found.left_out.items()):
+        ui.line(f"  left out        {count:,} {reason}", "warning")
 
 
 def _show(ui: Ui, found: Estimate, micro_batch: int, sequence_length: int) -> None:

@@ -10,6 +10,7 @@ import click
 from ftbench import codes
 from ftbench.cli.options import (
     SPEC,
+    ExistingFolder,
     eval_workers_option,
     example,
     json_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.command(
     "evaluate", epilog=example("ftbench evaluate runs/quickstart-1", "ftbench evaluate my-adapter --spec quickstart")
 )
-@click.argument("target", metavar="RUN|ADAPTER", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("target", metavar="RUN|ADAPTER", type=ExistingFolder())
 @click.option("--spec", type=SPEC, help="Benchmark whose tasks are asked; needed for an adapter, not for a run.")
 @click.option("--model", metavar="NAME[@REVISION]", help="Base model of the adapter (default: the spec's).")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Prompts in one pass (default: as many as are safe).")

@@ -71,8 +71,9 @@ def command(
 
         made = compiled(ui, str(path))[1]
         plans = {made.lock.spec_hash: made.plan, **plans}
-    verify = verifier(store=Store.default(store), benchmarks=known, spec=path, required=require)
-    found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"), plans=plans)
+    here = Store.default(store)
+    verify = verifier(store=here, benchmarks=known, spec=path, required=require)
+    found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"), plans=plans, store=here)
     board = build(found.submissions, found.refused, plans=plans, required=require)
     _show(ui, board, format_ or _by_name(out), out)
     if curve is not None:

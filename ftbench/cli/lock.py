@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,8 @@ from ftbench.cli.options import example, json_option, spec_argument, store_optio
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ftbench.data.store import Store
     from ftbench.diagnostics import Diagnostic
     from ftbench.spec.load import LoadedSpec
@@ -33,8 +36,9 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
     """Resolve a spec's data and partitions into its pins file.
 
     Data of the hub is loaded once, and its commit, content digest, rows and licence are pinned; what is pinned from the
-    same source stays. The pins stand beside the spec as NAME.pins.json; rows and partitions go into the store. If
-    anything fails, the pins file is left as it was.
+    same source stays. The pins stand beside the spec as NAME.pins.json; rows and partitions go into the store. Every
+    template is filled for every row and every answer held against its options. If a source fails, the others are
+    looked at all the same and stay pinned; with --renew the pins file is then left as it was.
     """
     from ftbench.cli.benchmark import load
     from ftbench.data.store import Store
@@ -48,30 +52,53 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
 
 
 def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bool) -> int:
-    from ftbench.atomic import write_file
     from ftbench.cli.outputs.general import LockOutput, problems
     from ftbench.data.hub import Hub
     from ftbench.data.overlap import report
-    from ftbench.data.pinning import lock, unresolved_pins
-    from ftbench.spec.canonical import pretty
-    from ftbench.spec.load import pins_path
+    from ftbench.data.pinning import attempt, unresolved_pins
 
     known = None if renew else _known(loaded)
+    found: list[Diagnostic] = []
     if offline:
-        pins = unresolved_pins(loaded.spec, known, store)
+        pins = unresolved_pins(loaded.spec, known, store, place=loaded.place)
     else:
-        pins = lock(loaded.spec, store, known, lambda: Hub(store.scratch(), tell=ui.note), renew=renew)
-    path = pins_path(loaded.path)
-    data = pretty(pins.model_dump(mode="json"))
-    changed = not path.is_file() or path.read_bytes() != data
-    if changed:
-        write_file(path, data)
+        hub = partial(Hub, store.scratch(), tell=ui.note)
+        tried = attempt(loaded.spec, store, known, hub, renew=renew, place=loaded.place)
+        pins, found = tried.pins, tried.warnings
+        if tried.errors:
+            _keep_good(ui, loaded, pins, renew=renew)
+            ui.diagnostics(found)
+            tried.check()
+    path, changed = _write_pins(loaded, pins)
     ui.line(f"{path}: {'written' if changed else 'unchanged'}", "good")
     _show(ui, pins)
-    found = report(loaded.spec, pins, store)
+    found = [*found, *report(loaded.spec, pins, store)]
     ui.diagnostics(found)
     ui.answer(LockOutput(pins_file=str(path), changed=changed, fresh=True, pins=pins, diagnostics=problems(found)))
     return 0
+
+
+def _keep_good(ui: Ui, loaded: LoadedSpec, pins: Pins, *, renew: bool) -> None:
+    """The pins of sources without a fault, so that they need not be loaded again."""
+    if renew or not any(pin.digest for pin in pins.sources.values()):
+        return
+    path, changed = _write_pins(loaded, pins)
+    if changed:
+        good = ", ".join(key for key, pin in sorted(pins.sources.items()) if pin.digest)
+        ui.note(f"{path}: written; pinned are {good}, the rest is not", "note")
+
+
+def _write_pins(loaded: LoadedSpec, pins: Pins) -> tuple[Path, bool]:
+    """Where they stand, and whether that changed anything."""
+    from ftbench.atomic import write_file
+    from ftbench.spec.canonical import pretty
+    from ftbench.spec.load import pins_path
+
+    path, data = pins_path(loaded.path), pretty(pins.model_dump(mode="json"))
+    changed = not path.is_file() or path.read_bytes() != data
+    if changed:
+        write_file(path, data)
+    return path, changed
 
 
 def _known(loaded: LoadedSpec) -> Pins | None:

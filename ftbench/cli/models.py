@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import example, json_option
+from ftbench.cli.options import example, json_option, store_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -15,19 +15,23 @@ if TYPE_CHECKING:
 
 @click.command("models", epilog=example("ftbench models", "ftbench models Mistral-7B-v0.3"))
 @click.argument("name", required=False)
+@store_option
 @json_option
 @click.pass_obj
-def command(ui: Ui, name: str | None) -> None:
+def command(ui: Ui, name: str | None, store: str | None) -> None:
     """List base models and the facts of their architecture, each with its source.
 
-    NAME is a repository on the hub (its publisher may be left out), a built-in model such as `builtin/micro`, or the
-    path of a config.json. The catalogue holds no weights and asks the network for nothing.
+    NAME is a repository on the hub (of the catalogue's the publisher may be left out; NAME@COMMIT for one commit), a
+    built-in model such as `builtin/micro`, or the path of a config.json. The catalogue holds no weights and asks the
+    network for nothing; of a model that neither it nor the store has, config.json alone is asked for.
     """
     from ftbench.base_models import catalogue
+    from ftbench.cli.benchmark import look_up_online
     from ftbench.cli.outputs.base_models import ModelsOutput
 
     if name is not None:
-        model = catalogue.find_base_model(name)
+        repository, _, revision = name.partition("@")
+        model = look_up_online(ui, repository, revision or None, store)
         _one(ui, model)
         ui.answer(ModelsOutput(models=[model]))
         return
@@ -86,7 +90,10 @@ def _one(ui: Ui, model: BaseModel) -> None:
     for label, value in facts:
         ui.line(f"  {label:<17} {value}")
     for part, names in families(shape).items():
-        ui.line(f"  {part + ' targets':<17} {', '.join(names)}")
+        ui.line(f"  {part + ' targets':<17} {', '.join(names) or 'none of the names that this group has'}")
+    if shape.counted is not None:
+        every = sorted({one.name.rpartition(".")[2] for one in shape.counted.linears if not one.head})
+        ui.line(f"  {'linear layers':<17} {', '.join(every)}")
     ui.line("sources", "strong")
     for fact, source in model.sources.items():
         ui.line(f"  {fact:<17} {source}")

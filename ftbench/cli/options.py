@@ -40,6 +40,29 @@ class SpecType(click.ParamType[str]):
 
 SPEC = SpecType()
 
+
+class ExistingFolder(click.ParamType[Path]):
+    """A folder that must be there. Where it is not, the exit code is that of every missing path (InvalidInput)."""
+
+    name = "directory"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Raises InvalidInput (FTB912)."""
+        from ftbench import codes
+        from ftbench.diagnostics import Diagnostic, Place
+        from ftbench.errors import InvalidInput
+
+        path = Path(value)
+        if not path.is_dir():
+            what = "is a file where a folder is expected" if path.exists() else "there is no such folder"
+            raise InvalidInput(Diagnostic(codes.NO_PATH, what, Place(str(path))))
+        return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The shell's own folders."""
+        return [CompletionItem(incomplete, type="dir")]
+
+
 json_option = click.option(
     "--json", "json_", is_flag=True, help="Print one JSON object on stdout, all else on stderr.", expose_value=False
 )
@@ -70,7 +93,7 @@ def benchmarks_option(function: F) -> F:
         "--benchmarks",
         metavar="DIR",
         multiple=True,
-        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        type=ExistingFolder(),
         help="Root of compiled benchmarks that are known here (default: ./generated); may be given repeatedly.",
     )(function)
 

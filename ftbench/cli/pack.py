@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from ftbench.cli.options import example, json_option
+from ftbench.cli.options import ExistingFolder, example, json_option
 from ftbench.cli.ui import Ui
 
 
 @click.command("pack", epilog=example("ftbench pack runs/quickstart-1/bundle --out quickstart-1.zip"))
-@click.argument("bundle", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("bundle", type=ExistingFolder())
 @click.option(
     "--out",
     metavar="FILE",
@@ -30,7 +30,7 @@ def command(ui: Ui, bundle: Path, out: Path | None) -> None:
     from ftbench.spec.canonical import sha256
 
     folder = bundle / "bundle" if (bundle / "bundle" / "manifest.json").is_file() else bundle
-    archive = pack(folder, out)
+    archive = pack(folder, out, lambda text: ui.note(text, "note"))
     data = archive.read_bytes()
     output = PackOutput(archive=str(archive), size=len(data), sha256=sha256(data))
     ui.line(f"{output.archive}: {output.size:,} bytes, sha256 {output.sha256}")

@@ -13,6 +13,7 @@ import click
 from ftbench import codes
 from ftbench.cli.options import (
     SPEC,
+    ExistingFolder,
     entry_options,
     eval_workers_option,
     example,
@@ -102,7 +103,7 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
 @click.option(
     "--resume",
     metavar="RUN",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=ExistingFolder(),
     help="Go on with a run that was stopped or killed.",
 )
 @click.option("--smoke", is_flag=True, help="1 round, 2 steps, 8 items: shows that it works; cannot be submitted.")

@@ -211,7 +211,7 @@ class _Job:
                 failures[cell.folder] = error
                 self.ui.diagnostics(error.diagnostics)
             tried += 1
-        document = self._conclude(failures)
+        document = self._conclude(failures, store)
         self._write(document)
         return sweep.exit_code(list(failures.values()))
 
@@ -227,20 +227,19 @@ class _Job:
             raise
         self.ui.note(f"    score {100 * outcome.scores.tuned.value:.1f} %", "dim")
 
-    def _conclude(self, failures: dict[Path, FtbenchError]) -> Sweep:
+    def _conclude(self, failures: dict[Path, FtbenchError], store: Store) -> Sweep:
         """The document, from the bundles on disk."""
         from ftbench.board.sweep import read_scored
         from ftbench.errors import FtbenchError
         from ftbench.run import sweep
 
-        evaluation = self.sweep_plan.plan.typed_spec().evaluation
         scored: dict[Path, Scored] = {}
         for cell in self.cells:
             outcome = None if cell.folder in failures else sweep.whole(cell)
             if outcome is None or outcome.bundle is None:
                 continue
             try:
-                scored[cell.folder] = read_scored(outcome.bundle, evaluation)
+                scored[cell.folder] = read_scored(outcome.bundle, self.sweep_plan.plan, store)
             except FtbenchError as error:
                 failures[cell.folder] = error
                 self.ui.diagnostics(error.diagnostics)

@@ -51,7 +51,7 @@ COMMANDS: dict[str, Entry] = {name: entry for section in SECTIONS.values() for n
 
 EXIT_CODES: dict[int, str] = {
     0: "done, and everything that was asked to hold does",
-    1: "a check failed: files drifted, or a bundle is below the level required",
+    1: "a check failed: files drifted, a bundle is below the level required, or an estimate is above a limit",
     2: "the command line was not understood",
     3: "a spec, entry, pins file or bundle cannot be used as it is",
     4: "something needed is not here: data, a model, a package, a tool",

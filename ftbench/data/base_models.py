@@ -53,6 +53,10 @@ MAX_PLAIN = 256 * 2**20
 """Most bytes of a file that holds no weights."""
 
 
+MAX_CONFIG = 2**20
+"""Most bytes of a `config.json` that is fetched for itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedModel:
     """A base model that is now in the store."""
@@ -123,6 +127,22 @@ def fetch(ref: BaseModelRef, store: Store, hub: Hub, *, weights: bool = True) ->
     size = sum(file.size for file in files)
     licence = hub.licence("model", ref.name, commit)
     return FetchedModel(ref, digest, sorted(file.path for file in files), size, licence, warnings)
+
+
+def fetch_config(name: str, revision: str | None, hub: Hub) -> tuple[str, bytes]:
+    """(commit, `config.json`) of a model of the hub, and nothing else of it; it goes into no store.
+
+    `revision` null: the main branch's commit. Raises MissingResource (FTB330 where there is none, FTB34x).
+    """
+    commit = hub.commit("model", name, revision)
+    found = [file for file in hub.files("model", name, commit) if file.path == CONFIG]
+    if not found:
+        raise _refused(codes.NO_FILE, f"{name}@{commit} has no {CONFIG}", "is it a model for transformers?")
+    if found[0].size > MAX_CONFIG:
+        raise _refused(codes.DATA_TOO_LARGE, f"{name}@{commit}: {CONFIG} has {found[0].size:,} bytes", "")
+    with scratch.folder(hub.scratch, f"{name.replace('/', '--')}@{commit}-config") as folder:
+        (path,) = hub.download("model", name, commit, found, folder)
+        return commit, path.read_bytes()
 
 
 def _weights(

@@ -1,16 +1,15 @@
-"""Rows of a data set on the hub: files at a commit → `datasets` → normaliser → subset."""
+"""Rows of a data set on the hub: files at a commit → rows as they stand there → normaliser → subset."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from ftbench import codes
-from ftbench.data import normalise, reading, scratch
+from ftbench.data import columns, normalise, reading, scratch
+from ftbench.data.formats.base import DataFile
 from ftbench.data.hub import Hub, RemoteFile, match
 from ftbench.data.loaded import Loaded, describe
+from ftbench.data.table import Table
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.model import HubSource
@@ -27,7 +26,8 @@ def load(source: HubSource, hub: Hub, revision: str | None = None) -> Loaded:
 
     Files come into a private folder, are checked there and read from there; the folder is removed whatever happens.
     Raises MissingResource for what the hub does not give (FTB34x, FTB330) or gives otherwise than promised (FTB346,
-    FTB332 unreadable, FTB335 too large), InvalidInput for a source that can't be loaded (FTB331, FTB333, FTB334).
+    FTB332 unreadable, FTB335 too large), InvalidInput for a source that can't be loaded (FTB331, FTB333, FTB334,
+    FTB337, FTB339).
     """
     normaliser = normalise.get(source.normalise)
     commit = hub.commit("dataset", source.repo, revision or source.revision)
@@ -36,14 +36,16 @@ def load(source: HubSource, hub: Hub, revision: str | None = None) -> Loaded:
     licence = hub.licence("dataset", source.repo, commit)
     with scratch.folder(hub.scratch) as folder:
         paths = hub.download("dataset", source.repo, commit, chosen, folder / "files")
-        rows = reading.read(source, _plainly_named(paths, folder / "named", source.format), folder / "cache", what)
-    rows = normaliser.apply(rows, what)
+        names = [f"{source.repo}@{commit[:12]}/{file.path}" for file in chosen]
+        files = [DataFile(path, name) for path, name in zip(paths, names, strict=True)]
+        table = reading.read(source, files, what)
+    table = normaliser.apply(columns.typed(table, normaliser.types), what)
     if source.subset is not None:
-        rows = subset(rows, source.subset)
-    if source.rows is not None and len(rows) != source.rows:
-        message = f"{what} comes to {len(rows)} rows, the spec says {source.rows}"
+        table = subset(table, source.subset)
+    if source.rows is not None and len(table.rows) != source.rows:
+        message = f"{what} comes to {len(table.rows)} rows, the spec says {source.rows}"
         raise InvalidInput(Diagnostic(codes.OTHER_COUNT, message, hint="look at `files`, `normalise` and `subset`"))
-    return Loaded(rows, licence, commit)
+    return Loaded(table, licence, commit)
 
 
 def choose(source: HubSource, files: Sequence[RemoteFile], what: str) -> list[RemoteFile]:
@@ -72,19 +74,10 @@ def _other(path: str, found: str, wanted: str, what: str) -> MissingResource:
     return MissingResource(Diagnostic(codes.OTHER_FILE, message, hint="nothing of it was used"))
 
 
-def _plainly_named(paths: Sequence[Path], folder: Path, format_: str) -> list[Path]:
-    """The files under names of our own: `datasets` takes `*`, `[` and the like in a path for a pattern."""
-    folder.mkdir()
-    named = []
-    for number, path in enumerate(paths):
-        named.append(folder / f"{number:05}{reading.ENDINGS[format_][0]}")
-        shutil.move(path, named[-1])
-    return named
-
-
-def subset(rows: list[dict[str, Any]], block: Subset) -> list[dict[str, Any]]:
+def subset(table: Table, block: Subset) -> Table:
     """The first ceil(rows / divisor) of numpy's `default_rng(seed).permutation(rows)`, in that order."""
     import numpy
 
-    order = numpy.random.default_rng(block.seed).permutation(len(rows))
-    return [rows[number] for number in order[: -(-len(rows) // block.divisor)].tolist()]
+    rows = len(table.rows)
+    order = numpy.random.default_rng(block.seed).permutation(rows)
+    return table.take(order[: -(-rows // block.divisor)].tolist())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ftbench.data.table import Row, Table
 from ftbench.spec.model import BuiltinSource, Source
 
 if TYPE_CHECKING:
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
 class Loaded:
     """Rows of one source."""
 
-    rows: list[dict[str, Any]]
+    table: Table
     licence: str
     revision: str | None = None
     """Commit that was loaded; None for built-in data."""
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows alone."""
+        return self.table.rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.data import digests, partition, sources
+from ftbench.data import digests, fitness, partition, sources
 from ftbench.data.files import write_atomic
 from ftbench.data.hub import Hub
 from ftbench.data.loaded import Request, describe
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
-from ftbench.diagnostics import Diagnostic
-from ftbench.errors import MissingResource
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import pretty
 from ftbench.spec.model import HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
+from ftbench.spec.sources import Columns
 
 __all__ = ["TRAIN", "lock", "named_sources", "unresolved_pins", "write_pins"]
 
 UNKNOWN_LICENCE = "unknown"
 """What a pin says where no licence is stated, or none is known yet."""
+
+
+PlaceOf = Callable[[str], Place | None]
+"""Gives the place of a path in the spec's file."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What came of resolving a spec's data, with everything that stood in the way."""
+
+    place: PlaceOf | None = None
+    sources: dict[str, SourcePin] = field(default_factory=dict)
+    """Of a source with a fault: what was resolved before, else that it is not resolved."""
+    partition: PartitionPin | None = None
+    errors: list[Diagnostic] = field(default_factory=list)
+    """Faults of all sources."""
+    warnings: list[Diagnostic] = field(default_factory=list)
+    """What is worth knowing of rows that can be used."""
+    missing: bool = True
+    """Whether nothing is wrong with what the user gave: something is not to be had."""
+
+    @property
+    def pins(self) -> Pins:
+        """As far as they are resolved."""
+        return Pins(sources=self.sources, partition=self.partition)
+
+    def check(self) -> Pins:
+        """The pins. Raises InvalidInput or MissingResource with every error."""
+        if self.errors:
+            raise (MissingResource if self.missing else InvalidInput)(self.errors)
+        return self.pins
+
+    def refuse(self, error: InvalidInput | MissingResource, at: str) -> None:
+        """Note what a source, or the partition, at that path was refused for."""
+        where = self.place(at) if self.place else None
+        self.errors += [one if one.place else replace(one, place=where) for one in error.diagnostics]
+        self.missing &= isinstance(error, MissingResource)
+
+    def look(self, spec: Spec, key: str, pin: SourcePin, store: Store) -> bool:
+        """Whether the rows fit the spec's templates, as far as they are here; what is found is noted."""
+        if pin.digest is None or not store.has_rows(pin.digest):
+            return True
+        errors, warnings = fitness.place_problems(fitness.look(spec, key, store.rows(pin.digest)), self.place)
+        self.errors += errors
+        self.warnings += warnings
+        self.missing &= not errors
+        return not errors
 
 
 def lock(
@@ -37,24 +86,87 @@ def lock(
     What `known` has resolved from the same inputs stays as it is, and is loaded only where the store lacks it and the
     partition needs it; with `renew` everything is resolved anew. `hub` gives the connection (default: to the hub that
     HF_ENDPOINT names); it is asked for only where a source needs it.
-    Raises InvalidInput (FTB304 to FTB309, FTB33x) for a source that can't be loaded, MissingResource (FTB310) for a
-    store that can't be written to, (FTB34x) for a hub that does not give what is asked for.
+    Raises InvalidInput (FTB304 to FTB309, FTB33x) for a source that can't be loaded and for rows that do not fit the
+    spec (FTB36x), MissingResource (FTB310) for a store that can't be written to, (FTB34x) for a hub that does not give
+    what is asked for; with the faults of all sources.
+    """
+    return attempt(spec, store, known, hub, renew=renew).check()
+
+
+def attempt(
+    spec: Spec,
+    store: Store,
+    known: Pins | None = None,
+    hub: Callable[[], Hub] | None = None,
+    *,
+    renew: bool = False,
+    place: PlaceOf | None = None,
+) -> Attempt:
+    """`lock` that goes on after a fault, so that those of all sources are told together and good sources stay pinned.
+
+    `place` gives the place of a path in the spec's file. Raises MissingResource (FTB310) only.
     """
     connect = hub or (lambda: Hub(store.scratch()))
-    pins = {}
+    made = Attempt(place)
+    unreachable = False
     for key, (source, columns) in named_sources(spec).items():
-        old = None if renew else _resolved(known, key, source, columns)
-        if old is not None and source.kind not in sources.OFFLINE:
-            pins[key] = old
-            if key == TRAIN:
-                ensure(key, source=source, columns=columns, pin=old, store=store, connect=connect)
+        old = _resolved(known, key, source, columns)
+        fresh = None if renew else old
+        pin = old or _unresolved(source, columns, _revision(known, key, source, columns, renew))
+        if fresh is None and unreachable and source.kind not in sources.OFFLINE:
+            made.sources[key] = pin  # asked once more, the hub would take as long and say the same
             continue
-        revision = _revision(known, key, source, columns, renew)
-        pins[key] = load_pin(source, columns, store, Request(connect, revision))
-    return Pins(sources=pins, partition=_partition(spec, pins[TRAIN], store))
+        try:
+            found = _pin(key, source, columns, fresh=fresh, known=known, renew=renew, store=store, connect=connect)
+            if made.look(spec, key, found, store):
+                pin = found
+        except (InvalidInput, MissingResource) as error:
+            if any(one.code == codes.NOT_WRITABLE for one in error.diagnostics):
+                raise
+            unreachable |= any(one.code == codes.UNREACHABLE for one in error.diagnostics)
+            made.refuse(error, _at(key))
+        made.sources[key] = pin
+    train = made.sources[TRAIN]
+    try:
+        made.partition = _known_partition(spec, train, known, None)
+        if train.digest and store.has_rows(train.digest):
+            made.partition = _partition(spec, train, store)
+    except InvalidInput as error:
+        made.refuse(error, "federation.partition")
+    return made
 
 
-def load_pin(source: Source, columns: dict[str, str], store: Store, request: Request) -> SourcePin:
+def _pin(
+    key: str,
+    source: Source,
+    columns: Columns,
+    *,
+    fresh: SourcePin | None,
+    known: Pins | None,
+    renew: bool,
+    store: Store,
+    connect: Callable[[], Hub],
+) -> SourcePin:
+    """The pin of one source; `fresh`: the one that stays."""
+    if fresh is None or source.kind in sources.OFFLINE:
+        return load_pin(source, columns, store, Request(connect, _revision(known, key, source, columns, renew)))
+    if key == TRAIN:
+        ensure(key, source=source, columns=columns, pin=fresh, store=store, connect=connect)
+    return fresh
+
+
+def _at(key: str) -> str:
+    """Path of a source in its spec."""
+    return "data.source" if key == TRAIN else f"evaluation.tasks.{key.partition(':')[2]}.source"
+
+
+def _unresolved(source: Source, columns: Columns, revision: str | None) -> SourcePin:
+    return SourcePin(
+        inputs=source_inputs(source, columns), revision=revision, digest=None, rows=None, licence=UNKNOWN_LICENCE
+    )
+
+
+def load_pin(source: Source, columns: Columns, store: Store, request: Request) -> SourcePin:
     """Load one source, keep its rows, return their pin. Raises as `lock` does."""
     loaded = sources.load(source, columns, request)
     if not loaded.rows:
@@ -73,7 +185,7 @@ def ensure(
     key: str,
     *,
     source: Source,
-    columns: dict[str, str],
+    columns: Columns,
     pin: SourcePin,
     store: Store,
     connect: Callable[[], Hub],
@@ -98,29 +210,33 @@ def ensure(
     return True
 
 
-def unresolved_pins(spec: Spec, known: Pins | None = None, store: Store | None = None) -> Pins:
+def unresolved_pins(
+    spec: Spec,
+    known: Pins | None = None,
+    store: Store | None = None,
+    *,
+    place: PlaceOf | None = None,
+) -> Pins:
     """The pins as far as they are known without the network: for a draft that someone online resolves later.
 
     Built-in data is resolved; what `known` has resolved from the same inputs stays; everything else is null. With a
-    `store` the rows of built-in data go there, as `lock` does.
+    `store` the rows of built-in data go there, as `lock` does. `place` gives the place of a path in the spec's file.
+    Raises InvalidInput as `lock` does, with the faults of all rows together.
     """
-    pins = {}
+    pins, errors = {}, []
     for key, (source, columns) in named_sources(spec).items():
         old = _resolved(known, key, source, columns)
         if isinstance(source, HubSource):
-            pins[key] = old or SourcePin(
-                inputs=source_inputs(source, columns),
-                revision=_revision(known, key, source, columns, renew=False),
-                digest=None,
-                rows=None,
-                licence=UNKNOWN_LICENCE,
-            )
+            pins[key] = old or _unresolved(source, columns, _revision(known, key, source, columns, renew=False))
             continue
         loaded = sources.load(source, columns)
+        errors += fitness.place_problems(fitness.look(spec, key, loaded.rows), place)[0]
         digest = store.put_rows(loaded.rows) if store else digests.rows_digest(loaded.rows)
         pins[key] = SourcePin(
             inputs=source_inputs(source, columns), digest=digest, rows=len(loaded.rows), licence=loaded.licence
         )
+    if errors:
+        raise InvalidInput(errors)
     return Pins(sources=pins, partition=_known_partition(spec, pins[TRAIN], known, store))
 
 
@@ -154,13 +270,13 @@ def _partition_inputs(spec: Spec, train_digest: str) -> str:
     return partition_inputs(train_digest, spec.federation, spec.seeds.partition, spec.data.validation)
 
 
-def _resolved(known: Pins | None, key: str, source: Source, columns: dict[str, str]) -> SourcePin | None:
+def _resolved(known: Pins | None, key: str, source: Source, columns: Columns) -> SourcePin | None:
     """The known pin of `key`, if it is resolved and was made from these inputs."""
     old = known.sources.get(key) if known else None
     return old if old is not None and old.digest and old.inputs == source_inputs(source, columns) else None
 
 
-def _revision(known: Pins | None, key: str, source: Source, columns: dict[str, str], renew: bool) -> str | None:
+def _revision(known: Pins | None, key: str, source: Source, columns: Columns, renew: bool) -> str | None:
     """The commit to load: the spec's own, else the one pinned for these inputs."""
     if not isinstance(source, HubSource):
         return None

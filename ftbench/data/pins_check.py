@@ -6,14 +6,14 @@ from functools import cache
 from typing import Any
 
 from ftbench import codes
-from ftbench.data import digests, partition, sources
+from ftbench.data import digests, fitness, partition, sources
 from ftbench.data.loaded import describe
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
-from ftbench.spec.model import Source, Spec
+from ftbench.spec.model import Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
 
 AGAIN = "run: ftbench lock SPEC"
@@ -32,11 +32,11 @@ def confirm_pins(spec: Spec, pins: Pins, store: Store) -> list[Diagnostic]:
         for key in pins.sources
         if key not in named
     ]
-    for key, (source, columns) in named.items():
+    for key in named:
         if key not in pins.sources:
             found.append(_problem(codes.PIN_SET, f"the pins lack `{key}`", AGAIN))
         else:
-            found += _check_source(key, source, columns, pins.sources[key], store)
+            found += _check_source(spec, key, pins.sources[key], store)
     if TRAIN in pins.sources:
         found += _check_partition(spec, pins, store)
     if not pins.resolved:
@@ -54,7 +54,8 @@ def _unresolved(spec: Spec, pins: Pins) -> Diagnostic:
     return Diagnostic(codes.DATA_UNRESOLVED, message, hint=hint, severity="warning" if draft else "error")
 
 
-def _check_source(key: str, source: Source, columns: dict[str, str], pin: SourcePin, store: Store) -> list[Diagnostic]:
+def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store) -> list[Diagnostic]:
+    source, columns = named_sources(spec)[key]
     if pin.inputs != source_inputs(source, columns):
         message = f"the pin of `{key}` was made from another source or other columns"
         return [_problem(codes.STALE_SOURCE, message, AGAIN)]
@@ -75,7 +76,8 @@ def _check_source(key: str, source: Source, columns: dict[str, str], pin: Source
     actual = pin.model_copy(
         update={"digest": digests.rows_digest(rows), "rows": len(rows), "licence": licence},
     )
-    return _drift(codes.DRIFTED_SOURCE, f"`{key}`", pin, actual)
+    unfit, _ = fitness.place_problems(fitness.look(spec, key, rows))
+    return _drift(codes.DRIFTED_SOURCE, f"`{key}`", pin, actual) + unfit
 
 
 def _check_partition(  # noqa: PLR0911 - one return for each finding

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from ftbench import codes
 from ftbench.data import builtin
+from ftbench.data import columns as values
 from ftbench.data.loaded import Loaded, Request, describe
+from ftbench.data.table import Table
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
 from ftbench.spec.model import BuiltinSource, HubSource, Source, Spec
-
-if TYPE_CHECKING:
-    pass
-
+from ftbench.spec.sources import Columns, TypedColumn, source_column
 
 TRAIN = "train"
 """Key of the training rows in the pins; a task's is `task:NAME`."""
 
 
 def _builtin(source: BuiltinSource, request: Request) -> Loaded:
-    return Loaded(builtin.rows(source.name, source.split), builtin.data_set(source.name).licence)
+    return Loaded(Table.unplaced(builtin.rows(source.name, source.split)), builtin.data_set(source.name).licence)
 
 
 def _hub(source: HubSource, request: Request) -> Loaded:
@@ -39,23 +38,38 @@ OFFLINE = frozenset({"builtin"})
 """Kinds whose rows can be had again without the network."""
 
 
-def load(source: Source, columns: Mapping[str, str], request: Request | None = None) -> Loaded:
-    """Rows of `source`, in its order, with our columns only. Raises InvalidInput (FTB304 to FTB306), and for the hub
-    what `ftbench.data.hub_source.load` raises."""
+def load(source: Source, columns: Columns, request: Request | None = None) -> Loaded:
+    """Rows of `source`, in its order, with our columns only, each column of one type.
+
+    Raises InvalidInput: FTB304 to FTB306; FTB307, FTB338, FTB339 for a value that its column cannot hold; and for the
+    hub what `ftbench.data.hub_source.load` raises.
+    """
     loaded = LOADERS[source.kind](source, request or Request())
-    rows = [_mapped(row, columns, describe(source)) for row in loaded.rows]
-    return Loaded(rows, loaded.licence, loaded.revision)
+    table = _mapped(loaded.table, columns, describe(source))
+    types = {ours: one.type for ours, one in columns.items() if isinstance(one, TypedColumn)}
+    names = {ours: source_column(one) for ours, one in columns.items()}
+    table = values.typed(table, types, names)
+    values.check(table, names)
+    return Loaded(table, loaded.licence, loaded.revision)
 
 
-def named_sources(spec: Spec) -> dict[str, tuple[Source, dict[str, str]]]:
+def named_sources(spec: Spec) -> dict[str, tuple[Source, Columns]]:
     """Every source of a spec with its columns, by its key in the pins."""
     tasks = {f"task:{task.name}": (task.source, task.columns) for task in spec.evaluation.tasks}
     return {TRAIN: (spec.data.source, spec.data.columns), **tasks}
 
 
-def _mapped(row: Mapping[str, Any], columns: Mapping[str, str], what: str) -> dict[str, Any]:
-    unknown = [theirs for theirs in columns.values() if theirs not in row]
-    if unknown:
-        hint = did_you_mean(unknown[0], row) or f"it has: {', '.join(row)}"
-        raise InvalidInput(Diagnostic(codes.UNKNOWN_COLUMN, f"{what} has no column `{unknown[0]}`", hint=hint))
-    return {ours: row[theirs] for ours, theirs in columns.items()}
+def _mapped(table: Table, columns: Columns, what: str) -> Table:
+    """Our columns of every row. Raises InvalidInput (FTB306), with the file where one row has not what others have."""
+    wanted = {ours: source_column(theirs) for ours, theirs in columns.items()}
+    rows = []
+    for number, row in enumerate(table.rows):
+        try:
+            rows.append({ours: row[theirs] for ours, theirs in wanted.items()})
+        except KeyError as error:
+            unknown, spot = error.args[0], table.spot(number)
+            hint = did_you_mean(unknown, row) or f"it has: {', '.join(row)}"
+            place = spot.place if spot else None
+            message = f"{what} has no column `{unknown}`"
+            raise InvalidInput(Diagnostic(codes.UNKNOWN_COLUMN, message, place, hint)) from error
+    return Table(rows, table.spots)

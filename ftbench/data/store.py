@@ -100,6 +100,13 @@ class Store:
         shares: list[list[int]] = json.loads(_read_checked(path, digest))
         return shares
 
+    def partition_path(self, digest: str) -> Path:
+        """The checked file of that partition. Raises MissingResource."""
+        self.partition(digest)
+        path = self._find(f"partitions/{digest}.json")
+        assert path is not None
+        return path
+
     def model_path(self, digest: str, source: str = "", command: str = "") -> Path:
         """The folder of the model with that digest. Checked once in a process, and again if a file was touched."""
         return self._model(digest, source, command)[0]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from ftbench import codes
 from ftbench.atomic import write_folder
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
-from ftbench.result import manifest, names
+from ftbench.result import manifest, names, samples
 from ftbench.result.documents import Environment, Result
 from ftbench.result.files import Bundle
 from ftbench.result.opening import open_bundle
 from ftbench.result.pack import pack
+from ftbench.result.withheld import withhold
 from ftbench.spec.canonical import pretty
 
 __all__ = ["Bundle", "assemble", "open_bundle", "pack"]
@@ -28,9 +30,10 @@ COPIED = {
 """Path in the bundle → path in the run folder it is copied from."""
 
 
-def assemble(run_dir: Path, result: Result, environment: Environment) -> Path:
+def assemble(run_dir: Path, result: Result, environment: Environment, withheld: Collection[str] = ()) -> Path:
     """Write `run_dir/bundle/` and return it: whole or not at all; an older bundle of this run is replaced.
 
+    `withheld`: tasks whose text may not be passed on; their samples hold digests, and the result is of format v2.
     Raises MissingResource (FTB609) where the run folder lacks a file, OSError where the disk refuses.
     """
     sources = {name: run_dir / path for name, path in COPIED.items()}
@@ -47,6 +50,10 @@ def assemble(run_dir: Path, result: Result, environment: Environment) -> Path:
             ]
         )
     files = {name: path.read_bytes() for name, path in sources.items()}
+    for name in map(names.samples_name, withheld):
+        files[name] = samples.dump(withhold(samples.parse(files[name], name)))
+    if withheld:
+        result = result.model_copy(update={"format": "ftbench/result/v2"})
     files[names.RESULT] = pretty(result.model_dump(mode="json"))
     files[names.ENVIRONMENT] = pretty(environment.model_dump(mode="json"))
     files[names.MANIFEST] = manifest.to_bytes(manifest.make(files))

@@ -24,7 +24,10 @@ class Reply(Block):
     partition: NonNegative
     """Partition id of the client."""
     examples: NonNegative
-    """Rows in its partition: its weight in the mean."""
+    """Rows in its partition: its weight in the mean, unless the spec's `federation.weigh_by` is `rows-used`."""
+    used: NonNegative | None = None
+    """Rows of them that it learnt from, by its own word: those that templates, tokenizer and the over-length rule leave
+    something of. Null: its own code does not say, or the ledger is older than this field."""
     steps: NonNegative
     """Optimiser steps it took."""
     loss: float
@@ -167,6 +170,13 @@ class Answer(Block):
     """Code tasks: how the program ended, in the sandbox's words (`passed`, `failed`, `not-plain`, `timeout` …)."""
 
 
+class Withheld(Block):
+    """Stands for a text whose data may not be passed on: who has the data makes the text again."""
+
+    sha256: Sha256
+    """Of the text in UTF-8."""
+
+
 class Sample(Block):
     """One line of `samples/<task>.jsonl.gz`: RFC 8785 bytes, in the order of the items."""
 
@@ -174,10 +184,10 @@ class Sample(Block):
     """Position of the item in the task's data, counted from 0."""
     item: Sha256
     """Digest of the item's canonical row."""
-    prompt: str
-    """The prompt as given to the model."""
-    options: list[str]
-    """The options as given to the model; empty for code tasks."""
+    prompt: str | Withheld
+    """The prompt as given to the model; its digest where the task's source says `redistribute: no`."""
+    options: list[str | Withheld]
+    """The options as given to the model, or their digests; empty for code tasks."""
     target: NonNegative | None
     """Index of the right option; null for code tasks."""
     untuned: Answer
@@ -300,6 +310,10 @@ class Cost(Block):
     """Most memory that one process of training or evaluation had allocated on its accelerator; null on a CPU."""
     references_seconds: Annotated[float, Field(ge=0)] | None = None
     """Wall time of the training of references; null where there are none."""
+    rows_held: NonNegative | None = None
+    """Rows of all clients whose replies counted and say how many rows they learnt from; null where none does."""
+    rows_used: NonNegative | None = None
+    """Rows of them that were learnt from."""
 
 
 class PrivacySpent(Block):
@@ -350,7 +364,8 @@ class WithinBudget(Block):
 class Result(Block):
     """`result.json`: what the bundle claims."""
 
-    format: Literal["ftbench/result/v1"] = "ftbench/result/v1"
+    format: Literal["ftbench/result/v1", "ftbench/result/v2"] = "ftbench/result/v1"
+    """v1: every sample holds its prompt and options. v2: those of at least one task hold digests in place of them."""
     name: Name
     version: str
     spec_hash: Sha256

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ftbench.diagnostics import printable
 from ftbench.result import names
 
+BUNDLE = "bundle"
+"""The folder of a run that is its bundle."""
 SMALL = 2**20
 """Bytes from which the ratio of packed to unpacked size is looked at."""
 
@@ -47,6 +49,22 @@ class Limits:
 LIMITS = Limits()
 
 
+LITTER = "delete it, or hand in what `ftbench pack` makes, which leaves it out"
+"""The way out for what a desktop has put beside a bundle's files."""
+
+
+def litter(name: str) -> str:
+    """What a desktop's own file is, with the way out; empty for any other name."""
+    parts = name.rstrip("/").split("/")
+    if "__MACOSX" in parts or parts[-1].startswith("._"):
+        return f"holds attributes of files that macOS adds to an archive: {LITTER}"
+    if parts[-1] == ".DS_Store":
+        return f"is how macOS's Finder shows the folder: {LITTER}"
+    if parts[-1].casefold() in ("thumbs.db", "desktop.ini"):
+        return f"is how the Explorer of Windows shows the folder: {LITTER}"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why a file of a bundle was not read."""
@@ -54,6 +72,8 @@ class Problem:
     name: str
     """What the bundle calls it; from outside, so print it only through `printable`."""
     why: str
+    litter: bool = False
+    """Whether it is a desktop's own file, and nobody's who made the bundle."""
 
     def __str__(self) -> str:
         return f"`{printable(self.name)[:120]}` {self.why}" if self.name else self.why
@@ -71,6 +91,28 @@ class Member:
     folder: bool = False
     refused: str = ""
     """Why it is not read, whatever its name."""
+
+
+def below_top(members: list[Member]) -> list[Member]:
+    """The members as they are called below the one folder that all of them lie in, if there is such a folder.
+
+    Who packs a folder rather than what is in it makes such an archive. A bundle's own folders are no such folder, and
+    what a desktop adds beside it does not count. Raises Malformed for the archive of a run's whole folder.
+    """
+    found = {_top(member) for member in members if not litter(member.name)}
+    top = found.pop() if len(found) == 1 else ""
+    if top and top not in ("/", "./", "../") and top.removesuffix("/") not in names.FOLDERS:
+        taken = [replace(member, name=member.name.removeprefix(top)) for member in members]
+        members = [member for member in taken if member.name]
+    if any(member.name == f"{BUNDLE}/{names.MANIFEST}" for member in members):
+        raise Malformed(f"is of a run's whole folder: hand in its `{BUNDLE}/` alone, which `ftbench pack RUN` makes")
+    return members
+
+
+def _top(member: Member) -> str:
+    """`bundle/` for what is in a folder at the top, and for it itself; empty for a file there."""
+    top, slash, _ = member.name.partition("/")
+    return top + slash if slash else ""
 
 
 @dataclass
@@ -96,8 +138,20 @@ class Bundle:
         if len(self.problems) < 1_000:
             self.problems.append(Problem(name, why))
 
+    def is_litter(self, name: str) -> bool:
+        """Whether a file or folder is a desktop's own; notes it, a `__MACOSX` with all that it holds once."""
+        why = litter(name)
+        if why:
+            before, macos, _ = name.partition("__MACOSX")
+            problem = Problem(before + macos if macos else name, why, litter=True)
+            if problem not in self.problems and len(self.problems) < 1_000:
+                self.problems.append(problem)
+        return bool(why)
+
     def admits(self, name: str, size: int) -> bool:
         """Whether a regular file of this name and size may be read; notes the problem where it may not."""
+        if self.is_litter(name):
+            return False
         if not names.is_safe(name):
             self.refuse(name, "is not a safe name: relative, of letters, digits, `.`, `_`, `-` and `/`")
         elif name in self.files:
@@ -118,7 +172,7 @@ class Bundle:
     def admits_folder(self, name: str) -> bool:
         """Whether a folder of this name may be there; notes the problem where it may not."""
         known = name in names.FOLDERS
-        if not known:
+        if not known and not self.is_litter(name):
             self.refuse(name, "is a folder that a bundle does not have")
         return known
 

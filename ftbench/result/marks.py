@@ -9,7 +9,7 @@ from typing import Literal
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
-from ftbench.result.documents import Answer
+from ftbench.result.documents import Answer, Withheld
 from ftbench.result.extraction import extract, flowertune
 from ftbench.spec.tasks import CodeTask, Task
 
@@ -27,12 +27,15 @@ class Given:
     """One answer with what it answers to."""
 
     answer: Answer
-    options: Sequence[str]
+    options: Sequence[str | Withheld]
     target: int | None
 
 
 def mark(task: Task, scoring: str, given: Given) -> Mark:
-    """The mark of an answer that `problems` has nothing against. Raises ValueError for a scoring that there is not."""
+    """The mark of an answer that `problems` has nothing against.
+
+    Raises ValueError for a scoring that there is not, and for one that reads options which are withheld.
+    """
     answer = given.answer
     if scoring == "likelihood":
         return _of(chosen(answer), given.target)
@@ -41,10 +44,17 @@ def mark(task: Task, scoring: str, given: Given) -> Mark:
     if isinstance(task, CodeTask):
         raise ValueError(f"{scoring!r} is no scoring of a code task")
     if scoring == "generated" and task.extraction is not None:
-        return _of(extract(task.extraction, answer.text or "", given.options), given.target)
+        return _of(extract(task.extraction, answer.text or "", _texts(given)), given.target)
     if scoring == "flowertune" and task.flowertune is not None:
-        return _of(flowertune(task.flowertune, answer.text or "", given.options), given.target)
+        return _of(flowertune(task.flowertune, answer.text or "", _texts(given)), given.target)
     raise ValueError(f"task {task.name} has no rule for the scoring {scoring!r}")
+
+
+def _texts(given: Given) -> list[str]:
+    texts = [option for option in given.options if isinstance(option, str)]
+    if len(texts) < len(given.options):
+        raise ValueError("the options are withheld: fill them in from the data")
+    return texts
 
 
 def chosen(answer: Answer) -> int:
@@ -72,6 +82,8 @@ def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
     elif given.target is None or not 0 <= given.target < len(given.options):
         message = f"{where} has target {given.target} but {len(given.options)} options, counted from 0"
         yield Diagnostic(codes.WRONG_TARGET, message)
+    elif asks_text(task) and not all(isinstance(option, str) for option in given.options):
+        yield Diagnostic(codes.NO_ANSWER, f"{where}: its options are withheld, and what models wrote is read by them")
     due = {
         "loglikelihoods": asks_likelihood(task),
         "text": asks_text(task),

@@ -16,19 +16,29 @@ from pathlib import Path
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.result import tars, zips
-from ftbench.result.files import LIMITS, Bundle, Limits
+from ftbench.result import names, tars, zips
+from ftbench.result.files import BUNDLE, LIMITS, Bundle, Limits
+
+ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
+"""Endings of the archives that are read, in any case."""
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a path is called as an archive is."""
+    return path.name.casefold().endswith(ARCHIVES)
 
 
 def open_bundle(path: Path, limits: Limits = LIMITS) -> Bundle:
-    """Read the bundle at `path`: a folder, a .zip or a .tar.gz. Nothing is extracted.
+    """Read the bundle at `path`: a folder, a .zip, a .tar.gz or a .tar. Nothing is extracted.
 
-    Raises InvalidInput (FTB603) where there is nothing at `path` that could be one of them. All else is in `problems`.
+    An archive may hold one folder with the bundle in it. Raises InvalidInput (FTB603) where there is nothing at `path`
+    that could be one of them, or a folder that holds a bundle and is none. All else is in `problems`.
     """
     bundle = Bundle(path, limits)
     if path.is_dir():
+        _check_folder(path)
         _read_top(bundle)
-    elif path.is_file() and path.name.endswith((".zip", ".tar.gz", ".tgz")):
+    elif path.is_file() and is_archive(path):
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             data = file.read(size + 1) if size <= limits.archive_bytes else b""
@@ -36,15 +46,32 @@ def open_bundle(path: Path, limits: Limits = LIMITS) -> Bundle:
             bundle.refuse("", f"the archive has more than {limits.archive_bytes} bytes")
         elif len(data) != size:
             bundle.refuse("", "the archive changed while it was read")
-        elif path.name.endswith(".zip"):
+        elif path.name.casefold().endswith(".zip"):
             zips.read_zip(bundle, data)
         else:
-            tars.read_tar(bundle, data)
+            tars.read_tar(bundle, data, packed=not path.name.casefold().endswith(".tar"))
     else:
-        what = "is neither a folder nor a .zip or .tar.gz file" if path.exists() else "there is no such file or folder"
+        what = (
+            "is neither a folder nor a .zip, .tar.gz or .tar file"
+            if path.exists()
+            else "there is no such file or folder"
+        )
         hint = "a bundle is the folder `bundle/` of a run, or what `ftbench pack` makes of it"
         raise InvalidInput(Diagnostic(codes.NO_BUNDLE, what, Place(str(path)), hint))
     return bundle
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a folder that has a bundle in it, such as a run's: what is in it besides would be judged with it."""
+    if (path / names.MANIFEST).exists():
+        return
+    if (path / BUNDLE / names.MANIFEST).is_file():
+        what, hint = "this is a run's folder, and its bundle lies in it", f"give {path / BUNDLE}"
+    elif (path / "run.json").is_file():
+        what, hint = "this is the folder of a run that has no bundle yet", f"end it: ftbench run --resume {path}"
+    else:
+        return
+    raise InvalidInput(Diagnostic(codes.NO_BUNDLE, what, Place(str(path)), hint))
 
 
 def _read_top(bundle: Bundle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ftbench import codes
@@ -18,8 +18,10 @@ DATE = (1980, 1, 1, 0, 0, 0)
 """Date of every member: the first that a zip can hold."""
 
 
-def pack(folder: Path, out: Path | None = None) -> Path:
+def pack(folder: Path, out: Path | None = None, tell: Callable[[str], None] = lambda text: None) -> Path:
     """Pack the bundle in `folder` into `out` (default: the folder's name with .zip beside it) and return its path.
+
+    What a desktop has put there of its own, such as `.DS_Store`, is left out and told.
 
     Members are sorted, dated 1980 and stored (the large ones are packed already), so equal bundles give equal bytes
     whatever the machine's zlib. Raises InvalidInput (FTB604) where the folder holds what a bundle may not, and where
@@ -36,7 +38,10 @@ def pack(folder: Path, out: Path | None = None) -> Path:
             Diagnostic(codes.NOT_PACKED, "an archive in its bundle would spoil the bundle", Place(str(target)))
         )
     bundle = open_bundle(folder)
-    wrong = [str(problem) for problem in bundle.problems]
+    for problem in bundle.problems:
+        if problem.litter:
+            tell(f"left out: {printable(problem.name)}")
+    wrong = [str(problem) for problem in bundle.problems if not problem.litter]
     wrong += [f"`{name}` is no file of a bundle" for name in bundle if not names.is_permitted(name)]
     wrong += [f"`{name}` is missing" for name in names.FIXED if name not in bundle]
     if wrong:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ftbench.errors import InvalidInput
 from ftbench.result import samples
-from ftbench.result.files import SMALL, Bundle, Malformed, Member
+from ftbench.result.files import SMALL, Bundle, Malformed, Member, below_top
 
 MAX_EXTRA = 4_096
 """Largest extended header that is read, in bytes."""
@@ -24,18 +24,23 @@ _REGULAR = (b"0", b"\0")
 _FOLDER = b"5"
 _EXTENDED = {b"x": "pax", b"X": "pax", b"g": "global pax", b"L": "long name", b"K": "long link name"}
 """Types of members that tell of the next one. A member has one of each at most, so their number is bounded as well."""
-_OTHER = {b"1": "is a hard link", b"2": "is a symbolic link"}
+_OTHER = {b"1": "is a hard link: `tar --hard-dereference` packs the file itself", b"2": "is a symbolic link"}
 _SHIFTING = (b"size", b"GNU.", b"SCHILY.realsize")
 """Beginnings of pax keys by which a member has another size than its header says; no bundle is large enough for one."""
 
 
-def read_tar(bundle: Bundle, data: bytes) -> None:
-    """Take the members of a .tar.gz into `bundle`: plain files only, and nothing at all where the tar is malformed."""
+def read_tar(bundle: Bundle, data: bytes, *, packed: bool = True) -> None:
+    """Take the members of a .tar.gz into `bundle`: plain files only, and nothing at all where the tar is malformed.
+
+    `packed=False`: a .tar that is not gzipped.
+    """
     try:
         # A member has a header, padding and seldom an extended header of a block or two.
         limit = bundle.limits.total_bytes + 2_048 * bundle.limits.files
-        unpacked = samples.gunzip(data, str(bundle.path), min(limit, max(SMALL, bundle.limits.ratio * len(data))))
-        members = list(_members(unpacked, bundle.limits.members))
+        most = min(limit, max(SMALL, bundle.limits.ratio * len(data)))
+        unpacked = samples.gunzip(data, str(bundle.path), most) if packed else data
+        named = [_plain(member) for member in _members(unpacked, bundle.limits.members)]
+        members = below_top([member for member in named if member.name])
     except InvalidInput as error:
         bundle.refuse("", f"the archive {error.diagnostics[0].message}")
         return
@@ -43,14 +48,21 @@ def read_tar(bundle: Bundle, data: bytes) -> None:
         bundle.refuse("", f"the tar {error}")
         return
     for member in members:
-        name = member.name.removeprefix("./")
+        name = member.name
         if member.folder:
-            if (folder := name.removesuffix("/")) not in ("", "."):
-                bundle.admits_folder(folder)
+            bundle.admits_folder(name.removesuffix("/"))
         elif member.refused:
             bundle.refuse(name, member.refused)
         elif bundle.admits(name, member.size):
             bundle.add(name, unpacked[member.begin : member.begin + member.size])
+
+
+def _plain(member: Member) -> Member:
+    """The member without the `./` that `tar .` begins names with, and with a slash behind a folder's."""
+    name = member.name.removeprefix("./")
+    if member.folder:
+        name = name.removesuffix("/") + "/" if name not in ("", ".", "./") else ""
+    return replace(member, name=name)
 
 
 @dataclass

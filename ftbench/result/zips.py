@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ftbench.result.files import SMALL, Bundle, Malformed, Member
+from ftbench.result.files import SMALL, Bundle, Malformed, Member, below_top
 
 MAX_DIRECTORY = 2**20
 """Largest central directory that is read, in bytes: about 10,000 members."""
@@ -55,28 +55,38 @@ def read_zip(bundle: Bundle, data: bytes) -> None:
     Nothing at all is taken where the zip is malformed.
     """
     if len(data) < _END.size or data[-_END.size :][:4] != b"PK\5\6" or data[-2:] != b"\0\0":
-        bundle.refuse("", "the file is not a zip, or has something after its end")
+        why = "the zip has a comment, which a bundle's has not: `zip -z` with an empty one takes it off"
+        bundle.refuse("", why if _commented(data) else "the file is not a zip, or has something after its end")
         return
     try:
         entries = list(_entries(data, bundle.limits.members))
         ratio = bundle.limits.ratio
-        members = [_member(entry, begin, ratio) for entry, begin in zip(entries, _begins(data, entries), strict=True)]
+        begins = _begins(data, entries)
+        members = [_member(entry, begin, ratio) for entry, begin in zip(entries, begins, strict=True)]
         if sum(member.size for member in members if not member.refused) > max(SMALL, ratio * len(data)):
             raise Malformed(f"unpacks to more than {ratio} times its size")
+        members = below_top(members)
     except Malformed as error:
         bundle.refuse("", f"the zip {error}")
         return
-    for entry, member in zip(entries, members, strict=True):
+    packed = {begin: entry for entry, begin in zip(entries, begins, strict=True)}
+    for member in members:
         if member.folder:
             bundle.admits_folder(member.name.removesuffix("/"))
         elif member.refused:
             bundle.refuse(member.name, member.refused)
         elif bundle.admits(member.name, member.size):
-            content = _content(data, entry, member.begin)
+            content = _content(data, packed[member.begin], member.begin)
             if content is None:
                 bundle.refuse(member.name, "cannot be unpacked to what the zip says of it")
             else:
                 bundle.add(member.name, content)
+
+
+def _commented(data: bytes) -> bool:
+    """Whether a zip ends with a comment, and that with the file."""
+    end = data.rfind(b"PK\5\6", -_END.size - 2**16)
+    return end >= 0 and len(data) - end > _END.size and end + _END.size + _END.unpack_from(data, end)[-1] == len(data)
 
 
 def _entries(data: bytes, most: int) -> Iterator[_Entry]:

@@ -17,7 +17,9 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import budgets, bundle, ledger
 from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
+from ftbench.result.rows import rows_of
 from ftbench.result.score import score
+from ftbench.result.withheld import withheld_tasks
 from ftbench.run import open_division
 from ftbench.run.environment import describe
 from ftbench.run.processes.tail import JsonTail
@@ -59,7 +61,8 @@ def conclude(run: RunDir, samples: Samples, devices: Sequence[str]) -> RunOutcom
     """Score, put result and bundle together. Raises InvalidInput where ledger or samples do not hold together."""
     plan = run.plan()
     result = _result(run, plan, samples, devices)
-    made = bundle.assemble(run.path, result, describe(plan.stack, devices))
+    withheld = withheld_tasks(plan.typed_spec().evaluation)
+    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld)
     return RunOutcome(run.path, made, result, run.settings().spec)
 
 
@@ -145,6 +148,8 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
             peak_memory_bytes=peak_memory(run),
             peak_device_bytes=peak_device_memory(run),
             references_seconds=seconds(run, "references"),
+            rows_held=rows_of(rounds).held,
+            rows_used=rows_of(rounds).used,
         ),
         exclusions=_left_out(lines, planned=False),
         planned_exclusions=_left_out(lines, planned=True),

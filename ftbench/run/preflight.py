@@ -11,16 +11,23 @@ from pathlib import Path
 
 from ftbench import codes
 from ftbench.compile.plan import Plan
+from ftbench.data import fitness
 from ftbench.data.sources import TRAIN
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result.references import due_references
 from ftbench.run.base_model import fetch_command
+from ftbench.run.disk import state_bytes
 from ftbench.run.environment import differences
+from ftbench.run.evaluation.trial import Trial, try_tokenizer
+from ftbench.run.rundir import RunDir
 from ftbench.spec.checks.pins import unresolved
+from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import BaseModelRef
+from ftbench.spec.outline import Outline
+from ftbench.spec.pins import Pins
 
 LEAST_DISK = 256 * 2**20
 """Bytes that must be free where the run's folder goes."""
@@ -54,6 +61,61 @@ def check_before_run(
     found += _model(entry.model, store) + full
     if found:
         raise MissingResource(found)
+
+
+def look_ahead(
+    run: RunDir,
+    plan: Plan,
+    entry: ResolvedEntry,
+    store: Store,
+    *,
+    outline: Outline,
+    apart: bool,
+    limit: int | None,
+    say: Callable[[str], None],
+) -> None:
+    """What is knowable of disk, items and rows with the base model at hand; to be asked before the first round.
+
+    `apart` as above; `limit`: only the first items of each task will be asked. `say` is told what becomes of rows.
+    Raises MissingResource (FTB504), InvalidInput (FTB36x, FTB537, FTB564, FTB565, FTB568, FTB572), RunFailed (FTB560).
+    """
+    spec = apply(plan.typed_spec(), entry)
+    if full := _disk(run.path, state_bytes(spec, outline, rounds=1 if limit else None)):
+        raise MissingResource(full)
+    files = {task.name: plan.pins.sources[f"task:{task.name}"].digest for task in spec.evaluation.tasks}
+    unfit = [
+        one
+        for name, digest in files.items()
+        if digest and store.has_rows(digest)
+        for one in fitness.place_problems(fitness.look(spec, f"task:{name}", store.rows(digest)))[0]
+    ]
+    if unfit:
+        raise InvalidInput(unfit)
+    trial = Trial(
+        model=str(store.model_path(store.model_digest(entry.model)).absolute()),
+        name=entry.model.name,
+        app=str((run.compiled / "app").absolute()),
+        spec=spec.model_dump(mode="json", exclude_none=True),
+        items={name: str(store.data_path(digest).absolute()) for name, digest in files.items() if digest},
+        limit=limit,
+    )
+    if not apart:
+        trial = trial.model_copy(update=training_files(plan.pins, store))
+    report = try_tokenizer(trial, run.logs / "trial.json", run.logs / "trial.log", run.marker())
+    for line in report.lines():
+        say(f"{line} (see logs/trial.log)")
+
+
+def training_files(pins: Pins, store: Store) -> dict[str, str]:
+    """Files of the training rows, of their partition and of the validation cut, by the names that a trial has for them;
+    none where the rows are not pinned."""
+    train, partition = pins.sources[TRAIN].digest, pins.partition
+    if train is None or partition is None:
+        return {}
+    found = {"rows": store.data_path(train), "shares": store.partition_path(partition.digest)}
+    if partition.validation:
+        found["validation"] = store.partition_path(partition.validation)
+    return {name: str(path.absolute()) for name, path in found.items()}
 
 
 def check_resolved(plan: Plan, spec: str) -> None:
@@ -120,9 +182,12 @@ def _missing(look: Callable[[], object]) -> list[Diagnostic]:
     return []
 
 
-def _disk(where: Path) -> list[Diagnostic]:
-    free = shutil.disk_usage(where).free
-    if free >= LEAST_DISK:
+def _disk(where: Path, states: int = 0) -> list[Diagnostic]:
+    """`states`: bytes of adapters that the run will keep, as far as that is known yet."""
+    free, needed = shutil.disk_usage(where).free, LEAST_DISK + states
+    if free >= needed:
         return []
-    message = f"only {free // 2**20} MiB are free, a run needs at least {LEAST_DISK // 2**20}"
-    return [Diagnostic(codes.DISK_FULL, message, Place(str(where)), hint="free some space, or choose another `--out`")]
+    kept = f", about {states // 2**20:,} of them for the adapters of its rounds" if states else ""
+    message = f"only {free // 2**20:,} MiB are free, a run needs at least {needed // 2**20:,}{kept}"
+    hint = "free some space, or choose another `--out`" + ("; a lower adapter.rank needs less" if states else "")
+    return [Diagnostic(codes.DISK_FULL, message, Place(str(where)), hint=hint)]

@@ -30,7 +30,7 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
-from ftbench.run import conclude, open_division, preflight
+from ftbench.run import conclude, knowable, open_division, preflight
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
@@ -38,7 +38,7 @@ from ftbench.run.evaluation.programs import check_sandbox
 from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
-from ftbench.run.progress import Follower, Listener, Silent, begin
+from ftbench.run.progress import SMOKE_ITEMS, Follower, Listener, Silent, begin
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
@@ -78,6 +78,9 @@ def start(
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
     open_division.check_modules(entry, modules or {})
+    told = listener or Silent()
+    # Before a hub is asked for weights, and before there is a folder.
+    knowable.check_choice(plan, entry, store, told.note)
     settings = RunSettings(
         spec_hash=spec_hash,
         engine=_engine_name(engine),
@@ -96,7 +99,6 @@ def start(
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
-    told = listener or Silent()
     with _interruptible():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
         try:
@@ -150,6 +152,7 @@ def resume(
             settings = settings.model_copy(update={**more, "allow_local_users": allowed})
             run.change(settings)
         roots, told = store or Store([Path(root) for root in settings.stores]), listener or Silent()
+        check_sandbox(run.compiled, plan, unsafe=settings.unsafe_no_sandbox)
         _preflight(plan, run, roots, told, spec=settings.spec)
         return _Start(run, roots, told).conduct()
 
@@ -173,6 +176,19 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
     # Before any training: a model that a bundle cannot describe is found now.
     outline = store.outline(store.model_digest(run.entry().model))
     write_file(run.model, outline.to_bytes())
+    if run.ledger.exists():
+        return  # a run that has begun was looked at when it did
+    told.note("trying the base model's tokenizer on items and rows")
+    preflight.look_ahead(
+        run,
+        plan,
+        run.entry(),
+        store,
+        outline=outline,
+        apart=settings.engine == "flower-deployment",
+        limit=SMOKE_ITEMS if settings.smoke else None,
+        say=told.note,
+    )
 
 
 class _Start:
@@ -289,7 +305,6 @@ class _Start:
 
     def _evaluate(self) -> conclude.Samples:
         from ftbench.run.evaluation.evaluate import evaluate_run
-        from ftbench.run.progress import SMOKE_ITEMS
 
         limit = SMOKE_ITEMS if self.settings.smoke else None
         with _marked(self.run.marker()), _scratch(self.run):

@@ -67,6 +67,10 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
     if result.checkpoint_round != cost.rounds:
         found.append(("round", f"{result.checkpoint_round} of {cost.rounds}, chosen on the validation rows"))
     found += _budgets(result)
+    if cost.rows_held is not None and cost.rows_used is not None:
+        rest = cost.rows_held - cost.rows_used
+        why = f"; {rest:,} taught nothing: logs/ says which, and why" if rest else ""
+        found.append(("rows", f"{cost.rows_used:,} of {cost.rows_held:,} learnt from{why}"))
     both = f"{size(cost.bytes_down)} down and {size(cost.bytes_up)} up"
     found.append(
         ("communication", f"{size(cost.bytes_down + cost.bytes_up)} in {_count(cost.rounds, 'round')}: {both}")

@@ -20,7 +20,7 @@ from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFailed
-from ftbench.run import conclude, preflight, runner
+from ftbench.run import conclude, knowable, preflight, runner
 from ftbench.run.base_model import bring
 from ftbench.run.progress import Listener
 from ftbench.run.rundir import RunDir
@@ -121,8 +121,10 @@ def prepare(
 ) -> None:
     """Look once at packages, data and disk, and get every base model, before the first cell begins.
 
-    Raises MissingResource with all that stands in the way of any cell.
+    Raises MissingResource with all that stands in the way of any cell, before that InvalidInput for cells whose base
+    model, targets and budgets cannot pass.
     """
+    knowable.check_choices(sweep.plan, [cell.entry for cell in due], store, tell)
     found: list[Diagnostic] = []
     entries = {(cell.entry.model.name, cell.entry.model.revision): cell.entry for cell in due}
     fetch = functools.partial(bring, store=store, tell=tell)

@@ -28,7 +28,7 @@ from ftbench.spec.primitives import (
     Version,
 )
 from ftbench.spec.privacy import Privacy
-from ftbench.spec.sources import BuiltinSource, HubSource, Source
+from ftbench.spec.sources import BuiltinSource, Columns, HubSource, Source
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Generation, References, Task
 from ftbench.spec.transport import Transport
 
@@ -83,8 +83,9 @@ class Data(Block):
 
     source: Source
     """Where the training rows come from."""
-    columns: Annotated[dict[str, str], Field(min_length=1)]
-    """Our column name → the source's. Templates use our names; every other column is dropped."""
+    columns: Annotated[Columns, Field(min_length=1)]
+    """Our column name → the source's, or `{column: NAME, type: integer}` where the file cannot say the type: values of
+    csv are texts. Templates use our names; every other column is dropped."""
     prompt: Template
     """Template of the text the model is given. Must not end in white space: put it at the start of `completion`."""
     completion: Template
@@ -102,8 +103,10 @@ class Data(Block):
     eos: bool
     """Whether the end-of-sequence token follows the completion and is learnt."""
     over_length: Literal["drop", "truncate"]
-    """A row longer than `training.sequence_length` tokens: left out, or cut at its end. With DPO that holds for each
-    answer with its prompt, and a pair of which either leaves nothing to learn is left out."""
+    """A row longer than L = `training.sequence_length` tokens: left out, or cut. `truncate` takes tokens from the
+    beginning of what comes before the completion (BOS stays) until the completion fits, but leaves L // 2 of them; what
+    is still too long is cut off the completion's end. With DPO the longer answer decides, and both keep the same
+    prompt. A row with an empty completion is left out either way. The log, the ledger and the result count what is."""
     loss_on: Literal["completion"]
     """Which tokens the loss counts."""
     loss_reduction: Literal["token-mean", "example-mean"]
@@ -133,6 +136,9 @@ class Federation(Block):
     """Number of federated rounds."""
     min_replies: Count
     """Fewest usable replies with which a round may be aggregated; with fewer, the run ends with an error."""
+    weigh_by: Literal["rows-held", "rows-used"] | None = None
+    """What a client counts by in a weighted mean: the rows that it holds, or those of them that it learnt from (by its
+    own word: rows that are too long, empty or otherwise left out are not among them). Null: the rows that it holds."""
 
 
 class AdamW(Block):
@@ -275,8 +281,8 @@ else:
 class Strategy(Block):
     """How the server combines the clients' adapters. A parameter that the kind does not use must be null or left out.
 
-    The mean is weighted by the rows each client holds; the median, the trimmed mean and Krum's choice are not weighted.
-    m is the mean minus the global adapter.
+    The mean is weighted by the rows each client holds (`federation.weigh_by`); the median, the trimmed mean and Krum's
+    choice are not weighted. m is the mean minus the global adapter.
     """
 
     kind: Annotated[StrategyKind, Field(description=strategies.TEXT)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
@@ -55,9 +55,17 @@ def _inside(shape: fields.Shape, value: Any) -> Any:
         # Positions must stay as in the file, so one unusable item makes the list unusable.
         return [_inside(meant.item, item) for item in value]
     if isinstance(value, dict):
+        # Where plain values stand among blocks (columns), a key that is lost would be missed elsewhere.
+        whole = any(not member.block for member in meant.item.members)
         usable: dict[str, Any] = {}
         for key, item in value.items():
-            with suppress(Unusable):
-                usable[key] = _inside(meant.item, item)
+            with nullcontext() if whole else suppress(Unusable):
+                usable[key] = _item(meant.item, item)
         return usable
     raise Unusable
+
+
+def _item(shape: fields.Shape, value: Any) -> Any:
+    with suppress(ValidationError):
+        return shape.validate(value)
+    return _inside(shape, value)

@@ -9,6 +9,7 @@ from pydantic import Field
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Federation, Validation
 from ftbench.spec.primitives import Block, Commit, Sha256
+from ftbench.spec.sources import Columns
 
 
 class SourcePin(Block):
@@ -59,9 +60,10 @@ class Pins(Block):
         return self.partition is not None and all(source.digest for source in self.sources.values())
 
 
-def source_inputs(source: Block, columns: dict[str, str]) -> str:
-    """Digest that ties a source pin to the spec's `source` and `columns`."""
-    return digest({"source": source.model_dump(mode="json"), "columns": columns})
+def source_inputs(source: Block, columns: Columns) -> str:
+    """Digest that ties a source pin to the spec's `source` and `columns`; what changes no row is not in it."""
+    plain = {ours: theirs if isinstance(theirs, str) else theirs.model_dump() for ours, theirs in columns.items()}
+    return digest({"source": source.model_dump(mode="json", exclude={"redistribute"}), "columns": plain})
 
 
 def partition_inputs(

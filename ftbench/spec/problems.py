@@ -224,7 +224,7 @@ def _missing(item: _Located) -> Problem:
 
 
 def _choice(item: _Located, there: Any) -> Problem:
-    known = list(item.shape.words or ()) if item.shape else []
+    known = [word for one in item.shape.members for word in one.words or ()] if item.shape else []
     if item.error["type"].startswith("union_tag"):
         # The whole block is named; the word that decides stands in its `kind`.
         path: Path = (*item.path, "kind")

@@ -53,6 +53,32 @@ class HubSource(Block):
     rows: Count | None = None
     """Rows that this must come to, after `normalise` and `subset`, where it is known; `ftbench lock` refuses another
     number."""
+    redistribute: Literal["no"] | None = None
+    """`no`: the terms of a test set forbid to pass its text on, so a result bundle holds digests of prompts and options
+    in place of them, and who verifies it needs the data. null: its text may be in bundles."""
+
+
+ColumnType = Literal["text", "integer", "number"]
+"""What a column can be said to hold."""
+
+
+class TypedColumn(Block):
+    """A column of the source with the type that its values are read as."""
+
+    column: Annotated[str, Field(min_length=1)]
+    """The source's name of it."""
+    type: ColumnType
+    """`integer`, `number`: texts that spell one become numbers; `text`: whole numbers, of any length, become their
+    digits. Any other value is refused by `ftbench lock`."""
+
+
+Columns = dict[str, str | TypedColumn]
+"""Our column name → the source's, with its type where the file cannot say it."""
+
+
+def source_column(value: str | TypedColumn) -> str:
+    """The source's name of a column."""
+    return value if isinstance(value, str) else value.column
 
 
 Source = Annotated[BuiltinSource | HubSource, Field(discriminator="kind")]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.spec.primitives import Block, Count, Name, PositiveFloat, Template
-from ftbench.spec.sources import Source
+from ftbench.spec.sources import Columns, Source
 
 PINNED = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+$"
 """A package and its exact version."""
@@ -31,15 +31,17 @@ class ChoiceTask(Block):
     """Name of the task in tables and in the harness."""
     source: Source
     """Where the items come from."""
-    columns: Annotated[dict[str, str], Field(min_length=1)]
-    """Our column name → the source's."""
+    columns: Annotated[Columns, Field(min_length=1)]
+    """Our column name → the source's, or `{column: NAME, type: integer}` where the file cannot say the type: values of
+    csv are texts."""
     prompt: Template
     """Template of the question. Must not end in white space."""
     options: Annotated[list[Template], Field(min_length=2, max_length=64)]
     """Templates of the answers to choose from, in order; each begins with the space that parts it from the prompt, or
     with `data.chat_template: model` without one."""
     answer: str
-    """Our column that holds the right option's index, counted from 0."""
+    """Our column that holds the right option: its index, counted from 0, or its text, white space at its ends left
+    out."""
     scoring: Annotated[list[Literal["likelihood", "generated", "flowertune"]], Field(min_length=1)]
     """The first one ranks. `likelihood`: the option with the highest log-likelihood given the prompt is the answer;
     the first wins a tie. `generated`: the model writes, and `extraction` finds its answer. `flowertune`: the same text
@@ -72,8 +74,9 @@ class CodeTask(Block):
     """Name of the task in tables and in the harness."""
     source: Source
     """Where the items come from."""
-    columns: Annotated[dict[str, str], Field(min_length=1)]
-    """Our column name → the source's."""
+    columns: Annotated[Columns, Field(min_length=1)]
+    """Our column name → the source's, or `{column: NAME, type: integer}` where the file cannot say the type: values of
+    csv are texts."""
     prompt: Template
     """Template of what the model is given. Must not end in white space other than a line break."""
     language: Literal["python", "javascript", "cpp"]

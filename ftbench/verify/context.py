@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
-from ftbench.errors import InvalidInput
+from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import adapter, ledger, names
 from ftbench.result.documents import Environment, Finished, LedgerLine, Lock, Manifest, Result, Round, Sample, Started
 from ftbench.result.files import Bundle
@@ -20,6 +20,7 @@ from ftbench.spec.model import Spec, Strategy
 from ftbench.spec.outline import Outline
 from ftbench.spec.pins import PartitionPin
 from ftbench.verify import base, documents
+from ftbench.verify.filled import filled
 from ftbench.verify.outcome import NotRun
 
 if TYPE_CHECKING:
@@ -125,6 +126,15 @@ class Context:
     def samples(self) -> dict[str, list[Sample]]:
         """Task → samples."""
         return self.documents.samples
+
+    @cached_property
+    def texts(self) -> dict[str, list[Sample]]:
+        """The same with every prompt and option as text: what the bundle withholds comes from the store."""
+        try:
+            return filled(self.samples, self.plan, self.store)
+        except MissingResource as error:
+            told = error.diagnostics[0]
+            raise NotRun(f"the bundle withholds its items' text, and they are not here: {told.message}") from error
 
     @property
     def plan(self) -> Plan:

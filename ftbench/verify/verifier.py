@@ -15,8 +15,10 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
              c. the adapter is of the round that the spec's rule chooses, in shape and configuration what the entry
                 says, and not zero; no digest turns up where an average cannot give it; the references are those asked
                 for;
-             d. packages and costs told are the plan's and the ledger's.
-4. RESCORED  The items are the task's items, the prompts the compiled prompts; programs run again in a sandbox end as
+             d. packages and costs told are the plan's and the ledger's; text of items that may not be passed on is not
+                there.
+4. RESCORED  The items are the task's items, the prompts the compiled prompts, by their digests where the bundle has no
+             text: that comes from the verifier's store; programs run again in a sandbox end as
              recorded; every score comes out again from log-likelihoods, text and outcomes.
 5. SPOT-RUN  Not supported yet.
 6. REPRODUCED Not supported yet.

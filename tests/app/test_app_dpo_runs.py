@@ -156,9 +156,9 @@ def test_the_validation_loss_is_the_same_loss(make_bench: MakeBench) -> None:
 def test_a_partition_of_equal_answers_is_an_error(make_bench: MakeBench, capsys: pytest.CaptureFixture[str]) -> None:
     bench = make_bench({**DPO, "data.rejected": " {answer}"})
     wanted, start = ready(bench)
-    with pytest.raises(AppError, match="no row"):
+    with pytest.raises(AppError, match="none of the 8 rows of partition 0 can be learnt from: 8 two equal answers"):
         worker.train(wanted, 0, 1, 0.01, start)
-    assert "8 of 8 pairs left out: two equal answers" in capsys.readouterr().out
+    assert "8 of 8 rows left out: two equal answers" in capsys.readouterr().out
 
 
 def test_the_log_tells_the_rewards(make_bench: MakeBench, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,7 +106,7 @@ def test_a_partition_without_a_usable_row_is_an_error(make_bench: MakeBench) -> 
     bench = make_bench({"training.sequence_length": 3})
     wanted = settings.read(bench.config, bench.plan)
     start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
-    with pytest.raises(AppError, match="partition 1 has no row"):
+    with pytest.raises(AppError, match="none of the 7 rows of partition 1 can be learnt from: 7 longer than"):
         worker.train(wanted, 1, 1, 0.01, start)
 
 

@@ -15,6 +15,7 @@ import torch
 from ftbench.app import objective
 from ftbench.app.objective.dpo import Objective, Pair, referred
 from ftbench.app.tokens import IGNORED, Example
+from ftbench.app.used import find_used
 
 VOCABULARY = 30
 DATA = {
@@ -235,27 +236,34 @@ def test_a_pair_shares_its_prompt_and_learns_both_ends() -> None:
     ("row", "length", "rule", "reason"),
     [
         ({"q": "ab", "good": "c", "bad": "c"}, 32, "drop", "two equal answers"),
-        ({"q": "ab", "good": "cde", "bad": "c"}, 6, "drop", "nothing to learn"),
-        ({"q": "ab", "good": "c", "bad": "cde"}, 6, "drop", "nothing to learn"),
-        ({"q": "abababab", "good": "c", "bad": "d"}, 6, "truncate", "nothing to learn"),
-        ({"q": "ab", "good": "cc", "bad": "cd"}, 5, "truncate", "two equal answers"),
+        ({"q": "ab", "good": "cde", "bad": "c"}, 6, "drop", "longer than"),
+        ({"q": "ab", "good": "c", "bad": "cde"}, 6, "drop", "longer than"),
+        ({"q": "ab", "good": "", "bad": "d"}, 6, "truncate", "an empty answer"),
+        ({"q": "ab", "good": "c", "bad": None}, 6, "truncate", "column 'bad' is neither text nor a whole number"),
+        ({"q": "ab", "good": "ccc", "bad": "ccd"}, 4, "truncate", "two equal answers"),
     ],
 )
 def test_rows_without_a_preference_are_left_out_with_the_reason(
-    row: dict[str, str], length: int, rule: str, reason: str, capsys: pytest.CaptureFixture[str]
+    row: dict[str, str], length: int, rule: str, reason: str
 ) -> None:
     wanted = Objective(spec(length=length, over_length=rule))
     assert reason in str(wanted.encode(row, Letters()))
-    policy = Policy(torch.nn.Linear(1, 1))
-    assert wanted.examples([row], policy, Letters()) == []
-    assert f"1 of 1 pairs left out: {reason}" in capsys.readouterr().out
+    found = find_used(wanted, [row], Letters(), Policy(torch.nn.Linear(1, 1)), [7])
+    assert (found.examples, found.held) == ([], 1)
+    (line,) = found.told("client 3")
+    assert line.startswith(f"client 3: 1 of 1 rows left out: {reason}")
+    assert line.endswith("(row 7)")
 
 
-def test_truncation_cuts_each_answer_by_itself() -> None:
-    pair = Objective(spec(length=6, over_length="truncate")).encode({"q": "ab", "good": "c", "bad": "ddd"}, Letters())
+def test_truncation_leaves_both_answers_the_same_prompt() -> None:
+    pair = Objective(spec(length=6, over_length="truncate")).encode({"q": "ab", "good": "c", "bad": "dddd"}, Letters())
     assert isinstance(pair, Pair)
-    assert (pair.chosen.counted, pair.rejected.counted) == (3, 3)
-    assert pair.rejected.ids[-1] == 6, "cut: no EOS is learnt"
+    assert pair.chosen.ids == [1, 3, 4, 13, 5, 2]
+    assert pair.rejected.ids == [1, 3, 4, 13, 6, 6]
+    long = {"q": "aaaaaaaaab", "good": "c", "bad": "dd"}
+    pair = Objective(spec(length=7, over_length="truncate")).encode(long, Letters())
+    assert isinstance(pair, Pair)
+    assert (pair.chosen.ids, pair.rejected.ids) == ([1, 3, 4, 13, 5, 2], [1, 3, 4, 13, 6, 6, 2])
 
 
 def test_unknown_kinds_and_losses_are_errors() -> None:

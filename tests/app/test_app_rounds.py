@@ -41,26 +41,80 @@ def test_a_run_writes_a_whole_ledger(make_bench: MakeBench) -> None:
     assert [line["round"] for line in measured] == [1, 2, 3]
 
 
-def test_the_mean_is_of_the_replies(make_bench: MakeBench) -> None:
-    """The aggregate recomputed from what the clients sent."""
-    bench = make_bench({"federation.rounds": 1})
+LENGTHS = [7 + i % 3 + i % 2 for i in range(22)]
+"""Tokens of the world's rows, special ones included."""
+
+
+def used_by(bench: Any, longest: int) -> list[int]:
+    """Rows of each client that are no longer than that."""
+    lists = bench.world.store.partition(bench.plan.pins["partition"]["digest"])
+    return [sum(LENGTHS[number] <= longest for number in share) for share in lists]
+
+
+@pytest.mark.parametrize(
+    ("more", "metric"),
+    [
+        ({}, "num-examples"),
+        ({"federation.weigh_by": "rows-held"}, "num-examples"),
+        ({"federation.weigh_by": "rows-used"}, "num-used"),
+    ],
+)
+def test_the_mean_is_of_the_replies(make_bench: MakeBench, more: dict[str, Any], metric: str) -> None:
+    """The aggregate recomputed from what the clients sent; a client counts by rows held or used, as the spec says."""
+    bench = make_bench({"federation.rounds": 1, "training.sequence_length": 9, **more})
     sent = []
 
     class Listening(type(bench.grid())):  # type: ignore[misc]
         def deliver(self, message: Any) -> Any:
             reply = super().deliver(message)
             if message.metadata.message_type == "train":
-                sent.append((reply.content["metrics"]["num-examples"], arrays.from_record(reply.content["adapter"])))
+                sent.append((reply.content["metrics"][metric], arrays.from_record(reply.content["adapter"])))
             return reply
 
     bench.play(Listening)
     body = bench.ledger[1]
     adapter = bench.plan.spec["adapter"]
     assert [arrays.digest(adapter, a) for _, a in sent] == [reply["update"] for reply in body["replies"]]
+    held, used = [8, 7, 7], used_by(bench, 9)
+    assert used != held
+    due = used if metric == "num-used" else held
+    assert [weight for weight, _ in sent] == [due[k] for k in body["sampled"]]
     result = state.get(bench.run_dir, adapter, body["adapter"])
     for name, array in result.items():
         expected = numpy.average([a[name] for _, a in sent], axis=0, weights=[w for w, _ in sent])
         numpy.testing.assert_allclose(array, expected, atol=1e-6)
+
+
+def test_rows_that_teach_nothing_are_told(make_bench: MakeBench, capsys: pytest.CaptureFixture[str]) -> None:
+    """The case: of each client's rows a part is too long; ledger and log say how many are used, and which are not."""
+    bench = make_bench({"federation.rounds": 2, "training.sequence_length": 9})
+    bench.play()
+    used = used_by(bench, 9)
+    for body in bench.ledger[1:3]:
+        assert [reply["examples"] for reply in body["replies"]] == [[8, 7, 7][k] for k in body["sampled"]]
+        assert [reply["used"] for reply in body["replies"]] == [used[k] for k in body["sampled"]]
+    log = capsys.readouterr().out
+    for client in {k for body in bench.ledger[1:3] for k in body["sampled"]}:
+        if used[client] == [8, 7, 7][client]:
+            continue
+        left = [8, 7, 7][client] - used[client]
+        text = (
+            f"client {client}: {left} of {[8, 7, 7][client]} rows left out: longer than training.sequence_length (row"
+        )
+        assert log.count(text) == 1, "said once, not in every round"
+    sums = [
+        (sum(used[k] for k in body["sampled"]), sum([8, 7, 7][k] for k in body["sampled"]))
+        for body in bench.ledger[1:3]
+    ]
+    assert [f"{some} of {all_} rows used" in log for some, all_ in sums] == [some < all_ for some, all_ in sums]
+    assert any(some < all_ for some, all_ in sums)
+    assert "tokens learnt in" in log
+
+
+def test_truncation_uses_every_row(make_bench: MakeBench) -> None:
+    bench = make_bench({"federation.rounds": 1, "training.sequence_length": 6, "data.over_length": "truncate"})
+    bench.play()
+    assert all(reply["used"] == reply["examples"] for reply in bench.ledger[1]["replies"])
 
 
 def test_equal_conditions_equal_ledger(make_bench: MakeBench) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ftbench.app import tokens
 from ftbench.app.errors import AppError
 from ftbench.app.tokens import IGNORED, Example, encode, encode_all, render
 
@@ -38,7 +41,7 @@ def test_prompt_and_completion_are_tokenised_apart() -> None:
 @pytest.mark.parametrize(("bos", "eos"), [(False, True), (True, False), (False, False)])
 def test_special_tokens_only_where_asked(bos: bool, eos: bool) -> None:
     example = encode({"q": "x", "a": "y"}, data(bos=bos, eos=eos), 10, Characters())
-    assert example is not None
+    assert isinstance(example, Example)
     assert example.ids == [1] * bos + [ord("x"), ord("y")] + [2] * eos
     assert example.labels == [IGNORED] * (bos + 1) + [ord("y")] + [2] * eos
 
@@ -47,7 +50,7 @@ def test_a_model_without_bos_has_none_to_begin_with() -> None:
     tokenizer = Characters()
     tokenizer.bos_token_id = None
     example = encode({"q": "x", "a": "y"}, data(), 10, tokenizer)
-    assert example is not None and example.ids == [ord("x"), ord("y"), 2]
+    assert isinstance(example, Example) and example.ids == [ord("x"), ord("y"), 2]
 
 
 def test_a_missing_special_token_is_an_error() -> None:
@@ -59,20 +62,66 @@ def test_a_missing_special_token_is_an_error() -> None:
 
 def test_over_length_rows_are_dropped_or_cut() -> None:
     row = {"q": "xyz", "a": "uvw"}
-    assert encode(row, data(), 8, Characters()) is not None
-    assert encode(row, data(), 7, Characters()) is None
+    assert isinstance(encode(row, data(), 8, Characters()), Example)
+    assert encode(row, data(), 7, Characters()) == "longer than training.sequence_length"
     cut = encode(row, data(over_length="truncate"), 6, Characters())
-    assert cut is not None
-    assert cut.ids == [1, *map(ord, "xyzuv")]
-    assert cut.labels == [IGNORED] * 4 + [ord("u"), ord("v")]
-    # Nothing left to learn: the row would divide by zero.
-    assert encode(row, data(over_length="truncate"), 4, Characters()) is None
+    assert isinstance(cut, Example)
+    assert cut.ids == [1, *map(ord, "yzuvw")]
+    assert cut.labels == [IGNORED] * 3 + [ord("u"), ord("v"), ord("w")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "length", "ids"),
+    [
+        ("stuvwxyz", "a", 6, [1, "x", "y", "z", "a", 2]),  # a long prompt loses its beginning, BOS stays
+        (
+            "xyz",
+            "cdefgh",
+            8,
+            [1, "x", "y", "z", "c", "d", "e", "f"],
+        ),  # half is left to it, and the answer loses its end
+        ("wxyz", "cdefgh", 8, [1, "x", "y", "z", "c", "d", "e", "f"]),  # both
+        ("x", "cdefgh", 6, [1, "x", "c", "d", "e", "f"]),  # a short prompt stays whole
+        ("xyz", "cde", 2, [1, "c"]),
+        ("", "cde", 3, [1, "c", "d"]),
+    ],
+)
+def test_a_long_row_is_cut_by_the_stated_rule(prompt: str, answer: str, length: int, ids: list[Any]) -> None:
+    example = encode({"q": prompt, "a": answer}, data(over_length="truncate"), length, Characters())
+    assert isinstance(example, Example)
+    assert example.ids == [ord(one) if isinstance(one, str) else one for one in ids]
+    assert example.counted >= 1
+
+
+@given(st.text("xyz", max_size=40), st.text("cde", min_size=1, max_size=40), st.integers(2, 30), st.booleans())
+def test_truncation_leaves_something_to_learn_of_every_row(prompt: str, answer: str, length: int, eos: bool) -> None:
+    example = encode({"q": prompt, "a": answer}, data(over_length="truncate", eos=eos), length, Characters())
+    assert isinstance(example, Example)
+    assert len(example.ids) <= length
+    whole = encode({"q": prompt, "a": answer}, data(eos=eos), 10_000, Characters())
+    assert isinstance(whole, Example)
+    assert len(whole.ids) > length or whole == example
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"q": "x", "a": ""}, "an empty answer"),
+        ({"q": "x", "a": " \n"}, "an empty answer"),
+        ({"q": "x", "a": None}, "column 'a' is neither text nor a whole number"),
+        ({"q": None, "a": "y"}, "column 'q' is neither text nor a whole number"),
+        ({"q": "x"}, "column 'a' is neither text nor a whole number"),
+    ],
+)
+def test_a_row_that_teaches_nothing_costs_itself_alone(row: dict[str, Any], reason: str) -> None:
+    assert encode(row, data(), 10, Characters()) == reason
+    assert encode_all([row, {"q": "x", "a": "y"}], data(), 10, Characters())[0].ids == [1, ord("x"), ord("y"), 2]
 
 
 def test_the_first_token_is_predicted_from_nothing() -> None:
-    assert encode({"q": "", "a": "y"}, data(bos=False, eos=False), 10, Characters()) is None
+    assert encode({"q": "", "a": "y"}, data(bos=False, eos=False), 10, Characters()) == tokens.NOTHING
     example = encode({"q": "", "a": "yz"}, data(bos=False, eos=False), 10, Characters())
-    assert example is not None
+    assert isinstance(example, Example)
     assert example.counted == 1
 
 
@@ -121,7 +170,7 @@ def test_the_prompt_is_one_user_turn_and_the_completion_the_reply(chatting: Any,
     """A template that writes BOS gets no second one; prompt and completion are tokenised apart."""
     block = data(prompt="where is {q}", completion="{a}", chat_template="model", bos=bos)
     example = encode({"q": "ana", "a": "north it"}, block, 50, chatting)
-    assert example is not None
+    assert isinstance(example, Example)
     learnt = [i for i, label in zip(example.ids, example.labels, strict=True) if label != IGNORED]
     assert chatting.decode(learnt).split() == ["north", "it", "</s>"]
     assert example.ids.count(chatting.bos_token_id) == 1

@@ -106,8 +106,8 @@ def test_a_config_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"model_type": "mamba"}, "model type 'mamba'"),
-        ({"model_type": None}, "model type None"),
+        ({"model_type": "own-thing"}, "a model of type 'own-thing' cannot be counted"),
+        ({"model_type": None}, "does not say its `model_type`"),
         ({"hidden_size": -1}, "not a whole number"),
         ({"num_attention_heads": 0}, "not a whole number"),
         ({"hidden_size": "96"}, "not a whole number"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from ftbench import builtin
 from ftbench.base_models.catalogue import find_base_model, models
 from ftbench.base_models.estimate import GIB, Setting, estimate
 from ftbench.errors import InvalidInput
@@ -136,7 +137,8 @@ def test_nothing_heavy_is_imported() -> None:
 import sys
 from ftbench.cli.main import run
 assert run(["models"]) == 0
-assert run(["estimate", "quickstart", "--model", "phi-4"]) == 0
+assert run(["estimate", "quickstart", "--model", "phi-4"]) == 1  # above its limits
+assert run(["validate", "finance", "--entry", {str(builtin.entries() / "phi-4.yaml")!r}]) == 0
 print([m for m in {heavy!r} if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

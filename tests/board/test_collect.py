@@ -64,10 +64,11 @@ def test_a_bundle_that_changed_after_its_verdict_counts_for_nothing(tmp_path: Pa
     assert one.entry is None and not one.marks
 
 
-@pytest.mark.parametrize("name", ["", "nowhere"])
-def test_nothing_found(tmp_path: Path, name: str) -> None:
+def test_nothing_found(tmp_path: Path) -> None:
     with pytest.raises(MissingResource, match="FTB701"):
-        collect([tmp_path / name], lambda path: pytest.fail("verified"))
+        collect([tmp_path], lambda path: pytest.fail("verified"))
+    with pytest.raises(InvalidInput, match="FTB912"):
+        collect([tmp_path / "nowhere"], lambda path: pytest.fail("verified"))
 
 
 def test_known_plans_skips_what_is_broken(tmp_path: Path) -> None:

@@ -53,6 +53,28 @@ def test_verify_for_github(submitted: Any, capsys: Captured) -> None:
     assert "::error " in out
 
 
+@pytest.mark.parametrize("name", ["b.zip", "b.ZIP", "b.tar.gz", "b.tgz", "b.tar"])
+def test_the_archive_of_a_folder_is_the_bundle(submitted: Any, capsys: Captured, tmp_path: Path, name: str) -> None:
+    """As a desktop's menu or `tar czf b.tar.gz mine-s1` makes it; with what macOS adds it is refused by that name."""
+    folder = tmp_path / "mine-s1"
+    shutil.copytree(submitted.good, folder)
+    made = shutil.make_archive(str(tmp_path / "made"), _kind(name), tmp_path, "mine-s1")
+    shutil.move(made, tmp_path / name)
+    assert run(["verify", str(tmp_path / name), *submitted.options]) == 0
+    assert "RESCORED (accepted" in capsys.readouterr().out
+    (folder / ".DS_Store").write_bytes(b"x")
+    made = shutil.make_archive(str(tmp_path / "made"), _kind(name), tmp_path, "mine-s1")
+    shutil.move(made, tmp_path / name)
+    assert run(["verify", str(tmp_path / name), *submitted.options]) == 1
+    assert "`.DS_Store` is how macOS's Finder shows the folder: delete it" in capsys.readouterr().out
+    assert run(["pack", str(folder), "--out", str(tmp_path / "packed.zip")]) == 0
+    assert run(["verify", str(tmp_path / "packed.zip"), *submitted.options]) == 0
+
+
+def _kind(name: str) -> str:
+    return "zip" if name.casefold().endswith("zip") else "tar" if name.endswith(".tar") else "gztar"
+
+
 def test_verify_where_there_is_nothing(tmp_path: Path, capsys: Captured) -> None:
     assert run(["verify", str(tmp_path / "none")]) == 3
     assert "FTB603" in capsys.readouterr().err

@@ -72,7 +72,7 @@ def test_failures(check: Check, spec: Path, tmp_path: Path) -> None:
     assert check("validate", str(spec), code=3)["specs"][0]["diagnostics"][0]["line"]
     check("compile", str(spec), code=3, schema="error")
     check("publish", "quickstart", code=3, schema="error")
-    check("leaderboard", str(tmp_path / "none"), code=4, schema="error")
+    check("leaderboard", str(tmp_path / "none"), code=3, schema="error")
 
 
 def test_judging_commands(check: Check, submitted: Any, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from ftbench.cli.outputs.partition import ClientShare, PartitionOutput
 from ftbench.cli.partition_plot import LETTERS, bar, divide, legend, plot
 from ftbench.cli.ui import Ui
 from ftbench.spec.canonical import sha256
+from ftbench.spec.load import load_pins
 from ftbench.spec.partitions import IidPartition
 
 Captured = pytest.CaptureFixture[str]
@@ -81,7 +82,8 @@ def test_no_row_for_a_client_is_refused_at_lock(capsys: Captured, tmp_path: Path
     assert run(["lock", str(path), "--store", str(tmp_path / "store")]) == 3
     told = capsys.readouterr().err
     assert "FTB309 client 0 and" in told and "hint: lower federation.clients" in told
-    assert not path.with_suffix(".pins.json").exists()
+    pins = load_pins(path)  # what is good is kept, and a partition there is none
+    assert pins.partition is None and pins.sources["train"].digest
 
 
 def output(labels: dict[str, int] | None, clients: list[ClientShare]) -> PartitionOutput:

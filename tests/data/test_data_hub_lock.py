@@ -269,14 +269,20 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_lock_that_fails_in_the_middle_leaves_the_pins(
+def test_lock_that_fails_in_the_middle_keeps_what_is_good(
     hub: Any, commits: Any, path: Path, tmp_path: Path, waits: Any, capsys: Any
 ) -> None:
     store = str(tmp_path / "store")
     assert run(["lock", str(path), "--offline", "--store", store]) == 0
-    before = files(path.parent)
     hub.fail("gated", "some/test")
-    assert answer(capsys, "lock", str(path), "--store", store, code=4)["diagnostics"][0]["code"] == "FTB343"
+    found = answer(capsys, "lock", str(path), "--store", store, code=4)["diagnostics"][0]
+    assert found["code"] == "FTB343"
+    assert path.read_text().splitlines()[found["line"] - 1].lstrip().startswith('"')  # its source's line in the spec
+    kept = load_pins(path)
+    assert kept.sources["train"].rows == 60 and kept.partition is not None
+    assert kept.sources["task:even"].digest is None and not kept.resolved
+    before = files(path.parent)
+    answer(capsys, "lock", str(path), "--store", store, "--renew", code=4)
     assert files(path.parent) == before
     hub.heal()
     assert answer(capsys, "lock", str(path), "--store", store)["pins"]["sources"]["train"]["rows"] == 60

@@ -1,4 +1,4 @@
-"""From files in the real layouts to plain rows, through the real `datasets`."""
+"""From files in the real layouts to plain rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import numpy
 import pytest
 
 from ftbench import builtin
-from ftbench.data import digests
 from ftbench.data.hub import Hub
 from ftbench.data.hub_source import load, subset
 from ftbench.data.normalise import NORMALISERS
 from ftbench.data.normalise.pubmedqa import PUBMEDQA, pmids
 from ftbench.data.sources import named_sources
+from ftbench.data.table import Table
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.load import load_spec
-from ftbench.spec.sources import HubSource, Subset
+from ftbench.spec.sources import HubSource, Subset, source_column
 
 Connect = Callable[[], Hub]
 
@@ -28,21 +28,14 @@ NAMES = {"parquet": "data/train.parquet", "csv": "train.csv", "json": "train.jso
 WRITERS = {"parquet": layouts.parquet, "csv": layouts.csv_, "json": layouts.json_, "jsonl": layouts.jsonl}
 
 
+def applied(name: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a normaliser makes of rows."""
+    return NORMALISERS[name].apply(Table.unplaced(rows), "it").rows
+
+
 def source(format_: str, *files: str, **more: Any) -> HubSource:
     value = {"kind": "hub", "repo": "some/data", "revision": None, "files": list(files), "format": format_, **more}
     return HubSource.model_validate(value)
-
-
-def test_the_digest_is_of_the_rows_whatever_the_format(hub: Any, connect: Connect, tmp_path: Path) -> None:
-    rows = [
-        {"text": 'He said "no", then,\nleft', "number": 5, "score": -0.25, "empty": "", "code": "007", "na": "NA"},
-        {"text": "naïve ☃", "number": -12, "score": 3.0, "empty": "", "code": "A1", "na": "null"},
-    ]
-    hub.add("dataset", "some/data", {NAMES[one]: write(rows) for one, write in WRITERS.items()})
-    found = {one: load(source(one, name), connect()) for one, name in NAMES.items()}
-    assert {digests.rows_digest(one.rows) for one in found.values()} == {digests.rows_digest(rows)}
-    assert found["csv"].rows == rows
-    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_the_same_rows_in_other_parquet_bytes(hub: Any, connect: Connect) -> None:
@@ -75,7 +68,10 @@ def test_named_classes_are_numbers(hub: Any, connect: Connect, tmp_path: Path) -
 def test_specs_ask_for_columns_that_their_normalisers_give(path: Path) -> None:
     for key, (one, columns) in named_sources(load_spec(path).spec).items():
         if isinstance(one, HubSource) and one.normalise is not None:
-            assert set(columns.values()) <= set(NORMALISERS[one.normalise].columns), (key, columns)
+            assert {source_column(one) for one in columns.values()} <= set(NORMALISERS[one.normalise].columns), (
+                key,
+                columns,
+            )
 
 
 @pytest.mark.parametrize("name", layouts.LAYOUTS)
@@ -114,12 +110,12 @@ def test_the_phrase_bank(hub: Any, connect: Connect) -> None:
     [(-0.11, "negative"), (-0.1, "neutral"), (0.0, "neutral"), (0.0999, "neutral"), (0.1, "positive"), (1, "positive")],
 )
 def test_sentiment_bounds(score: float, label: str) -> None:
-    assert NORMALISERS["fiqa"].apply([{"sentence": "x", "score": score}], "it")[0]["label"] == label
+    assert applied("fiqa", [{"sentence": "x", "score": score}])[0]["label"] == label
 
 
 def test_twitter_labels() -> None:
     rows = [{"text": "x", "label": label} for label in (0, 1, 2)]
-    assert [row["label"] for row in NORMALISERS["tfns"].apply(rows, "it")] == ["negative", "positive", "neutral"]
+    assert [row["label"] for row in applied("tfns", rows)] == ["negative", "positive", "neutral"]
 
 
 def pubmedqa(pmid: str) -> dict[str, Any]:
@@ -139,12 +135,12 @@ def test_pubmedqa_takes_the_original_test_questions(hub: Any, connect: Connect) 
     assert set(plain) == set(PUBMEDQA.columns)
     for wrong in (rows[:-2], [*rows, rows[1]]):
         with pytest.raises(InvalidInput, match="FTB334"):
-            PUBMEDQA.apply(wrong, "it")
+            applied("pubmedqa", wrong)
 
 
 def test_the_finance_quarter() -> None:
     rows = [{"n": n} for n in range(4846)]
-    found = subset(rows, Subset(seed=42, divisor=4))
+    found = subset(Table.unplaced(rows), Subset(seed=42, divisor=4)).rows
     order = numpy.random.default_rng(42).permutation(4846)
     assert [row["n"] for row in found] == order[:1212].tolist()
 
@@ -227,7 +223,7 @@ def test_only_data_files_are_loaded(hub: Any, connect: Connect, name: str) -> No
 )
 def test_rows_of_another_layout_are_told(name: str, row: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match="FTB334") as error:
-        NORMALISERS[name].apply([row], "it")
+        applied(name, [row])
     assert message in str(error.value)
     assert "row 0" in str(error.value)
 
@@ -241,16 +237,16 @@ def test_rows_of_another_layout_are_told(name: str, row: dict[str, Any], message
     ],
 )
 def test_rows_without_a_preference_are_left_out(name: str, row: dict[str, Any]) -> None:
-    assert NORMALISERS[name].apply([row], "it") == []
+    assert applied(name, [row]) == []
 
 
 def test_the_preferred_answer_stands_first_as_often_as_last() -> None:
     rows = [{"prompt": f"Say {n}.", "chosen": f"{n}!", "rejected": f"not {n}"} for n in range(400)]
-    made = NORMALISERS["ultrafeedback"].apply(rows, "it")
+    made = applied("ultrafeedback", rows)
     assert 160 < sum(row["answer"] for row in made) < 240
     assert all(row[f"option_{'ab'[row['answer']]}"] == row["chosen"] for row in made)
     swapped = [{**row, "chosen": row["rejected"], "rejected": row["chosen"]} for row in rows]
-    again = NORMALISERS["ultrafeedback"].apply(swapped, "it")
+    again = applied("ultrafeedback", swapped)
     assert [row["option_a"] for row in again] == [row["option_a"] for row in made], "the order tells nothing"
 
 

@@ -9,8 +9,8 @@ import pytest
 from evaluations import likelihood
 
 from ftbench.errors import MissingResource
-from ftbench.result import bundle, names
-from ftbench.result.documents import Cost, Environment, Result, Sample
+from ftbench.result import bundle, names, samples
+from ftbench.result.documents import Cost, Environment, Result, Sample, Withheld
 from ftbench.result.score import score
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import BaseModelRef
@@ -85,3 +85,18 @@ def test_a_failure_leaves_the_old_one(run_dir: Path, monkeypatch: pytest.MonkeyP
         bundle.assemble(run_dir, result(seed=2), ENVIRONMENT)
     assert bundle.open_bundle(run_dir / "bundle").files == before
     assert sorted(p.name for p in run_dir.iterdir() if "bundle" in p.name) == ["bundle"]
+
+
+def test_text_that_may_not_be_passed_on_is_digested(run_dir: Path) -> None:
+    name = "samples/jars.jsonl.gz"
+    (run_dir / "evaluation" / name).write_bytes(samples.dump([SAMPLE]))
+    made = bundle.open_bundle(bundle.assemble(run_dir, result(), ENVIRONMENT, ["jars"])).files
+    (line,) = samples.parse(made[name], name)
+    assert line.prompt == Withheld(sha256=sha256(b"?"))
+    assert line.options == [Withheld(sha256=sha256(b"a")), Withheld(sha256=sha256(b"b"))]
+    assert line.model_copy(update={"prompt": "?", "options": ["a", "b"]}) == SAMPLE
+    assert json.loads(made[names.RESULT])["format"] == "ftbench/result/v2"
+    assert samples.parse((run_dir / "evaluation" / name).read_bytes(), name) == [SAMPLE], "the run keeps its own"
+    open_one = bundle.open_bundle(bundle.assemble(run_dir, result(), ENVIRONMENT)).files
+    assert samples.parse(open_one[name], name) == [SAMPLE]
+    assert json.loads(open_one[names.RESULT])["format"] == "ftbench/result/v1"

@@ -230,6 +230,7 @@ class World:
         monkeypatch.setattr("ftbench.run.evaluation.evaluate.evaluate_run", self.evaluate)
         monkeypatch.setattr(runner._Start, "_workers", lambda start, sampled: 1)
         monkeypatch.setattr("ftbench.run.preflight.check_before_run", lambda *args, **options: None)
+        monkeypatch.setattr("ftbench.run.preflight.look_ahead", lambda *args, **options: None)
         monkeypatch.setattr("ftbench.run.engines.devices.found", list)
 
 

@@ -114,6 +114,34 @@ def weights_edited(f: Forged) -> None:
         body["replies"][0]["examples"] *= 5
 
 
+@attack(sealed="example-counts")
+def more_rows_used_than_held(f: Forged) -> None:
+    with f.lines() as lines:
+        for body in rounds(lines):
+            for reply in body["replies"]:
+                reply["used"] = reply["examples"] + 1
+
+
+@attack(sealed="example-counts")
+def rows_used_that_differ_from_round_to_round(f: Forged) -> None:
+    with f.lines() as lines:
+        for number, body in enumerate(rounds(lines)):
+            for reply in body["replies"]:
+                reply["used"] = reply["examples"] - number
+
+
+@attack(sealed="example-counts")
+def no_row_used(f: Forged) -> None:
+    with f.round(1) as body:
+        body["replies"][0]["used"] = 0
+
+
+@attack(sealed="cost-told")
+def rows_used_told_otherwise_than_in_the_ledger(f: Forged) -> None:
+    with f.result() as result:
+        result["cost"]["rows_used"] = 7
+
+
 @attack(sealed="local-steps")
 def more_steps_than_allowed(f: Forged) -> None:
     with f.lines() as lines:

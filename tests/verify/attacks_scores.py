@@ -8,6 +8,7 @@ from forge import ITEMS, Forged, program, samples
 from ftbench.result import names
 from ftbench.result.documents import Sample
 from ftbench.result.score import score
+from ftbench.spec.canonical import sha256
 
 
 def right(sample: dict, kind: str = "tuned") -> None:
@@ -320,3 +321,17 @@ def answers_invented(f: Forged) -> None:
         with f.samples(task) as answers:
             for sample in answers:
                 right(sample)
+
+
+@attack(sealed="text-withheld")
+def questions_hidden_though_nothing_forbids_to_show_them(f: Forged) -> None:
+    """So that nobody sees at a glance what was asked."""
+    with f.samples("jars") as lines:
+        for line in lines:
+            line["prompt"] = {"sha256": sha256(line["prompt"].encode())}
+
+
+@attack(sealed="text-withheld")
+def format_of_a_bundle_that_withholds(f: Forged) -> None:
+    with f.result() as result:
+        result["format"] = "ftbench/result/v2"

@@ -19,11 +19,12 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from forge_config import config
 
 from ftbench import builtin
 from ftbench.compile.compiler import Compiled, compile_spec
 from ftbench.data.store import Store
-from ftbench.result import adapter, ledger, manifest, names, samples
+from ftbench.result import adapter, ledger, manifest, names, samples, withheld
 from ftbench.result.documents import Answer, Sample, Verdict
 from ftbench.result.files import Bundle
 from ftbench.result.score import score
@@ -35,6 +36,7 @@ from ftbench.spec.model import Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
 from ftbench.spec.tasks import CodeTask, Task
 from ftbench.spec.transport import Transport
+from ftbench.verify import filled
 from ftbench.verify.checks import CHECKS, programs_rerun
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import chosen_clients, learning_rate
@@ -134,8 +136,7 @@ def make_world(root: Path, change: Callable[[dict[str, Any]], None] = lambda _: 
 def _rows(task: Task) -> list[dict[str, Any]]:
     if isinstance(task, CodeTask):
         return [{"question": f"{task.name}: a function f that returns {n}", "n": n} for n in range(PROGRAMS)]
-    draw = random.Random(task.name)
-    questions = [f"{task.name} {n}: which {{one}}?" for n in range(ITEMS)]
+    draw, questions = random.Random(task.name), [f"{task.name} {n}: which {{one}}?" for n in range(ITEMS)]
     return [{"question": question, task.answer: draw.randrange(len(task.options))} for question in questions]
 
 
@@ -148,10 +149,8 @@ def _pins(spec: Spec, store: Store, items: dict[str, list[dict[str, Any]]]) -> P
     sources = {"train": SourcePin(inputs=inputs, digest=train, rows=ROWS, licence="CC0-1.0")}
     for task in spec.evaluation.tasks:
         pin = store.put_rows(items[task.name])
-        inputs = source_inputs(task.source, task.columns)
-        sources[f"task:{task.name}"] = SourcePin(
-            inputs=inputs, digest=pin, rows=len(items[task.name]), licence="CC0-1.0"
-        )
+        inputs, rows_of = source_inputs(task.source, task.columns), len(items[task.name])
+        sources[f"task:{task.name}"] = SourcePin(inputs=inputs, digest=pin, rows=rows_of, licence="CC0-1.0")
     partition = PartitionPin(
         inputs=partition_inputs(train, spec.federation, spec.seeds.partition, spec.data.validation),
         validation=store.put_partition([cut]),
@@ -249,7 +248,7 @@ def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
         names.ENVIRONMENT: pretty(_environment(world)),
     }
     for number, task in enumerate(spec.evaluation.tasks):
-        files[names.samples_name(task.name)] = samples.dump(_answers(world, task.name, 10 * seed + number))
+        files[names.samples_name(task.name)] = _samples(world, task.name, 10 * seed + number)
     schedule = spec.training.schedule.model_copy(
         update={"learning_rate": entry.knobs["training.schedule.learning_rate"]}
     )
@@ -272,6 +271,11 @@ def _environment(world: World) -> dict[str, Any]:
         "devices": [],
         "packages": packages,
     }
+
+
+def _samples(world: World, name: str, seed: int) -> bytes:
+    made = _answers(world, name, seed)
+    return samples.dump(withheld.withhold(made) if name in withheld.withheld_tasks(world.spec.evaluation) else made)
 
 
 def _answers(world: World, name: str, seed: int) -> list[Sample]:
@@ -387,7 +391,7 @@ def _events(
 def _result(world: World, entry: ResolvedEntry) -> dict[str, Any]:
     plan = world.compiled.plan
     return {
-        "format": "ftbench/result/v1",
+        "format": f"ftbench/result/v{2 if withheld.withheld_tasks(world.spec.evaluation) else 1}",
         "name": plan.metadata.name,
         "version": plan.metadata.version,
         "spec_hash": plan.spec_hash,
@@ -438,7 +442,7 @@ def reseal(forged: Forged) -> None:
             for holder in [result, *chosen, *ends]:
                 holder["adapter"] = found
         if "config" not in keep:
-            forged.files[names.ADAPTER_CONFIG] = pretty(_config(block, entry))
+            forged.files[names.ADAPTER_CONFIG] = pretty(config(block, entry))
         if "bytes" not in keep:
             for end in ends:
                 end |= {key: sum(body[key] for body in rounds) for key in ("bytes_down", "bytes_up")}
@@ -456,25 +460,10 @@ def reseal(forged: Forged) -> None:
         if "scores" not in keep:
             tasks = {name: names.task_of(name) for name in sorted(forged.files)}
             by_task = {task: samples.parse(forged.files[name], name) for name, task in tasks.items() if task}
+            by_task = filled.filled(by_task, forged.world.compiled.plan, forged.world.store)
             result["scores"] = score(by_task, forged.world.spec.evaluation).model_dump(mode="json")
     if "manifest" not in keep:
         forged.files[names.MANIFEST] = manifest.to_bytes(manifest.make(forged.files))
-
-
-def _config(block: dict[str, Any], entry: ResolvedEntry) -> dict[str, Any]:
-    config = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "r": block["rank"],
-        "lora_alpha": block["alpha"],
-        "lora_dropout": block["dropout"],
-        "target_modules": block["targets"] if isinstance(block["targets"], str) else sorted(block["targets"]),
-        "bias": "none",
-        "base_model_name_or_path": entry.model.name,
-        "revision": entry.model.revision,
-        "inference_mode": True,
-    }
-    return config | {"use_dora": True} if block["kind"] == "dora" else config
 
 
 @contextmanager

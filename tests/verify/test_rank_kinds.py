@@ -86,7 +86,7 @@ def told(world: forge.World) -> forge.Forged:
             sample["references"] = {}
     entry = forge.parse_resolved(made.files[names.ENTRY])
     scaled = {"rank": due, "alpha": due} if kind == "flora" else {}
-    made.files[names.ADAPTER_CONFIG] = pretty(forge._config({**config, **scaled}, entry))
+    made.files[names.ADAPTER_CONFIG] = pretty(forge.config({**config, **scaled}, entry))
     forge.reseal(made)
     return made
 

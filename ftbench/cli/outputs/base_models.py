@@ -6,6 +6,7 @@ from typing import Literal
 
 from ftbench.base_models.catalogue import BaseModel
 from ftbench.base_models.estimate import Estimate
+from ftbench.run.evaluation.trial import Report
 from ftbench.spec.primitives import Block
 
 
@@ -37,3 +38,5 @@ class EstimateOutput(Block):
     """Whether layers are computed again in the backward pass."""
     estimate: Estimate
     """What it comes to."""
+    rows: Report | None = None
+    """What the base model's tokenizer leaves of the training rows; null: not asked for."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ftbench import codes
+from ftbench.data.table import Spot, Table
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
+from ftbench.spec.sources import ColumnType
 
 Row = Mapping[str, Any]
 
@@ -41,31 +43,36 @@ class Normaliser:
     """The step for one row. Raises LayoutError, KeyError, TypeError or ValueError for a row of another layout."""
     check: Callable[[Sequence[Mapping[str, Any]]], None] | None = None
     """What must hold of all rows together. Raises LayoutError."""
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    """The source's columns that are read as numbers, also from csv, whose values are texts."""
 
-    def apply(self, rows: Sequence[Row], what: str) -> list[dict[str, Any]]:
+    def apply(self, table: Table, what: str) -> Table:
         """All rows, in their order. Raises InvalidInput (FTB334) naming the first row of another layout."""
-        found = []
-        for number, row in enumerate(rows):
+        found: list[dict[str, Any]] = []
+        kept = []
+        for number, row in enumerate(table.rows):
             try:
                 made = self.row(row)
             except KeyError as error:
                 detail = f"there is no column {error}; it has: {', '.join(row)}"
-                raise self._refused(what, number, detail) from error
+                raise self._refused(what, number, detail, table.spot(number)) from error
             except (TypeError, ValueError, AttributeError) as error:
-                raise self._refused(what, number, str(error)) from error
+                raise self._refused(what, number, str(error), table.spot(number)) from error
             if made is not None:
                 found.append(made)
+                kept.append(number)
         if self.check is not None:
             try:
                 self.check(found)
             except LayoutError as error:
                 raise self._refused(what, None, str(error)) from error
-        return found
+        return Table(found, table.take(kept).spots)
 
-    def _refused(self, what: str, number: int | None, detail: str) -> InvalidInput:
+    def _refused(self, what: str, number: int | None, detail: str, spot: Spot | None = None) -> InvalidInput:
         where = "" if number is None else f"row {number} (from 0): "
         message = f"{what} does not have the layout that the normaliser `{self.name}` expects: {where}{detail}"
-        return InvalidInput(Diagnostic(codes.LAYOUT, message, hint="look at the source's `files` and `normalise`"))
+        place = spot.place if spot else None
+        return InvalidInput(Diagnostic(codes.LAYOUT, message, place, "look at the source's `files` and `normalise`"))
 
 
 def text(value: Any) -> str:

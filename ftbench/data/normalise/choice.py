@@ -31,10 +31,24 @@ def _careqa(row: Row) -> dict[str, Any]:
 
 
 MMLU = Normaliser(
-    "mmlu", "MMLU in the layout of cais/mmlu (arXiv 2009.03300)", {**COLUMNS, "subject": "the subject's name"}, _mmlu
+    "mmlu",
+    "MMLU in the layout of cais/mmlu (arXiv 2009.03300)",
+    {**COLUMNS, "subject": "the subject's name"},
+    _mmlu,
+    types={"answer": "integer"},
 )
 MEDMCQA = Normaliser(
-    "medmcqa", "MedMCQA in the layout of openlifescienceai/medmcqa (arXiv 2203.14371)", COLUMNS, _medmcqa
+    "medmcqa",
+    "MedMCQA in the layout of openlifescienceai/medmcqa (arXiv 2203.14371)",
+    COLUMNS,
+    _medmcqa,
+    types={"cop": "integer"},
 )
 MEDQA = Normaliser("medqa", "MedQA in the layout of GBaker/MedQA-USMLE-4-options (arXiv 2009.13081)", COLUMNS, _medqa)
-CAREQA = Normaliser("careqa", "CareQA in the layout of HPAI-BSC/CareQA (arXiv 2502.06666)", COLUMNS, _careqa)
+CAREQA = Normaliser(
+    "careqa",
+    "CareQA in the layout of HPAI-BSC/CareQA (arXiv 2502.06666)",
+    COLUMNS,
+    _careqa,
+    types={"cop": "integer"},
+)

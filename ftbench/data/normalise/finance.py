@@ -18,7 +18,9 @@ def _fpb(row: Row) -> dict[str, Any]:
 
 
 def _fiqa(row: Row) -> dict[str, Any]:
-    score = float(row["score"])
+    score = row["score"]
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise LayoutError(f"the score is {score!r}; a number from -1 to 1 is expected")
     if not -1 <= score <= 1:
         raise LayoutError(f"the score is {score}; a number from -1 to 1 is expected")
     label = "negative" if score < -FIQA_BOUND else "neutral" if score < FIQA_BOUND else "positive"
@@ -40,7 +42,12 @@ FIQA = Normaliser(
     "FiQA 2018 task 1: score below -0.1 negative, below 0.1 neutral, else positive (doi 10.1145/3184558.3192301)",
     SENTIMENT_COLUMNS,
     _fiqa,
+    types={"score": "number"},
 )
 TFNS = Normaliser(
-    "tfns", "Twitter Financial News Sentiment: 0 negative, 1 positive, 2 neutral", SENTIMENT_COLUMNS, _tfns
+    "tfns",
+    "Twitter Financial News Sentiment: 0 negative, 1 positive, 2 neutral",
+    SENTIMENT_COLUMNS,
+    _tfns,
+    types={"label": "integer"},
 )

@@ -19,6 +19,10 @@ FIXED_DATE = (
 )
 """Put before a chat template: one that writes the current date says the same every day, as in training. A function
 given as an argument would not do: transformers hands templates nothing but plain data."""
+UNSET_LENGTH = 1000000000000000019884624838656
+"""transformers' number for a tokenizer that sets no limit."""
+DEFAULT_LENGTH = 2048
+"""What lm-eval takes where nothing says how many tokens a model reads."""
 MAX_BATCH = 32
 LOGITS = 2**28
 """Most logits in a batch: 1 GiB in float32, and as much again for their log-softmax."""
@@ -92,6 +96,16 @@ def safe_batch(encoded: Mapping[Request, Tokens], vocabulary: int) -> int:
     """Prompts in one forward pass so that its logits stay within LOGITS; at least one."""
     longest = max(len(context) + len(continuation) for context, continuation in encoded.values())
     return max(1, min(MAX_BATCH, LOGITS // (longest * vocabulary)))
+
+
+def model_length(config: Any, tokenizer: Any) -> int:
+    """Tokens that a model reads, as lm-eval reckons it from configuration and tokenizer."""
+    text = getattr(config, "text_config", None) or config
+    for name in ("n_positions", "max_position_embeddings", "n_ctx"):
+        if (value := getattr(text, name, None)) is not None:
+            return int(value)
+    told = getattr(tokenizer, "model_max_length", None)
+    return int(told) if told is not None and told != UNSET_LENGTH else DEFAULT_LENGTH
 
 
 def check_length(prompt: str, context: int, more: int, longest: int, what: str) -> None:

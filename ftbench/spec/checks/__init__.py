@@ -21,6 +21,7 @@ from ftbench.spec.checks import (
     sources,
     strategies,
     templates,
+    weighing,
     weights,
 )
 from ftbench.spec.checks.pins import check_pins
@@ -42,6 +43,7 @@ CHECKS: tuple[Check, ...] = (
     models.built_in,
     federation.replies,
     federation.budget,
+    weighing.weighing,
     budgets.target,
     budgets.check_within,
     partitions.columns,

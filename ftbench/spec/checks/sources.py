@@ -19,6 +19,9 @@ def hub(spec: Spec) -> Iterator[Problem]:
             if isinstance(holder.source, HubSource):
                 yield from _member(holder.source, at)
                 yield from _files(holder.source, at)
+                if holder is spec.data and holder.source.redistribute is not None:
+                    message = f"`{show((*at, 'redistribute'))}` has no effect: no bundle holds training rows"
+                    yield Problem(codes.NO_EFFECT, (*at, "redistribute"), message, "leave it out")
         except AttributeError:  # a field of this source is absent; the next one is looked at all the same
             continue
 

@@ -7,7 +7,7 @@ own chat template puts its own marks between the two, so that a continuation the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ftbench import codes
 from ftbench.diagnostics import did_you_mean
@@ -15,6 +15,7 @@ from ftbench.spec import template, words
 from ftbench.spec.model import ChoiceTask, CodeTask, Spec
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
+from ftbench.spec.sources import Columns
 
 COMPLETION = "completion"
 """Name by which the program template of a code task holds what the model wrote."""
@@ -90,7 +91,7 @@ def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
         yield Problem(
             codes.TEMPLATE_COLUMN, (*at, "columns", COMPLETION), message, "call the column differently", key=True
         )
-    yield from _known(task.program, (*at, "program"), {**task.columns, COMPLETION: COMPLETION})
+    yield from _known(task.program, (*at, "program"), [*task.columns, COMPLETION])
     yield from _known(task.tests, (*at, "tests"), task.columns)
     yield from _known(task.entry_point, (*at, "entry_point"), task.columns)
     if _readable(task.program) and COMPLETION not in template.columns(task.program):
@@ -103,7 +104,7 @@ def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
             yield Problem(codes.TEMPLATE, (*at, name), message, f"columns: {', '.join(task.columns)}")
 
 
-def _columns(columns: dict[str, str], at: Path) -> Iterator[Problem]:
+def _columns(columns: Columns, at: Path) -> Iterator[Problem]:
     for name, source in columns.items():
         if not template.is_column(name):
             message = f"`{name}` cannot stand in a template: a column's name is letters, digits and underscores"
@@ -112,7 +113,7 @@ def _columns(columns: dict[str, str], at: Path) -> Iterator[Problem]:
             yield Problem(codes.TEMPLATE_COLUMN, (*at, name), f"`{show((*at, name))}` names no column of the source")
 
 
-def _known(text: str, at: Path, columns: dict[str, str]) -> Iterator[Problem]:
+def _known(text: str, at: Path, columns: Collection[str]) -> Iterator[Problem]:
     try:
         names = template.columns(text)
     except template.TemplateError as error:

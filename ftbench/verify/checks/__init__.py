@@ -49,6 +49,7 @@ from ftbench.verify.checks import (
     state_kept,
     stops_possible,
     target_told,
+    text_withheld,
     texts_possible,
     whole_run,
 )
@@ -94,6 +95,7 @@ CHECKS: tuple[Check, ...] = (
     references_named.CHECK,
     environment_pinned.CHECK,
     cost_told.CHECK,
+    text_withheld.CHECK,
     items_asked.CHECK,
     prompts_compiled.CHECK,
     answers_possible.CHECK,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from ftbench.result import marks
-from ftbench.result.documents import Sample
+from ftbench.result.documents import Sample, Withheld
 from ftbench.result.references import FAULT_FREE, due_references
 from ftbench.spec.budgets import within_names
 from ftbench.spec.tasks import Task
@@ -27,14 +27,14 @@ def run(context: Context) -> str | Failure:
     tasks = {task.name: task for task in context.spec.evaluation.tasks}
     problems = [
         problem
-        for name, samples in context.samples.items()
+        for name, samples in context.texts.items()
         if name in tasks
         for problem in _task(tasks[name], samples, due)
     ]
-    answers = [sample for samples in context.samples.values() for sample in samples]
+    answers = [sample for samples in context.texts.values() for sample in samples]
     problems += _same(answers, {*alike(context), *([FAULT_FREE] if same_as_the_run(context) else [])})
     problems += [
-        problem for name, given in context.samples.items() if name in tasks for problem in _certain(tasks[name], given)
+        problem for name, given in context.texts.items() if name in tasks for problem in _certain(tasks[name], given)
     ]
     return judge(
         problems, f"{plural((2 + len(due)) * len(answers), 'answer')}, no log-likelihood above {marks.ROUNDING:g}"
@@ -58,8 +58,8 @@ def _certain(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
             yield f"{task.name}, {model}: the options are more likely than certain, taken together, on {over} items"
 
 
-def _begins_another(options: Sequence[str]) -> bool:
-    ordered = sorted(options)
+def _begins_another(options: Sequence[str | Withheld]) -> bool:
+    ordered = sorted(option for option in options if isinstance(option, str))
     return any(after.startswith(before) for before, after in pairwise(ordered))
 
 

@@ -11,6 +11,7 @@ from ftbench.spec.strategies import STRATEGIES, having
 from ftbench.verify import adapters, open_division
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
+from ftbench.verify.rows import weight
 
 PLAIN_MEAN = having(combines="mean", frozen=())
 """Strategies whose new adapter is the weighted mean of the replies and nothing else."""
@@ -144,11 +145,12 @@ def _stacked(context: Context) -> list[str]:
     seen: dict[str, tuple[int, str]] = {}
     width = max((t.shape[-1] for n, t in context.tensors.items() if n.endswith(traffic.B) and t.shape), default=0)
     for body in context.rounds[: context.finished.round]:
-        rows = float(sum(reply.examples for reply in body.replies))
+        weights = {reply.partition: weight(context, reply) for reply in body.replies}
+        rows = float(sum(weights.values()))
         for reply in body.replies:
             if begin >= width:  # more replies than the stack has room for: `adapter-shape` says so
                 return found
-            factor = block.alpha / block.rank * (reply.examples / rows) if rows else 0.0
+            factor = block.alpha / block.rank * (weights[reply.partition] / rows) if rows else 0.0
             part = adapters.unstacked(context.tensors, begin, block.rank, factor)
             here = body.round, rows_of[reply.partition] if reply.partition < len(rows_of) else str(reply.partition)
             if seen.setdefault(adapters.columns(context.tensors, begin, block.rank), here) != here:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftbench.result.rows import rows_of
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 
@@ -17,6 +18,8 @@ def run(context: Context) -> str | Failure:
         "bytes up": (cost.bytes_up, sum(body.bytes_up for body in rounds)),
         "rounds": (cost.rounds, len(rounds)),
         "trainable parameters": (cost.trainable_parameters, context.started.trainable_parameters),
+        "rows held": (cost.rows_held, rows_of(rounds).held),
+        "rows used": (cost.rows_used, rows_of(rounds).used),
         "exclusions": (context.result.exclusions, sum(not one.planned for body in rounds for one in body.excluded)),
         "planned exclusions": (
             context.result.planned_exclusions,
@@ -28,7 +31,7 @@ def run(context: Context) -> str | Failure:
     for what, seconds in times.items():
         if seconds is not None and seconds > MAX_SECONDS:
             problems.append(f"{what} took {seconds} s by its own account, which is beyond belief")
-    return judge(problems, ", ".join(f"{due} {what}" for what, (_, due) in pairs.items()))
+    return judge(problems, ", ".join(f"{due} {what}" for what, (_, due) in pairs.items() if due is not None))
 
 
 CHECK = Check("cost-told", "CONFORMS", "FTB651", "bytes, rounds, parameters and exclusions told are the ledger's", run)

@@ -22,7 +22,7 @@ def run(context: Context) -> str | Failure:
     if missing:
         return judge(missing, "")
     try:
-        again = score({task: context.samples[task] for task in tasks}, context.spec.evaluation)
+        again = score({task: context.texts[task] for task in tasks}, context.spec.evaluation)
     except InvalidInput as error:
         return judge([problem.message for problem in error.diagnostics], "")
     told, due = context.result.scores.model_dump(mode="json"), again.model_dump(mode="json")

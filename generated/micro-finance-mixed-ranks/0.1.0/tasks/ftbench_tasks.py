@@ -197,13 +197,28 @@ def _item(spec: dict[str, Any], index: int, line: bytes) -> dict[str, Any]:
     if spec.get("kind") == "code":
         return {**item, "row": line.decode(), "target": ""}
     options = [render(option, row) for option in spec["options"]]
-    target = row.get(spec["answer"])
-    if isinstance(target, bool) or not isinstance(target, int) or not 0 <= target < len(options):
-        raise ValueError(
-            f"item {index} of task {spec['name']!r}: column {spec['answer']!r} must be an option's index "
-            f"from 0 to {len(options) - 1}, not {target!r}"
-        )
+    try:
+        target = right(row.get(spec["answer"]), options)
+    except ValueError as error:
+        raise ValueError(f"item {index} of task {spec['name']!r}: column {spec['answer']!r} {error}") from None
     return {**item, "options": options, "target": target}
+
+
+def right(answer: object, options: list[str]) -> int:
+    """Index of the right option: the whole number itself, or the place of the one option whose text it is, white space
+    at the ends of both left out. Raises ValueError, which says in words why it is none of them."""
+    last = len(options) - 1
+    if isinstance(answer, int) and not isinstance(answer, bool):
+        if not 0 <= answer <= last:
+            raise ValueError(f"is {answer}; an index from 0 to {last} is expected")
+        return answer
+    if not isinstance(answer, str):
+        raise ValueError(f"is {answer!r}; an index from 0 to {last} or the text of an option is expected")
+    found = [place for place, option in enumerate(options) if option.strip() == answer.strip()]
+    if len(found) != 1:
+        how = "more than one" if found else "none"
+        raise ValueError(f"is {answer[:60]!r}, which is the text of {how} of the {len(options)} options")
+    return found[0]
 
 
 def _read(digest: str, what: str, benchmark: str, compiled: Path) -> list[bytes]:

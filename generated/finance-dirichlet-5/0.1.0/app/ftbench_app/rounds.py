@@ -159,7 +159,9 @@ class Run:
         mean = sum(reply["loss"] for reply in harvest.replies) / len(harvest.replies)
         left_out = f", {len(harvest.unusable)} left out" if harvest.unusable else ""
         held_out = "" if validation is None else f", validation {validation:.4f}"
-        say(f"round {number}/{settings.rounds}: loss {mean:.4f}{held_out}, {seconds:.1f} s{left_out}")
+        rows, used = (sum(reply[name] or 0 for reply in harvest.replies) for name in ("examples", "used"))
+        unused = f", {used} of {rows} rows used" if 0 < used < rows else ""
+        say(f"round {number}/{settings.rounds}: loss {mean:.4f}{held_out}, {seconds:.1f} s{unused}{left_out}")
         return new
 
     def _exchange(self, number: int, current: Arrays, kept: Arrays | None) -> Exchange:

@@ -9,6 +9,7 @@ from . import client_round, client_rows, node, worker
 from .arrays import from_record, to_record
 from .errors import AppError
 from .measure import peak_device_bytes, peak_memory_bytes
+from .replies import NOT_KNOWN
 from .settings import Settings
 
 app = ClientApp()
@@ -55,6 +56,7 @@ def train(message: Message, context: Context) -> Message:
         {
             "partition-id": task.partition,
             "num-examples": client_rows.sizes(wanted)[task.partition],
+            "num-used": NOT_KNOWN if reply.used is None else reply.used,
             "steps": wanted.local_steps,
             "loss": reply.loss,
             "peak-memory-bytes": peak_memory_bytes(),

@@ -57,6 +57,8 @@ class Outcome:
     """Mean over steps of the batch's loss, without the proximal term: it compares across strategies."""
     gradient: Arrays | None = None
     """Mean over steps of the batch's own gradient, before anything is added to it or clipped; where it was wanted."""
+    used: int | None = None
+    """Rows of the client that were learnt from; None: not known."""
 
 
 def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int], recipe: Recipe) -> Outcome:

@@ -38,6 +38,8 @@ class Reply:
     loss: float
     state: str
     """Digest of the client's new state; empty: it keeps none."""
+    used: int | None
+    """Rows that it learnt from; None: its own code does not say."""
 
 
 def carry_out(wanted: Settings, task: Task, sent: Arrays) -> Reply:
@@ -66,10 +68,10 @@ def carry_out(wanted: Settings, task: Task, sent: Arrays) -> Reply:
     coded, residual = codec.encode_up(wanted, reply, base, state.part(before, state.TRANSPORT))
     after = state.join({state.STRATEGY: own, state.TRANSPORT: residual})
     if after is None:
-        return Reply(coded, outcome.loss, "")
+        return Reply(coded, outcome.loss, "", outcome.used)
     if folder is None:
         raise AppError("FTB555", "the strategy has a client's state to keep, and its `keeps_client_state` is not set")
-    return Reply(coded, outcome.loss, client_state.keep(folder, task.partition, after))
+    return Reply(coded, outcome.loss, client_state.keep(folder, task.partition, after), outcome.used)
 
 
 def keeps_state(wanted: Settings) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import rfc8785
@@ -29,6 +29,7 @@ from . import (
     settings,
     store,
     training,
+    used,
     validation,
 )
 from .arrays import Arrays
@@ -36,6 +37,7 @@ from .errors import AppError
 from .in_force import strategy_of
 from .settings import Settings
 from .strategy.base import Strategy
+from .used import Used
 
 _workers: dict[bytes, Worker] = {}
 _checked: dict[str, plan.Plan] = {}
@@ -47,7 +49,7 @@ class Worker:
 
     net: torch.nn.Module
     tokenizer: Any
-    examples: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    examples: dict[tuple[str, int], Used] = field(default_factory=dict)
     """(kind of reference run or empty, partition) → its rows as the objective's examples."""
     validation: list[Any] | None = None
     rows: list[dict[str, Any]] | None = None
@@ -131,21 +133,26 @@ def _noticing(show: Any) -> Any:
 
 
 def examples_of(worker: Worker, wanted: Settings, partition: int) -> list[Any]:
-    """Examples of one partition, made at first use. Raises AppError where none can be trained on."""
+    """Examples of one partition, made at first use; the log tells of rows that are left out. Raises AppError where
+    none can be trained on."""
     key = (wanted.reference, client_rows.stream(wanted, partition))
     if key not in worker.examples:
-        rows = node.rows(wanted, partition)
+        rows, numbers = node.rows(wanted, partition), None
         if rows is None:
             if worker.lists is None:
                 worker.lists = store.partition(wanted.roots, wanted.pins["partition"]["digest"])
-            rows = _rows(worker, wanted, client_rows.numbers(wanted, worker.lists, partition))
-        worker.examples[key] = _made(worker, wanted, rows)
-    if not worker.examples[key]:
+            numbers = client_rows.numbers(wanted, worker.lists, partition)
+            rows = _rows(worker, wanted, numbers)
+        worker.examples[key] = _made(worker, wanted, rows, numbers, f"client {partition}")
+    found = worker.examples[key]
+    if not found.examples:
+        reasons = ", ".join(f"{len(numbers)} {reason}" for reason, numbers in sorted(found.left_out.items()))
         raise AppError(
             "FTB555",
-            f"partition {partition} has no row that fits training.sequence_length with something to learn",
+            f"none of the {found.held} rows of partition {partition} can be learnt from: {reasons}",
+            "the benchmark's author may raise training.sequence_length, set data.over_length to truncate, or mend rows",
         )
-    return worker.examples[key]
+    return found.examples
 
 
 def _rows(worker: Worker, wanted: Settings, numbers: Sequence[int]) -> list[dict[str, Any]]:
@@ -155,9 +162,15 @@ def _rows(worker: Worker, wanted: Settings, numbers: Sequence[int]) -> list[dict
     return [worker.rows[n] for n in numbers]
 
 
-def _made(worker: Worker, wanted: Settings, rows: Sequence[dict[str, Any]]) -> list[Any]:
-    """The rows as the objective's examples."""
-    return objective.find_objective(wanted.spec).examples(rows, worker.net, worker.tokenizer)
+def _made(
+    worker: Worker, wanted: Settings, rows: Sequence[dict[str, Any]], numbers: Sequence[int] | None, whose: str
+) -> Used:
+    """The rows as the objective's examples; what is left out is printed."""
+    minimised = objective.find_objective(wanted.spec)
+    found = used.find_used(minimised, rows, worker.tokenizer, worker.net, numbers)
+    for line in found.told(whose):
+        print(f"ftbench: {line}", flush=True)
+    return found
 
 
 def drawn(worker: Worker, wanted: Settings) -> Arrays:
@@ -173,7 +186,8 @@ def validation_loss(wanted: Settings, arrays: Arrays) -> float:
     worker, kind = find_worker(wanted), strategy_of(wanted)
     if worker.validation is None:
         (numbers,) = store.partition(wanted.roots, wanted.pins["partition"]["validation"])
-        worker.validation = _made(worker, wanted, _rows(worker, wanted, numbers))
+        rows = _rows(worker, wanted, numbers)
+        worker.validation = _made(worker, wanted, rows, numbers, "validation cut").examples
     if not worker.validation:
         raise AppError("FTB555", "the validation cut has no row that fits training.sequence_length")
     model.set_arrays(worker.net, kind.begin(arrays, lambda: drawn(worker, wanted)))
@@ -224,7 +238,7 @@ def train(
                 outcome = training.train(worker.net, examples, order, recipe)
             if told := minimised.told():
                 print(f"ftbench: round {round_number}, client {partition}: {told}", flush=True)
-            return model.get_arrays(worker.net), outcome
+            return model.get_arrays(worker.net), replace(outcome, used=len(examples))
         except AppError as error:
             if not auto or error.code != training.OUT_OF_MEMORY or recipe.micro_batch == 1:
                 raise

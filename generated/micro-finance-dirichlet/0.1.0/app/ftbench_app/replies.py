@@ -12,15 +12,27 @@ from flwr.app import Message
 from numpy.typing import NDArray
 
 from . import arrays as arr
-from . import client_rows, codec
+from . import client_rows, codec, open_division
 from .arrays import Arrays
 from .inbox import Inbox
 from .settings import Settings
 from .strategy import Weighted
 from .transport import one_line, reason_of
 
-METRICS = ("partition-id", "num-examples", "steps", "peak-memory-bytes", "peak-device-bytes", "deterministic")
+METRICS = (
+    "partition-id",
+    "num-examples",
+    "num-used",
+    "steps",
+    "peak-memory-bytes",
+    "peak-device-bytes",
+    "deterministic",
+)
 """Whole numbers that a reply must have, beside its loss."""
+NOT_KNOWN = -1
+"""`num-used` of a client whose own code does not say how many rows it learnt from."""
+ROWS_USED = "rows-used"
+"""The spec's `federation.weigh_by` with which a client counts by what it used."""
 DIGEST = re.compile("[0-9a-f]{64}")
 UNREACHABLE = (3, 4, 5)
 """Flower's error codes for messages and nodes that are not available: nothing came from the client itself."""
@@ -51,6 +63,8 @@ class Harvest:
     """Largest that a client reported."""
     peak_device_bytes: int = 0
     """Largest that a client reported of its device."""
+    by_used: bool = False
+    """Whether a client counts by the rows that it used, not by those that it holds."""
     deterministic: bool = True
     """Whether every client computed in a way that gives the same bits again."""
 
@@ -66,8 +80,9 @@ class Harvest:
 
     @property
     def weighted(self) -> Weighted:
-        """(rows in the partition, arrays) of usable replies, by ascending partition id."""
-        return [(float(self.usable[k].line["examples"]), self.usable[k].arrays) for k in sorted(self.usable)]
+        """(rows by which the client counts, arrays) of usable replies, by ascending partition id."""
+        rows = "used" if self.by_used else "examples"
+        return [(float(self.usable[k].line[rows]), self.usable[k].arrays) for k in sorted(self.usable)]
 
     @property
     def states(self) -> dict[str, str]:
@@ -95,7 +110,7 @@ class Judge:
         self.awaited = awaited
         self.inbox = inbox
         self.sizes = client_rows.sizes(settings)
-        self.harvest = Harvest()
+        self.harvest = Harvest(by_used=settings.spec["federation"].get("weigh_by") == ROWS_USED)
 
     def take(self, partition: int, message: Message) -> None:
         """Take the reply of that client in, or note why it is of no use."""
@@ -117,6 +132,7 @@ class Judge:
             raise _Unusable("wrong-partition", f"it trained on partition {metrics['partition-id']}")
         if metrics["num-examples"] != rows:
             raise _Unusable("wrong-partition", f"it has {metrics['num-examples']} rows, the partition {rows}")
+        used = self._used(metrics["num-used"], rows)
         if metrics["steps"] != steps:
             raise _Unusable("error", f"it took {metrics['steps']} steps, asked for were {steps}")
         if arrays is None:
@@ -132,11 +148,21 @@ class Judge:
         line = {
             "partition": partition,
             "examples": rows,
+            "used": used,
             "steps": steps,
             "loss": loss,
             "update": arr.digest(self.settings.adapter, arrays),
         }
         return Usable(line, self.inbox.keep(partition, arrays), metrics["client-state"])
+
+    def _used(self, told: int, rows: int) -> int | None:
+        """Rows that a client used by its own word; None where its own code does not say and nothing hangs on it."""
+        if told == NOT_KNOWN and not self.harvest.by_used and open_division.brings(self.settings.open_code, "client"):
+            return None
+        if not 1 <= told <= rows:
+            said = "does not say how many of its rows it used" if told == NOT_KNOWN else f"used {told} of {rows} rows"
+            raise _Unusable("error", f"it {said}")
+        return told
 
 
 def _open(harvest: Harvest, message: Message) -> tuple[Arrays | None, dict[str, Any]]:

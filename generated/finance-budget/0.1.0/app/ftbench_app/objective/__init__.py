@@ -6,7 +6,7 @@ A compiled benchmark holds the objective of its spec only, so each is imported w
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,11 +16,14 @@ import torch
 class Objective(Protocol):
     """How rows become examples and a batch of them a loss. An example is whatever the objective makes of a row."""
 
-    def examples(self, rows: Iterable[Mapping[str, Any]], model: torch.nn.Module, tokenizer: Any) -> list[Any]:
-        """Examples of the rows in their order, those left out that cannot be learnt from.
+    def encode(self, row: Mapping[str, Any], tokenizer: Any) -> Any:
+        """The example of a row, or (a str) why the row is left out: a reason that is the same for many rows."""
 
-        They are made once in a process and kept; whatever the frozen base model has to say of them is in them.
-        """
+    def ready(self, examples: list[Any], model: torch.nn.Module) -> list[Any]:
+        """The examples with whatever the frozen base model has to say of them. They are made once in a process."""
+
+    def length(self, example: Any) -> int:
+        """Most tokens of it that go through the model in one sequence."""
 
     def weights(self, batch: Sequence[Any]) -> list[float]:
         """For each example of an effective batch its weight in the batch's loss, so that micro-batches add up."""

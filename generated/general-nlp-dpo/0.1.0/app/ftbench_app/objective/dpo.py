@@ -8,8 +8,7 @@ client and round, and its log-probabilities are computed once and kept with the 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,6 @@ from .likelihood import log_probabilities
 
 BATCH = 2
 """Pairs in one pass of the reference: fixed, so that it does not depend on the operator's micro-batch."""
-NOTHING = "nothing to learn of one answer within training.sequence_length"
 EQUAL = "two equal answers"
 
 
@@ -49,26 +47,25 @@ class Objective:
         self.sequence_length = int(spec["training"]["sequence_length"])
         self._margins: list[float] = []
 
-    def examples(self, rows: Iterable[Mapping[str, Any]], model: torch.nn.Module, tokenizer: Any) -> list[Pair]:
-        """The rows' pairs with their reference; the log tells how many rows were left out, and why."""
-        made = [self.encode(row, tokenizer) for row in rows]
-        left_out = Counter(one for one in made if isinstance(one, str))
-        for reason, count in sorted(left_out.items()):
-            print(f"ftbench: {count} of {len(made)} pairs left out: {reason}", flush=True)
-        return referred(model, [one for one in made if isinstance(one, Pair)])
-
     def encode(self, row: Mapping[str, Any], tokenizer: Any) -> Pair | str:
         """The pair of a row without its reference, or why the row is left out.
 
-        The over-length rule holds for each answer; a row is left out where it leaves nothing to learn of either, and
-        where both come to the same tokens, of which neither can be preferred.
+        Both answers have the same prompt: the over-length rule holds for the longer one. A row is left out where either
+        answer leaves nothing to learn, and where both come to the same tokens, of which neither can be preferred.
         """
-        chosen = tokens.encode(row, self.data, self.sequence_length, tokenizer)
-        other = {**self.data, "completion": self.data["rejected"]}
-        rejected = tokens.encode(row, other, self.sequence_length, tokenizer)
-        if chosen is None or rejected is None:
-            return NOTHING
-        return EQUAL if chosen == rejected else Pair(chosen, rejected)
+        answers = [self.data["completion"], self.data["rejected"]]
+        made = tokens.encode_answers(row, self.data, answers, self.sequence_length, tokenizer)
+        if isinstance(made, str):
+            return made
+        return EQUAL if made[0] == made[1] else Pair(made[0], made[1])
+
+    def ready(self, examples: list[Pair], model: torch.nn.Module) -> list[Pair]:
+        """The pairs with their reference."""
+        return referred(model, examples)
+
+    def length(self, example: Pair) -> int:
+        """The longer of the two."""
+        return max(len(example.chosen.ids), len(example.rejected.ids))
 
     def weights(self, batch: Sequence[Pair]) -> list[float]:
         """One over the pairs of the batch."""

@@ -6,7 +6,7 @@ tokens), so that summing the micro-batches' gradients gives the full batch's gra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,12 +23,21 @@ class Objective:
         """Raises ValueError for an unknown reduction."""
         self.data = spec["data"]
         self.sequence_length = int(spec["training"]["sequence_length"])
+        self._learnt: list[int] = []
         if self.data["loss_reduction"] not in ("token-mean", "example-mean"):
             raise ValueError(f"unknown loss reduction {self.data['loss_reduction']!r}")
 
-    def examples(self, rows: Iterable[Mapping[str, Any]], model: torch.nn.Module, tokenizer: Any) -> list[Example]:
-        """Prompt and completion of each row."""
-        return tokens.encode_all(rows, self.data, self.sequence_length, tokenizer)
+    def encode(self, row: Mapping[str, Any], tokenizer: Any) -> Example | str:
+        """Prompt and completion of the row, or why it is left out."""
+        return tokens.encode(row, self.data, self.sequence_length, tokenizer)
+
+    def ready(self, examples: list[Example], model: torch.nn.Module) -> list[Example]:
+        """As they are."""
+        return examples
+
+    def length(self, example: Example) -> int:
+        """Prompt and completion."""
+        return len(example.ids)
 
     def weights(self, batch: Sequence[Example]) -> list[float]:
         """For each example the weight of each of its counted tokens in the loss of the whole batch."""
@@ -39,6 +48,8 @@ class Objective:
     def loss(self, model: torch.nn.Module, part: Sequence[Example], weights: Sequence[float]) -> torch.Tensor:
         """Σ over the part's counted tokens of weight × cross entropy."""
         losses, counted = token_losses(model, part)
+        if model.training:
+            self._learnt += [example.counted for example in part]
         scale = torch.tensor(weights, dtype=losses.dtype)[:, None].expand(counted.shape)[counted]
         return (losses * scale.to(losses.device)).sum()
 
@@ -47,5 +58,6 @@ class Objective:
         return example.counted
 
     def told(self) -> str:
-        """Nothing: the loss says it."""
-        return ""
+        """How many tokens were learnt, in how many examples."""
+        count = len(self._learnt)
+        return f"{sum(self._learnt)} tokens learnt in {count} examples" if count else ""

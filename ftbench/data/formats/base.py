@@ -1,0 +1,45 @@
+"""What every reader of a format takes, and how it refuses a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import MissingResource
+
+LOOK = "look at the source's `format` and `files`"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file on this disk, and what it is called in messages."""
+
+    path: Path
+    name: str
+
+    def text(self) -> str:
+        """The content of a text file, without a byte order mark. Raises MissingResource (FTB332) with the line of what
+        is not UTF-8, and of a NUL, which no text has: it is the mark of UTF-16 and of damage."""
+        data = self.path.read_bytes()
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            # The codec counts from behind a byte order mark, and before it all is UTF-8.
+            before = error.object[: error.start].decode("utf-8")
+            raise self.refused("not UTF-8", *position(before, len(before))) from error
+        if (at := text.find("\0")) >= 0:
+            raise self.refused("a NUL character", *position(text, at))
+        return text
+
+    def refused(self, detail: str, line: int = 0, column: int = 0, hint: str = LOOK) -> MissingResource:
+        """The error (FTB332) for a file that is not what its format says, at a place counted from 1."""
+        where = f" in line {line}" if line else ""
+        message = f"the file cannot be read: {detail}{where}"
+        return MissingResource(Diagnostic(codes.UNREADABLE, message, Place(self.name, line, column), hint))
+
+
+def position(text: str, at: int) -> tuple[int, int]:
+    """Line and column of a character, both counted from 1."""
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)

@@ -1,0 +1,43 @@
+"""Samples without the text of their items: digests stand for prompts and options that may not be passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ftbench.result.documents import Sample, Withheld
+from ftbench.spec.canonical import sha256
+from ftbench.spec.model import Evaluation, HubSource
+
+
+def withheld_tasks(evaluation: Evaluation) -> list[str]:
+    """The tasks whose source says that its text may not be passed on, in the order of the spec."""
+    return [
+        task.name
+        for task in evaluation.tasks
+        if isinstance(task.source, HubSource) and task.source.redistribute == "no"
+    ]
+
+
+def withhold(samples: Iterable[Sample]) -> list[Sample]:
+    """The samples with digests for prompts and options. What models wrote stays: scores come from it."""
+    return [
+        sample.model_copy(
+            update={"prompt": digested(sample.prompt), "options": [digested(option) for option in sample.options]}
+        )
+        for sample in samples
+    ]
+
+
+def digested(text: str | Withheld) -> Withheld:
+    """What stands for a text; a digest stays."""
+    return text if isinstance(text, Withheld) else Withheld(sha256=sha256(text.encode()))
+
+
+def holds_text(sample: Sample) -> bool:
+    """Whether prompt or an option is there as text."""
+    return any(isinstance(text, str) for text in (sample.prompt, *sample.options))
+
+
+def holds_digests(sample: Sample) -> bool:
+    """Whether prompt or an option is there as a digest."""
+    return any(isinstance(text, Withheld) for text in (sample.prompt, *sample.options))
