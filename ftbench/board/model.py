@@ -26,7 +26,8 @@ class Estimate(Block):
     value: float
     """Mean over seeds of the plain mean over tasks."""
     interval: Interval
-    """Mean over seeds of the runs' own intervals: for several seeds it is wider than need be, never narrower."""
+    """Of one adapter over items. Of a method's score (three seeds or more) over items and seeds; of its other figures,
+    and of two seeds, the mean of the runs' own intervals."""
 
 
 class TaskFigure(Block):
@@ -107,6 +108,10 @@ class Row(Block):
 
     rank: Rank
     """Its place."""
+    label: str = ""
+    """What it is called in this table: the choices in which it differs from other rows, its own name before them."""
+    claim: Literal["adapter", "adapters", "method"] = "adapter"
+    """What its score and rank speak of: one seed's `adapter`, two seeds' `adapters`, a `method` from three seeds on."""
     entry: Sha256
     """Digest of base model and knobs, without seed and metadata."""
     names: list[str]
@@ -119,6 +124,10 @@ class Row(Block):
     """The lowest level of its bundles."""
     score: Estimate
     """What ranks."""
+    standard_error: float | None = None
+    """Of the score over items; null where samples are not known."""
+    clustered_error: float | None = None
+    """The same with items of one cluster taken together; null where no task names clusters."""
     gain: Estimate
     """Tuned minus untuned on the same items."""
     spread: float | None
@@ -191,6 +200,31 @@ class Reference(Block):
     """Models in a bundle: the number of clients for `local`, else 1."""
     bundles: int
     """Number of bundles that report it."""
+    above: int | None = None
+    """Entries that are certainly better than it, at the table's error; null where none was compared."""
+    below: int | None = None
+    """Entries that are certainly worse."""
+    compared: int = 0
+    """Entries that it was compared with."""
+
+
+class Compared(Block):
+    """One pair of a table."""
+
+    a: str
+    """Label of an entry."""
+    b: str
+    """Label of another, or what a reference is called."""
+    difference: float
+    """Score of `a` minus that of `b`."""
+    standard_error: float | None
+    """Of the difference over items; null where the two have no items in common."""
+    clustered_error: float | None
+    """Over clusters; null where no task names them."""
+    p_value: float | None
+    """Adjusted for all pairs of the table; null where only intervals could be compared."""
+    apart: bool
+    """Whether they can be told apart at the table's error."""
 
 
 class Table(Block):
@@ -218,6 +252,12 @@ class Table(Block):
     """Best first."""
     references: list[Reference]
     """Not ranked."""
+    comparisons: list[Compared] = []
+    """Every pair of entries, and every entry with every reference: what the table's error is shared by."""
+    smallest_difference: float | None = None
+    """The smallest difference that this table would see with a chance of 80 %, by its median standard error."""
+    clusters: list[str] = []
+    """A sentence for each task that names its clusters: how many, or why they are not known here."""
 
 
 class Refused(Block):

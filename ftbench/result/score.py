@@ -104,11 +104,6 @@ def is_attainable(value: float, items: int, digits: int | None = None) -> bool:
     return any(abs(k / items - value) <= slack for k in (nearest - 1, nearest, nearest + 1) if 0 <= k <= items)
 
 
-def right(task: Task, samples: Sequence[Sample]) -> list[bool]:
-    """Which items the tuned model answered rightly by the scoring that ranks, in the order of `samples`."""
-    return [m == "right" for m in _marks(task, task.scoring[0], [_given(s, "tuned") for s in samples])]
-
-
 def _task(task: Task, samples: Sequence[Sample], confidence: float) -> TaskScores:
     first, *others = (_scoring(task, scoring, samples, confidence) for scoring in task.scoring)
     references = {
