@@ -36,7 +36,9 @@ def clustering(plan: Plan, store: Store) -> Clustering:
             told.append(f"clusters of {task.name}: {labels}; its items stand by themselves")
         else:
             found[task.name] = labels
-            told.append(f"clusters of {task.name}: {len(set(labels)):,} of {len(labels):,} items, by {_by(keys[task.name])}")
+            told.append(
+                f"clusters of {task.name}: {len(set(labels)):,} of {len(labels):,} items, by {_by(keys[task.name])}"
+            )
     return Clustering(found, told)
 
 

@@ -166,7 +166,10 @@ def _paired(
     sizes = shape(rows[places[0]].marks)
     index = _index(sizes, clusters)
     marks = np.array(
-        [np.concatenate([np.asarray(rows[one].marks[task], dtype=np.float64) for task in sorted(sizes)]) for one in places]
+        [
+            np.concatenate([np.asarray(rows[one].marks[task], dtype=np.float64) for task in sorted(sizes)])
+            for one in places
+        ]
     ).T
     sums = _sums(marks * _weights(sizes)[:, None], index)
     local = [(column[a], column[b]) for a, b in pairs]
@@ -276,5 +279,3 @@ def _errors(columns: Floats, sizes: Mapping[str, int], index: NDArray[np.intp]) 
 def compared_by(pairs: Sequence[Pair]) -> set[bool]:
     """Whether pairs were tested on the same items: all of them, none, or both."""
     return {one.p_value is not None for one in pairs}
-
-

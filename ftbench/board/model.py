@@ -288,5 +288,7 @@ class Board(Block):
     """One for each spec hash and division, by name, version and hash, the closed division first."""
     refused: list[Refused]
     """By path."""
+    how_to_read: list[str] = []
+    """How to read a table, in five lines."""
     notes: list[str]
     """What the figures cover and what nobody has established."""

@@ -8,8 +8,9 @@ from statistics import fmean
 from typing import Literal
 
 from ftbench.board import figures
+from ftbench.board.compare import Contender, mean_marks
 from ftbench.board.model import Reference
-from ftbench.board.submission import Submission
+from ftbench.board.submission import Marks, Submission
 from ftbench.result.documents import Result
 from ftbench.result.references import LOCAL
 
@@ -23,6 +24,19 @@ def references(submissions: Sequence[Submission], groups: Sequence[Sequence[Subm
         if row is not None
     ]
     return [*_untuned(submissions), *trained]
+
+
+def contender(reference: Reference, submissions: Sequence[Submission]) -> Contender:
+    """What the comparison with entries needs: its marks, mean over the models and bundles behind it."""
+    marks: list[Marks] = []
+    for one in submissions:
+        if reference.kind == "untuned":
+            if (one.result.model.name, one.result.model.revision) == (reference.model.name, reference.model.revision):
+                marks += [one.beside.get("untuned", {})]
+        elif one.key == reference.entry:
+            names = _clients(one.result) if reference.kind == "local" else [reference.kind]
+            marks += [one.beside.get(name, {}) for name in names if name in one.result.scores.references]
+    return Contender(reference.score.value, reference.score.interval, mean_marks(marks))
 
 
 def _untuned(submissions: Sequence[Submission]) -> list[Reference]:

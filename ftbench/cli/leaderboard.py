@@ -57,6 +57,7 @@ def command(
     others stand beside it, and so do the untuned, local-only and centralised references. A bundle that cannot be
     believed is listed apart with the reason and never stops the rest. Without a format, the name of --out tells it.
     """
+    from ftbench.board.clusters import clustering
     from ftbench.board.collect import collect, known_plans, verifier
     from ftbench.board.rank import build
     from ftbench.cli.benchmark import benchmark_folders
@@ -74,7 +75,12 @@ def command(
     here = Store.default(store)
     verify = verifier(store=here, benchmarks=known, spec=path, required=require)
     found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"), plans=plans, store=here)
-    board = build(found.submissions, found.refused, plans=plans, required=require)
+    grouped = {
+        spec_hash: clustering(plan, here)
+        for spec_hash, plan in plans.items()
+        if plan.reporting is not None and plan.reporting.clusters is not None
+    }
+    board = build(found.submissions, found.refused, plans=plans, required=require, clusters=grouped)
     _show(ui, board, format_ or _by_name(out), out)
     if curve is not None:
         from ftbench.board.curve import svg
