@@ -37,7 +37,7 @@ def header(table: Table) -> list[str]:
 def lines(table: Table) -> Iterator[Line]:
     """Entries in their order, then references; of each the scoring that ranks comes first."""
     for row in table.rows:
-        yield from _lines(", ".join(row.names), row)
+        yield from _lines(row.label or ", ".join(row.names), row)
     for reference in table.references:
         yield from _lines(who(reference, model=True), reference)
 

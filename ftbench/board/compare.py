@@ -151,7 +151,7 @@ def standard_errors(marks: Marks, clusters: Clusters | None) -> tuple[float, flo
     return float(plain[0]), float(clustered[0]) if _named(shape(marks), clusters or {}) else None
 
 
-def _paired(
+def _paired(  # noqa: PLR0917
     rows: Sequence[Contender],
     pairs: Sequence[tuple[int, int]],
     confidence: float,

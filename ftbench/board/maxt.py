@@ -1,4 +1,4 @@
-"""Which pairs of rows differ, with one error for the whole table: sign flips, studentised, largest statistic, step-down.
+"""Which pairs of rows differ, with one error for the whole table: studentised sign flips, max-T, step-down.
 
 Row a's score is a sum over clusters of items, x_a = Σ c_ga. If a and b are equally good, every d_g = c_ga − c_gb may
 as well have the other sign. One sign a cluster is drawn for all pairs at once, so that the dependence between pairs is

@@ -31,8 +31,8 @@ NOTES = (
     "Ranks: every pair of entries, and every entry with every reference, is tested on the items that both answered, by"
     " sign flips, studentised, the largest statistic, step-down (Westfall and Young 1993; Romano and Wolf 2005); the"
     " items of one cluster are flipped together. The error is that of the whole table (docs/scoring.md).",
-    "Intervals of one adapter cover item sampling only: not the choice of seeds, nor of the data. A method's score has an"
-    " interval over items and seeds; its seeds' variance is a part of its tests too.",
+    "Intervals of one adapter cover item sampling only: not the choice of seeds, nor of the data. A method's score has"
+    " an interval over items and seeds; its seeds' variance is a part of its tests too.",
     "The smallest difference is what this table would see with a chance of 80 %: below it, equal places say little.",
     "One scoring of each task ranks; others are reported beside it. Text that holds no answer is wrong in every scoring"
     " but where the incumbent's rule says otherwise.",
@@ -51,8 +51,8 @@ def build(
     required: Level = "RESCORED",
     clusters: Mapping[str, Clustering] | None = None,
 ) -> Board:
-    """Rank what reaches `required`; list the rest with its reason. `plans` and `clusters`: spec hash → the benchmark and
-    the clusters of its items, where known."""
+    """Rank what reaches `required`; list the rest with its reason. `plans`, `clusters`: spec hash → the benchmark and the
+    clusters of its items, where known."""
     kept: dict[tuple[str, str], list[Submission]] = defaultdict(list)
     counted, copied = once(submissions)
     below = [*refused, *copied]
@@ -76,7 +76,7 @@ def build(
 
 
 def once(submissions: Iterable[Submission]) -> tuple[list[Submission], list[Refused]]:
-    """One of each bundle, of copies (a folder and its archive, say) the one that was believed furthest; and the others."""
+    """One of each bundle, of copies (a folder and its archive) the one that was believed furthest; and the others."""
     best: dict[str, Submission] = {}
     nameless = []
     found = sorted(submissions, key=lambda one: one.path)

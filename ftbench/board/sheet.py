@@ -20,6 +20,8 @@ COLUMNS = (
     "rank_best",
     "rank_worst",
     "entry",
+    "label",
+    "claim",
     "entry_digest",
     "model",
     "revision",
@@ -31,6 +33,10 @@ COLUMNS = (
     "gain_low",
     "gain_high",
     "spread",
+    "standard_error",
+    "clustered_error",
+    "above",
+    "below",
     "seeds",
     "missing_seeds",
     "level",
@@ -91,6 +97,7 @@ def _records(board: Board) -> Iterator[dict[str, object]]:
             yield from ({**about, **_whose(row), **one} for one in _others(row))
         for reference in table.references:
             kind = {"kind": reference.kind, "spread": reference.spread}
+            kind |= {"above": reference.above, "below": reference.below}
             scored = {**_estimate("score", reference.score), **_tasks(reference.tasks)}
             yield {**about, **_whose(reference), **kind, **scored}
             yield from ({**about, **_whose(reference), **one} for one in _others(reference))
@@ -113,6 +120,10 @@ def _row(row: Row) -> dict[str, object]:
         **_estimate("score", row.score),
         **_estimate("gain", row.gain),
         "spread": row.spread,
+        "label": row.label,
+        "claim": row.claim,
+        "standard_error": row.standard_error,
+        "clustered_error": row.clustered_error,
         "seeds": " ".join(str(seed) for seed in row.seeds),
         "missing_seeds": " ".join(str(seed) for seed in row.missing_seeds),
         "level": row.level,

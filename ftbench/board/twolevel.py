@@ -16,8 +16,8 @@ def interval(
     """Of the mean over seeds of `scores`, with each seed's marks; None for fewer than METHOD seeds or without marks.
 
     Items and seeds are crossed: V = SE² + S² / k, with SE the standard error over items (clusters, where they are
-    named) of the items' means over seeds, S² the variance of the k seeds' scores. What seeds and items do together is in
-    both, so that V errs to the wide side. Half the width is t_ν √V with ν by Satterthwaite:
+    named) of the items' means over seeds, S² the variance of the k seeds' scores. What seeds and items do together is
+    in both, so that V errs to the wide side. Half the width is t_ν √V with ν by Satterthwaite:
     V² / (SE⁴ / (G − 1) + (S² / k)² / (k − 1)), G items or clusters.
     F. E. Satterthwaite, Biometrics Bulletin 2 (1946) 110–114; A. B. Owen, "The pigeonhole bootstrap", Annals of Applied
     Statistics 1 (2007) 386–411, for the crossed variance.

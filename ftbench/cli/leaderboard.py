@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     help="Draw score against bytes into an SVG, where the spec scores within budgets.",
 )
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead.")
+@click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")
+@click.option("--unfold", is_flag=True, help="A line for each run below its row.")
 @json_option
 @click.pass_obj
 def command(
@@ -50,6 +52,8 @@ def command(
     format_: str | None,
     curve: Path | None,
     out: Path | None,
+    explain: bool,
+    unfold: bool,
 ) -> None:
     """Verify every bundle below DIR and rank those that reach the level required.
 
@@ -81,7 +85,7 @@ def command(
         if plan.reporting is not None and plan.reporting.clusters is not None
     }
     board = build(found.submissions, found.refused, plans=plans, required=require, clusters=grouped)
-    _show(ui, board, format_ or _by_name(out), out)
+    _show(ui, board, format_ or _by_name(out), out, explain=explain, unfold=unfold)
     if curve is not None:
         from ftbench.board.curve import svg
 
@@ -94,17 +98,24 @@ def _by_name(out: Path | None) -> str:
     return endings.get(out.suffix.lower(), "table") if out else "table"
 
 
-def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
+def _show(ui: Ui, board: Board, format_: str, out: Path | None, *, explain: bool, unfold: bool) -> None:
+    from functools import partial
+
     from ftbench.board import render, sheet, terminal
 
     if out is None and ui.json:
         return
     console = ui.console if out is None and format_ == "table" else None
     if console is not None:
-        for piece in terminal.terminal(board, console.width):
+        for piece in terminal.terminal(board, console.width, explain=explain, unfold=unfold):
             console.print(piece)
         return
-    writers = {"markdown": render.markdown, "csv": sheet.as_csv, "json": render.as_json, "table": terminal.plain}
+    writers = {
+        "markdown": render.markdown,
+        "csv": sheet.as_csv,
+        "json": render.as_json,
+        "table": partial(terminal.plain, explain=explain, unfold=unfold),
+    }
     text = writers[format_](board)
     if out is None:
         ui.raw(text)

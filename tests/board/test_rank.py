@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ftbench.board import text
-from ftbench.board.compare import Contender, differ, ranks
+from ftbench.board.compare import Contender, compare, differ, ranks
 from ftbench.board.model import Refused
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
@@ -85,7 +85,14 @@ def test_copies_count_once_and_the_whole_one_stands(submission: Make) -> None:
     cut = submission("archive.zip", bundle="11" * 32, level="CLAIMED")
     board = build([cut, whole, whole])
     assert [b.path for b in board.tables[0].rows[0].bundles] == ["folder"]
-    assert not board.refused
+    (copy,) = board.refused
+    assert (copy.path, copy.code) == ("archive.zip", "FTB707") and "manifest of folder" in copy.reason
+
+
+def test_an_honest_copy_is_told_of(submission: Make) -> None:
+    board = build([submission("b.zip", bundle="11" * 32), submission("a", bundle="11" * 32)])
+    assert [b.path for b in board.tables[0].rows[0].bundles] == ["a"]
+    assert [(one.path, one.code) for one in board.refused] == [("b.zip", "FTB706")]
 
 
 def test_runs_of_one_seed_count_once(submission: Make) -> None:
@@ -145,5 +152,5 @@ def test_other_items_are_not_paired() -> None:
 
 def test_ranks_are_intervals() -> None:
     best, tie, worst = contender([1] * 100), contender([1] * 97 + [0] * 3), contender([0] * 100)
-    places = ranks([best, tie, worst], 0.95)
+    places = ranks(3, compare([best, tie, worst], 0.95).pairs)
     assert [(p.best, p.worst) for p in places] == [(1, 2), (1, 2), (3, 3)]
