@@ -16,7 +16,6 @@ from ftbench.board.rows import by_entry, choices, contender, named, row
 from ftbench.board.submission import Submission
 from ftbench.compile.plan import Plan
 from ftbench.result.documents import LEVELS, Level
-from ftbench.spec import labels
 from ftbench.spec.model import Spec
 
 READING = (
@@ -51,8 +50,8 @@ def build(
     required: Level = "RESCORED",
     clusters: Mapping[str, Clustering] | None = None,
 ) -> Board:
-    """Rank what reaches `required`; list the rest with its reason. `plans`, `clusters`: spec hash → the benchmark and the
-    clusters of its items, where known."""
+    """Rank what reaches `required`; list the rest with its reason. `plans`, `clusters`: spec hash → the benchmark, and the
+    clusters of its items."""
     kept: dict[tuple[str, str], list[Submission]] = defaultdict(list)
     counted, copied = once(submissions)
     below = [*refused, *copied]
@@ -156,7 +155,7 @@ def table(
     groups = by_entry(group)
     due = spec.seeds.runs if spec else ()
     rows = [row(runs, due, group, confidence=confidence, clusters=items.of_task) for runs in groups]
-    names = named(rows, labels.labels([choices(runs) for runs in groups]))
+    names = named(rows, [choices(runs) for runs in groups])
     references = beside.references(group, groups)
     contenders = [contender(runs, found) for runs, found in zip(groups, rows, strict=True)]
     contenders += [beside.contender(one, group) for one in references]

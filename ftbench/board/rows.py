@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import fsum
 from statistics import fmean, stdev
 from typing import Any, Literal
@@ -111,30 +111,28 @@ def choices(group: Sequence[Submission]) -> dict[str, Any]:
     return {labels.MODEL: f"{entry.model.name}@{entry.model.revision[:12]}", **entry.knobs}
 
 
-def named(rows: Sequence[Row], chosen: Sequence[str]) -> list[str]:
+def named(rows: Sequence[Row], chosen: Sequence[Mapping[str, Any]]) -> list[str]:
     """A label for each row: its own name where it gave itself one, then the choices in which rows differ."""
-    made = [_label(row, text) for row, text in zip(rows, chosen, strict=True)]
+    differing = labels.labels(chosen)
+    made = [_label(row, text, one) for row, text, one in zip(rows, differing, chosen, strict=True)]
     return [
         label if made.count(label) == 1 else f"{label} {row.entry[:8]}" for label, row in zip(made, rows, strict=True)
     ]
 
 
-def _label(row: Row, chosen: str) -> str:
-    plain = [name for name in row.names if name not in GENERIC]
-    own = ", ".join(name for name in plain if not (chosen and _told(name, chosen)))
-    return f"{own}: {chosen}" if own and chosen else own or chosen or ", ".join(row.names)
+def _label(row: Row, differing: str, chosen: Mapping[str, Any]) -> str:
+    own = ", ".join(name for name in row.names if name not in GENERIC and not (differing and _made(name, chosen)))
+    return f"{own}: {differing}" if own and differing else own or differing or ", ".join(row.names)
 
 
-def _told(name: str, chosen: str) -> bool:
-    """Whether a name says no more than the choices do, as those that `--set` and `ftbench sweep` give."""
-    parts = [re.sub(r"[^a-z0-9]", "", part.lower()) for part in chosen.split()]
-    rest = re.sub(r"[^a-z0-9]", "", name.lower())
-    for part in sorted(parts, key=len, reverse=True):
-        for shown in (part, re.sub(r"^[a-z]+", "", part)):
-            if shown and shown in rest:
-                rest = rest.replace(shown, "", 1)
-                break
-    return not re.search(r"[a-z]{4}", rest)
+def _made(name: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether a name was made of the choices, as `--set` and `ftbench sweep` make them: it says no more than they do."""
+    words = sorted((labels.word(path, value) for path, value in chosen.items() if value is not None), key=len)
+    rest, digits = re.subn(f"-[0-9a-f]{{{labels.DIGITS}}}$", "", name)
+    for word in reversed(words):
+        rest = re.sub(rf"(^|-){re.escape(word)}(?=-|$)", "", rest, count=1)
+    rest = rest.strip("-")
+    return not rest or (digits > 0 and any(word.startswith(rest) for word in words))
 
 
 def _seed_marks(group: Sequence[Submission]) -> list[Marks]:

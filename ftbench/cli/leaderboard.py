@@ -99,8 +99,6 @@ def _by_name(out: Path | None) -> str:
 
 
 def _show(ui: Ui, board: Board, format_: str, out: Path | None, *, explain: bool, unfold: bool) -> None:
-    from functools import partial
-
     from ftbench.board import render, sheet, terminal
 
     if out is None and ui.json:
@@ -110,13 +108,10 @@ def _show(ui: Ui, board: Board, format_: str, out: Path | None, *, explain: bool
         for piece in terminal.terminal(board, console.width, explain=explain, unfold=unfold):
             console.print(piece)
         return
-    writers = {
-        "markdown": render.markdown,
-        "csv": sheet.as_csv,
-        "json": render.as_json,
-        "table": partial(terminal.plain, explain=explain, unfold=unfold),
-    }
-    text = writers[format_](board)
+    if format_ == "table":
+        text = terminal.plain(board, explain=explain, unfold=unfold)
+    else:
+        text = {"markdown": render.markdown, "csv": sheet.as_csv, "json": render.as_json}[format_](board)
     if out is None:
         ui.raw(text)
         return

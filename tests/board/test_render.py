@@ -29,7 +29,7 @@ def test_markdown(submission: Make) -> None:
     lines = out.split("\n")
     rows = [line for line in lines if line.startswith("| 1 ")]
     assert len(rows) == 1
-    assert "75.0 [" in rows[0] and "`one`" in rows[0] and "RESCORED" in rows[0] and "2.00" in rows[0]
+    assert "75.0 [" in rows[0] and "`one: rank=8`" in rows[0] and "RESCORED" in rows[0] and "2.00" in rows[0]
     assert "\x1b" not in out
     (refused,) = [line for line in lines if "FTB702" in line]
     assert refused.count("|") == 5, "no cell ends early"
