@@ -50,8 +50,9 @@ def build(
     required: Level = "RESCORED",
     clusters: Mapping[str, Clustering] | None = None,
 ) -> Board:
-    """Rank what reaches `required`; list the rest with its reason. `plans`, `clusters`: spec hash → the benchmark, and the
-    clusters of its items."""
+    """Rank what reaches `required`; list the rest with its reason.
+
+    `plans` and `clusters`: spec hash → the benchmark and the clusters of its items, where known."""
     kept: dict[tuple[str, str], list[Submission]] = defaultdict(list)
     counted, copied = once(submissions)
     below = [*refused, *copied]

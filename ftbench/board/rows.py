@@ -126,7 +126,7 @@ def _label(row: Row, differing: str, chosen: Mapping[str, Any]) -> str:
 
 
 def _made(name: str, chosen: Mapping[str, Any]) -> bool:
-    """Whether a name was made of the choices, as `--set` and `ftbench sweep` make them: it says no more than they do."""
+    """Whether a name was made of the choices, as `--set` and `ftbench sweep` do: it says no more than they."""
     words = sorted((labels.word(path, value) for path, value in chosen.items() if value is not None), key=len)
     rest, digits = re.subn(f"-[0-9a-f]{{{labels.DIGITS}}}$", "", name)
     for word in reversed(words):

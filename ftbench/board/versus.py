@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,6 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result.bundle import open_bundle
 from ftbench.result.documents import Interval
-from ftbench.spec.canonical import canonical
 from ftbench.spec.entries import load_entry
 from ftbench.spec.primitives import Block
 from ftbench.verify.documents import Documents, read
@@ -182,7 +182,7 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Condition]:
     return [
         Condition(path=path, a=a.get(path), b=b.get(path))
         for path in sorted(a.keys() | b.keys())
-        if canonical(a.get(path)) != canonical(b.get(path))
+        if _value(a.get(path)) != _value(b.get(path))
     ]
 
 
@@ -249,4 +249,4 @@ def _marks(side: _Side, plan: Plan) -> Marks:
 
 
 def _value(value: Any) -> str:
-    return "—" if value is None else value if isinstance(value, str) else canonical(value).decode()
+    return "—" if value is None else value if isinstance(value, str) else json.dumps(value, sort_keys=True)
