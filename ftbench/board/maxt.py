@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,16 +80,22 @@ def test(
     observed = np.divide(np.abs(totals[left] - totals[right]), norms, out=np.zeros(len(pairs)), where=norms > 1e-12)
     order = np.argsort(observed, kind="stable")
     rows, inverse = (left[order], right[order]), _inverse(norms[order])
-    thresholds = (observed[order] * (1 - SLACK)).astype(np.float32)
+    every = (noise is None or not errors.any()) and len(told) < 31 and 2 ** len(told) <= flips
+    kind = np.float64 if every else np.float32  # few vectors: exactly
+    thresholds = (observed[order] * (1 - (SLACK / 1e5 if every else SLACK))).astype(kind)
+    inverse = inverse.astype(kind)
     counts = np.zeros(len(pairs), dtype=np.int64)
-    largest, drawn, extra = [], 0, 1
-    for sums_of_rows, exact in _flipped(told.astype(np.float32), flips, seed, errors, noise):
+    (
+        largest,
+        drawn,
+    ) = [], 0
+    for sums_of_rows in _flipped(told.astype(kind), 2 ** len(told) if every else flips, seed, errors, noise):
         found = np.abs(sums_of_rows[:, rows[0]] - sums_of_rows[:, rows[1]]) * inverse
         np.maximum.accumulate(found, axis=1, out=found)
         counts += (found >= thresholds).sum(axis=0)
         largest.append(found[:, -1].copy())
         drawn += len(found)
-        extra = 0 if exact else 1  # the vector that was observed is one of them; in a full list it stands already
+    extra = 0 if every else 1  # the vector that was observed is one of them; in a full list it stands already
     adjusted = (counts + extra) / (drawn + extra)
     adjusted = np.maximum.accumulate(adjusted[::-1])[::-1]
     p_values = np.empty(len(pairs))
@@ -120,28 +126,27 @@ def _inverse(norms: Floats) -> Singles:
 
 
 def _flipped(
-    told: Singles, flips: int, seed: int, errors: Floats, noise: SeedNoise | None
-) -> Iterator[tuple[Singles, bool]]:
-    """Signed sums of every row, a block of sign vectors at a time, and whether all vectors are among them."""
+    told: Floats | Singles, count: int, seed: int, errors: Floats, noise: SeedNoise | None
+) -> Iterator[Floats | Singles]:
+    """Signed sums of every row, a block of sign vectors at a time: all of them where `told` is in double precision."""
     import numpy as np
 
     generator = np.random.default_rng(seed)
     clusters = len(told)
-    noisy = noise is not None and bool(errors.max(initial=0.0) > 0)
-    every = not noisy and clusters < 31 and 2**clusters <= flips
-    count = 2**clusters if every else flips
+    bits: NDArray[Any]
+    every = told.dtype == np.float64
     for start in range(0, count, BLOCK):
         size = min(BLOCK, count - start)
         if every:
             numbers = np.arange(start, start + size, dtype=np.int64)
-            bits = ((numbers[:, None] >> np.arange(clusters)) & 1).astype(np.float32)
+            bits = ((numbers[:, None] >> np.arange(clusters)) & 1).astype(told.dtype)
         else:
             packed = np.frombuffer(generator.bytes(size * ((clusters + 7) // 8)), dtype=np.uint8)
             bits = np.unpackbits(packed.reshape(size, -1), axis=1, count=clusters).astype(np.float32)
         bits *= 2
         bits -= 1
-        sums: Singles = bits @ told
-        if noisy and noise is not None:
+        sums: Floats | Singles = bits @ told
+        if noise is not None and errors.any():
             drawn = generator.standard_t(noise.freedom, size=(size, len(errors)))
             sums = sums + (drawn * errors).astype(np.float32)
-        yield sums, every
+        yield sums

@@ -19,11 +19,11 @@ from ftbench.result.documents import LEVELS, Level
 from ftbench.spec.model import Spec
 
 READING = (
-    "Read it so: a rank is a span of places; rows that share places are not told apart.",
-    "In a whole table of equal rows, one false separation has the chance of 1 − confidence.",
-    "One seed speaks of this adapter, three seeds or more of this method.",
-    "An interval is for one row; whether two rows differ is said by their ranks alone.",
-    "References (in brackets) are compared with every entry, but hold no place.",
+    "A rank is a span of places; rows that share places are not told apart.",
+    "False separations: in a table of equal rows at most 1 − confidence of tables.",
+    "One seed speaks of this adapter, three or more of this method; ± is over seeds.",
+    "An interval is for one row; only ranks say whether two rows differ.",
+    "References (in brackets) are compared with every entry and hold no place.",
 )
 """How to read a table, in five lines."""
 NOTES = (

@@ -75,7 +75,8 @@ def _notes(table: Table, width: int) -> Iterator[Text]:
 
 def fitting(table: Table, width: int) -> list[int]:
     """Positions of the columns that fit beside each other into `width` characters."""
-    rows = [list(COLUMNS), *map(cells, table.rows), *map(reference_cells, table.references)]
+    rows = [list(COLUMNS), *(_short(cells(row)) for row in table.rows)]
+    rows += [_short(reference_cells(reference)) for reference in table.references]
     needed = {}
     for i in shown(table):
         widest = max(len(row[i]) for row in rows)
@@ -93,9 +94,9 @@ def _table(table: Table, width: int, unfold: bool) -> RenderableType:
 
     rows = []
     for row in table.rows:
-        rows.append((cells(row), ""))
+        rows.append((_short(cells(row)), ""))
         rows += [(seed_cells(one), "dim") for one in row.bundles if unfold]
-    rows += [(reference_cells(reference), "dim") for reference in table.references]
+    rows += [(_short(reference_cells(reference)), "dim") for reference in table.references]
     columns = fitting(table, width)
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
     for i in columns:
@@ -109,6 +110,11 @@ def _table(table: Table, width: int, unfold: bool) -> RenderableType:
     for row_cells, style in rows:
         grid.add_row(*_texts([row_cells[i] for i in columns]), style=style)
     return grid
+
+
+def _short(found: Sequence[str]) -> list[str]:
+    """Cells for a screen: what ± is over stands below the table."""
+    return [cell.removesuffix(" over seeds").removesuffix(" over clients") for cell in found]
 
 
 def seed_cells(bundle: BundleRef) -> list[str]:

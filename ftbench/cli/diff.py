@@ -37,8 +37,9 @@ SHOWN = 70
 def command(ui: Ui, old: str, new: str) -> None:
     """Say why two benchmarks have different hashes, and how much each difference matters.
 
-    Runs are compared by `ftbench compare`. A and B are specs, plan.json files or folders of compiled benchmarks. From least to gravest: cosmetic,
-    operational, score-affecting, incomparable. Where both have a plan (for a spec: pins), code and stack are compared.
+    Runs are compared by `ftbench compare`. A and B are specs, plan.json files or folders of compiled benchmarks. From
+    least to gravest: cosmetic, operational, score-affecting, incomparable. Where both have a plan (for a spec: pins),
+    code and stack are compared.
     """
     from ftbench.cli.outputs.general import DiffOutput
     from ftbench.spec.canonical import UNHASHED, spec_hash

@@ -154,3 +154,17 @@ def test_ranks_are_intervals() -> None:
     best, tie, worst = contender([1] * 100), contender([1] * 97 + [0] * 3), contender([0] * 100)
     places = ranks(3, compare([best, tie, worst], 0.95).pairs)
     assert [(p.best, p.worst) for p in places] == [(1, 2), (1, 2), (3, 3)]
+
+
+def test_rows_are_named_by_what_differs(submission: Make) -> None:
+    knobs = [{"adapter.rank": rank, "x.learning_rate": rate, "alpha": 16} for rank, rate in ((4, 2e-3), (8, 0.1))]
+    board = build([submission(str(one), name="custom", knobs=one) for one in knobs])
+    assert sorted(row.label for row in board.tables[0].rows) == ["rank=4 lr=2e-3", "rank=8 lr=0.1"]
+    named = build([submission("a", name="rank4-learning-rate0-002", knobs=knobs[0]), submission("b", knobs=knobs[1])])
+    assert sorted(row.label for row in named.tables[0].rows) == ["mine: rank=8 lr=0.1", "rank=4 lr=2e-3"]
+
+
+def test_what_a_row_speaks_of(submission: Make) -> None:
+    for seeds, claim in ((1, "adapter"), (2, "adapters"), (3, "method")):
+        (row,) = build([submission(f"s{seed}", seed=seed) for seed in range(seeds)]).tables[0].rows
+        assert row.claim == claim

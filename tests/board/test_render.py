@@ -95,3 +95,13 @@ def test_figures() -> None:
     assert text.seconds(61) == "1 min 01 s"
     assert text.seconds(3661) == "1 h 01 min"
     assert text.mib(3 * 2**20) == "3.00"
+
+
+def test_a_table_fits_eighty_columns(submission: Make) -> None:
+    knobs = [{"adapter.rank": rank, "training.schedule.learning_rate": 2e-3 * rank} for rank in (2, 4, 8)]
+    made = build([submission(f"{k}{s}", knobs=k, seed=s, name="custom") for k in knobs for s in (1, 2, 3)])
+    lines = terminal.plain(made, width=80).split("\n")
+    assert max(map(len, lines)) <= 80
+    assert sum(line.lstrip().startswith(("1–3", "1 ")) for line in lines) == 3, "a row is a line"
+    assert "seed 2" in terminal.plain(made, width=80, unfold=True)
+    assert "Westfall" not in "".join(lines) and "Westfall" in terminal.plain(made, explain=True)
