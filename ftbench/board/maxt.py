@@ -79,16 +79,13 @@ def test(
     totals = told.sum(axis=0)
     observed = np.divide(np.abs(totals[left] - totals[right]), norms, out=np.zeros(len(pairs)), where=norms > 1e-12)
     order = np.argsort(observed, kind="stable")
-    rows, inverse = (left[order], right[order]), _inverse(norms[order])
+    rows = (left[order], right[order])
     every = (noise is None or not errors.any()) and len(told) < 31 and 2 ** len(told) <= flips
     kind = np.float64 if every else np.float32  # few vectors: exactly
     thresholds = (observed[order] * (1 - (SLACK / 1e5 if every else SLACK))).astype(kind)
-    inverse = inverse.astype(kind)
+    inverse = _inverse(norms[order]).astype(kind)
     counts = np.zeros(len(pairs), dtype=np.int64)
-    (
-        largest,
-        drawn,
-    ) = [], 0
+    drawn, largest = 0, []
     for sums_of_rows in _flipped(told.astype(kind), 2 ** len(told) if every else flips, seed, errors, noise):
         found = np.abs(sums_of_rows[:, rows[0]] - sums_of_rows[:, rows[1]]) * inverse
         np.maximum.accumulate(found, axis=1, out=found)
@@ -118,10 +115,10 @@ def _squares(told: Floats, left: NDArray[np.intp], right: NDArray[np.intp]) -> F
     return found
 
 
-def _inverse(norms: Floats) -> Singles:
+def _inverse(norms: Floats) -> Floats:
     import numpy as np
 
-    found: Singles = np.divide(1.0, norms, out=np.zeros(len(norms)), where=norms > 1e-12).astype(np.float32)
+    found: Floats = np.divide(1.0, norms, out=np.zeros(len(norms)), where=norms > 1e-12)
     return found
 
 
