@@ -164,7 +164,7 @@ def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation, mo
         ordered = sorted(lines, key=lambda sample: sample.index)
         answers = [answer_of(sample, model) for sample in ordered]
         given = [
-            Given(one, sample.options, sample.target)
+            Given(one, sample.options, sample.target, sample.prompt)
             for one, sample in zip(answers, ordered, strict=True)
             if one is not None
         ]

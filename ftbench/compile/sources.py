@@ -23,6 +23,8 @@ STRATEGIES = frozenset(get_args(Strategy.model_fields["kind"].annotation))
 """Every strategy; the app has a module of that name for each, `-` written `_`."""
 HOOKS = ("ftbench_tasks.py",)
 """Harness hooks that every task needs."""
+ANSWERS = ("ftbench_answers.py",)
+"""Those that choice tasks need whose answers are written."""
 SANDBOX = ("ftbench_sandbox.py", "ftbench_sandbox_box.py", "ftbench_sandbox_processes.py", "ftbench_sandbox_seccomp.py")
 """Those that code tasks need as well; `ftbench_sandbox_LANGUAGE*.py` for each language beside them."""
 
@@ -100,6 +102,8 @@ def task_modules(spec: Spec) -> dict[str, bytes]:
     folder = _PACKAGE / "tasks"
     hooks = [folder / name for name in HOOKS]
     languages = {task.language for task in spec.evaluation.tasks if task.kind == "code"}
+    written = any(task.kind == "choice" and task.scoring != ["likelihood"] for task in spec.evaluation.tasks)
+    hooks += [folder / name for name in ANSWERS if written]
     hooks += [folder / name for name in SANDBOX if languages]
     hooks += [path for language in sorted(languages) for path in sorted(folder.glob(f"ftbench_sandbox_{language}*.py"))]
     return {f"tasks/{path.name}": path.read_bytes() for path in hooks}

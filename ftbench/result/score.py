@@ -156,7 +156,7 @@ def _marks(task: Task, scoring: str, given: Sequence[Given]) -> list[Mark]:
 
 def _given(sample: Sample, model: str) -> Given:
     answers = {"untuned": sample.untuned, "tuned": sample.tuned, **sample.references}
-    return Given(answers[model], sample.options, sample.target)
+    return Given(answers[model], sample.options, sample.target, sample.prompt)
 
 
 def _counted(marks: Sequence[Mark], confidence: float) -> Score:
