@@ -208,6 +208,45 @@ class Interval(Block):
     high: float
 
 
+class OptionCounts(Block):
+    """What the options of a choice task got, in their order."""
+
+    due: list[NonNegative]
+    """Items of which it is the right one."""
+    chosen: list[NonNegative]
+    """Items to which it was the answer."""
+    right: list[NonNegative]
+    """Items to which it was the answer rightly."""
+    balanced: Annotated[float, Field(ge=0, le=1)]
+    """Balanced accuracy: mean over options of right / due, of those that are due."""
+    macro_f1: Annotated[float, Field(ge=0, le=1)]
+    """Mean over options of 2 right / (due + chosen), of those that are due or chosen."""
+
+
+class Majority(Block):
+    """The best constant answer to a choice task: a model that says the same to every item gets no more."""
+
+    option: NonNegative
+    """The option that is right most often, the first of equals."""
+    correct: NonNegative
+    """Items of which it is the right one."""
+    items: Annotated[int, Field(ge=1)]
+    """Items asked."""
+    value: Annotated[float, Field(ge=0, le=1)]
+    """correct / items."""
+
+
+class Written(Block):
+    """The answer that a model wrote most often."""
+
+    text: Annotated[str, Field(max_length=100)]
+    """Its first line, cut short."""
+    count: Annotated[int, Field(ge=1)]
+    """Items to which it was written."""
+    option: NonNegative | None
+    """The option that it is letter for letter; null where it is none."""
+
+
 class Score(Block):
     """An accuracy on one task."""
 
@@ -222,6 +261,8 @@ class Score(Block):
     unparsable: NonNegative = 0
     """Items whose text held no answer, or whose program answered its tests with something that is no plain data: wrong,
     and counted here as well."""
+    options: OptionCounts | None = None
+    """Choice tasks: what each option got; null also in results of ftbench 0.1."""
 
 
 class Mean(Block):
@@ -243,7 +284,7 @@ class Difference(Block):
     lost: NonNegative
     """Items right before and wrong after."""
     p_value: Annotated[float, Field(ge=0, le=1)]
-    """Exact two-sided McNemar test."""
+    """Exact two-sided McNemar test; of a mean over tasks the test of that mean, each item by its task's size."""
 
 
 class ScoringScores(Block):
@@ -263,6 +304,10 @@ class TaskScores(ScoringScores):
     """The task's other scorings of the same items."""
     references: dict[str, Score] = {}
     """`centralised`, `local-0` … → its score by the scoring that ranks."""
+    majority: Majority | None = None
+    """The best constant answer; null for code tasks."""
+    written: Written | None = None
+    """What the untuned model wrote most often; null where models write nothing, and for code tasks."""
 
 
 class Spread(Block):
@@ -289,6 +334,8 @@ class Scores(Block):
     """`centralised`, `local-0` … → its mean over tasks."""
     local: Spread | None = None
     """The local-only models together; null where there are none."""
+    majority: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Mean over tasks of the best constant answers; null where a task has none."""
     robustness: Difference | None = None
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
 

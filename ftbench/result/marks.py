@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def picked(task: ChoiceTask, scoring: str, given: Given) -> int | None:
     if scoring == "generated" and task.extraction is not None:
         if not isinstance(given.prompt, str):
             raise ValueError("the prompt is withheld: fill it in from the data")
-        return extract(task.extraction, text, _texts(given), given.prompt)
+        return _extracted(task.extraction, text, tuple(_texts(given)), given.prompt)
     if scoring == "flowertune" and task.flowertune is not None:
         return flowertune(task.flowertune, text, _texts(given))
     raise ValueError(f"task {task.name} has no rule for the scoring {scoring!r}")
@@ -69,6 +70,12 @@ def _texts(given: Given) -> list[str]:
     if len(texts) < len(given.options):
         raise ValueError("the options are withheld: fill them in from the data")
     return texts
+
+
+@functools.lru_cache(maxsize=2**16)
+def _extracted(rule: str, text: str, options: tuple[str, ...], prompt: str) -> int | None:
+    """Every scorer asks several times of an answer, and many models write the same."""
+    return extract(rule, text, list(options), prompt)
 
 
 def chosen(answer: Answer) -> int:

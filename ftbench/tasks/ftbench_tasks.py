@@ -110,7 +110,7 @@ def flowertune(rule: str, text: str, options: list[str]) -> int | None:
 
 @functools.cache
 def _answers() -> Any:
-    """The module beside this one: the harness loads hooks by file, so that nothing can be imported from their folder."""
+    """The module beside this one: hooks are loaded by file, so that nothing can be imported from their folder."""
     path = Path(__file__).resolve().with_name("ftbench_answers.py")
     spec = importlib.util.spec_from_file_location("ftbench_answers", path)
     if spec is None or spec.loader is None:

@@ -53,7 +53,7 @@ def samples(tuned: list[Answer], untuned: list[Answer] | None = None, **referenc
         ("neutral", 6, 0, 6),
         ("Well, that is hard to say without knowing the market, but", 0, 10, 6),  # long sentences, no answer
         ("Having read it twice I would call this negative, all in all", 3, 0, 3),  # long sentences with one
-        ("not negative but positive", 3, 0, 1),  # the first named; the incumbent looks for positive first
+        ("not negative but positive", 1, 0, 1),  # what is denied is not meant
     ],
 )
 def test_odd_models(text: str, generated: int, unparsable: int, flowertune: int) -> None:
