@@ -51,7 +51,7 @@ def cells(line: Line, names: Sequence[str]) -> list[str]:
 def who(reference: Reference, *, model: bool = False) -> str:
     """What a reference is called in the column of entries; with `model` the base model's name where it has no entry."""
     kind = f"local, {text.count(reference.models)} clients" if reference.kind == "local" else reference.kind
-    names = reference.names or ([reference.model.name] if model else [])
+    names = reference.names or ([reference.model.name] if model and reference.model else [])
     return f"({kind}: {', '.join(names)})" if names else f"({kind})"
 
 

@@ -168,6 +168,9 @@ class Row(Block):
     """Scores within the spec's smaller budgets, ascending."""
     bundles: list[BundleRef]
     """What stands behind the row, by seed."""
+    constant: list[str] = []
+    """Tasks on which the score is not above the best constant answer; `mean` where that holds of the mean: then what
+    stands in `gain` is no gain."""
     notes: list[str]
     """What a reader must know before comparing it."""
 
@@ -175,13 +178,14 @@ class Row(Block):
 class Reference(Block):
     """A row beside the ranking: it is no entry."""
 
-    kind: Literal["untuned", "local", "centralised", "fault-free"]
+    kind: Literal["majority", "untuned", "local", "centralised", "fault-free"]
     """`untuned`: the base model before any tuning. `local`: one model a client, trained on its own rows alone.
-    `centralised`: one model trained on all clients' rows pooled. `fault-free`: the same federation without faults."""
-    model: BaseModelRef
-    """The base model."""
+    `centralised`: one model trained on all clients' rows pooled. `fault-free`: the same federation without faults.
+    `majority`: the best constant answer to each task."""
+    model: BaseModelRef | None
+    """The base model; null for `majority`."""
     entry: Sha256 | None
-    """Digest of the entry whose knobs it was trained with; null for `untuned`."""
+    """Digest of the entry whose knobs it was trained with; null for `untuned` and `majority`."""
     names: list[str]
     """Names of that entry, sorted."""
     score: Estimate

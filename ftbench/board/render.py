@@ -41,7 +41,7 @@ def cells(row: Row) -> list[str]:
         row.label or ", ".join(row.names),
         model_name(row),
         text.estimate(row.score) + spread,
-        text.estimate(row.gain, signed=True),
+        text.estimate(row.gain, signed=True) + (" (no gain)" if "mean" in row.constant else ""),
         "" if row.robustness is None else text.estimate(row.robustness, signed=True),
         "" if row.target is None else budgets.describe_reached(row.target),
         row.level,
@@ -73,7 +73,7 @@ def shown(table: Table) -> list[int]:
 
 def model_name(row: Row | Reference) -> str:
     """The base model with the first digits of its revision."""
-    return f"{row.model.name}@{row.model.revision[:12]}"
+    return "—" if row.model is None else f"{row.model.name}@{row.model.revision[:12]}"
 
 
 def heading(table: Table) -> str:

@@ -32,6 +32,7 @@ COLUMNS = (
     "gain",
     "gain_low",
     "gain_high",
+    "constant",
     "spread",
     "standard_error",
     "clustered_error",
@@ -119,6 +120,7 @@ def _row(row: Row) -> dict[str, object]:
         "rank_worst": row.rank.worst,
         **_estimate("score", row.score),
         **_estimate("gain", row.gain),
+        "constant": " ".join(row.constant),
         "spread": row.spread,
         "label": row.label,
         "claim": row.claim,
@@ -173,8 +175,8 @@ def _whose(row: Row | Reference) -> dict[str, object]:
     return {
         "entry": ", ".join(row.names),
         "entry_digest": row.entry,
-        "model": row.model.name,
-        "revision": row.model.revision,
+        "model": row.model.name if row.model else None,
+        "revision": row.model.revision if row.model else None,
         "scoring": ", ".join(sorted({one.scoring for one in row.tasks.values()})),
     }
 

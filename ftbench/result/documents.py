@@ -228,6 +228,8 @@ class Majority(Block):
 
     option: NonNegative
     """The option that is right most often, the first of equals."""
+    text: Annotated[str, Field(max_length=100)] | None
+    """What it says, cut short; null where that differs from item to item."""
     correct: NonNegative
     """Items of which it is the right one."""
     items: Annotated[int, Field(ge=1)]

@@ -33,11 +33,13 @@ def counts(picked: Sequence[int | None], targets: Sequence[int], options: int) -
     )
 
 
-def majority(targets: Sequence[int], options: int) -> Majority:
+def majority(targets: Sequence[int], options: Sequence[Sequence[str]]) -> Majority:
     """The option that is right most often, the first of equals, and the score of always giving it."""
     due = Counter(targets)
-    best = max(range(options), key=lambda number: (due[number], -number))
-    return Majority(option=best, correct=due[best], items=len(targets), value=due[best] / len(targets))
+    best = max(range(len(options[0])), key=lambda number: (due[number], -number))
+    said = {own[best].strip()[:SHOWN] if best < len(own) else "" for own in options}
+    text = said.pop() if len(said) == 1 else None
+    return Majority(option=best, text=text, correct=due[best], items=len(targets), value=due[best] / len(targets))
 
 
 def written(texts: Sequence[str], options: Sequence[Sequence[str]]) -> Written | None:
@@ -63,6 +65,12 @@ def is_constant(score: Score, best: Majority | None) -> bool:
     return best is not None and score.correct <= best.correct
 
 
+def told(scores: Scores) -> str:
+    """Which scores are not above the best constant answers, in words; empty where all are."""
+    found = constant_tasks(scores.tasks) + (["the mean"] if len(scores.tasks) > 1 and is_constant_mean(scores) else [])
+    return f"not above the best constant answer, so that no difference is a gain: {', '.join(found)}" if found else ""
+
+
 def constant_tasks(tasks: dict[str, TaskScores]) -> list[str]:
     """The tasks on which the tuned model is not above the best constant answer."""
     return [name for name, task in tasks.items() if is_constant(task.tuned, task.majority)]
@@ -73,4 +81,4 @@ def is_constant_mean(scores: Scores) -> bool:
     return scores.majority is not None and scores.tuned.value <= scores.majority
 
 
-__all__ = ["constant_tasks", "counts", "is_constant", "is_constant_mean", "majority", "written"]
+__all__ = ["constant_tasks", "counts", "is_constant", "is_constant_mean", "majority", "told", "written"]

@@ -119,7 +119,7 @@ def _task(task: Task, samples: Sequence[Sample], confidence: float) -> TaskScore
         scoring=task.scoring[0],
         also=dict(zip(task.scoring[1:], others, strict=True)),
         references=references,
-        majority=None if isinstance(task, CodeTask) else options.majority(targets, len(samples[0].options)),
+        majority=None if isinstance(task, CodeTask) else options.majority(targets, [s.options for s in samples]),
         written=_written(task, samples),
     )
 

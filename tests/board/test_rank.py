@@ -106,7 +106,7 @@ def test_runs_of_one_seed_count_once(submission: Make) -> None:
 
 def test_untuned_is_a_row_beside_the_ranking(submission: Make) -> None:
     board = build([submission("a"), submission("b", name="b", knobs={"adapter.rank": 2})])
-    (reference,) = board.tables[0].references
+    reference, _ = board.tables[0].references
     assert reference.score.value == pytest.approx(0.5)
     assert reference.bundles == 2
 

@@ -42,11 +42,11 @@ def test_markdown_of_free_text() -> None:
 
 def test_csv(submission: Make) -> None:
     rows = list(csv.DictReader(io.StringIO(sheet.as_csv(board(submission)))))
-    assert [row["kind"] for row in rows] == ["entry", "entry", "untuned", "refused"]
+    assert [row["kind"] for row in rows] == ["entry", "entry", "untuned", "majority", "refused"]
     assert float(rows[0]["score"]) == 0.75
     assert rows[0]["rank_best"] == "1"
     assert float(rows[1]["gain"]) < 0, "a number keeps its sign"
-    assert rows[3]["path"].startswith("'="), "no formula"
+    assert rows[4]["path"].startswith("'="), "no formula"
     assert "\x1b" not in rows[3]["path"] and "\n" not in rows[3]["path"]
 
 

@@ -209,8 +209,8 @@ def test_flowertune(rule: str, text: str, options: list[str], expected: int | No
     assert flowertune(rule, text, options) == expected
 
 
-FORMS = ["positive", "Negative", "neutral", "A", "b", "C.", "yes", "no", "dark", "red", " ", "\n", "ß", "The answer is", "not",
-         "and", "is correct", "(", ")", "答案是", "\\boxed{", "}", "\n##", "Answer: ", "İ"]  # fmt: skip
+FORMS = ["positive", "Negative", "neutral", "A", "b", "C.", "yes", "no", "dark", "red", " ", "\n", "ß", "The answer is"]
+FORMS += ["not", "and", "is correct", "(", ")", "答案是", "\\boxed{", "}", "\n##", "Answer: ", "İ"]
 texts = st.lists(st.sampled_from(FORMS) | st.text(max_size=4), max_size=8).map("".join)
 option_lists = st.sampled_from([SENTIMENT, LABELS, LETTERS, COLOURS]) | st.lists(texts, min_size=2, max_size=5)
 
