@@ -120,6 +120,8 @@ NO_OPTION = _code("FTB361", "an item's answer is neither the index nor the text 
 EMPTY_TEXT = _code("FTB362", "an item has an empty prompt, option, test or entry point, or no training row an answer")
 REPEATED_ITEM = _code("FTB363", "an item of a test set is there more than once")
 TEACHES_NOTHING = _code("FTB364", "training rows are left out because they teach nothing")
+PROMPT_END = _code("FTB365", "a filled prompt ends in white space")
+STOP_CUTS = _code("FTB366", "a stop string cuts the authors' solution of a programming problem")
 
 # FTB4xx: compiling
 FAB_REFUSED = _code("FTB401", "Flower's builder refuses the app")

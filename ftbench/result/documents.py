@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
 
-__all__ = ["Lock"]
-
-NonNegative = Annotated[int, Field(ge=0, lt=2**53)]
+__all__ = ["Lock", "Majority", "NonNegative", "OptionCounts", "Written"]
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------
@@ -206,47 +205,6 @@ class Interval(Block):
 
     low: float
     high: float
-
-
-class OptionCounts(Block):
-    """What the options of a choice task got, in their order."""
-
-    due: list[NonNegative]
-    """Items of which it is the right one."""
-    chosen: list[NonNegative]
-    """Items to which it was the answer."""
-    right: list[NonNegative]
-    """Items to which it was the answer rightly."""
-    balanced: Annotated[float, Field(ge=0, le=1)]
-    """Balanced accuracy: mean over options of right / due, of those that are due."""
-    macro_f1: Annotated[float, Field(ge=0, le=1)]
-    """Mean over options of 2 right / (due + chosen), of those that are due or chosen."""
-
-
-class Majority(Block):
-    """The best constant answer to a choice task: a model that says the same to every item gets no more."""
-
-    option: NonNegative
-    """The option that is right most often, the first of equals."""
-    text: Annotated[str, Field(max_length=100)] | None
-    """What it says, cut short; null where that differs from item to item."""
-    correct: NonNegative
-    """Items of which it is the right one."""
-    items: Annotated[int, Field(ge=1)]
-    """Items asked."""
-    value: Annotated[float, Field(ge=0, le=1)]
-    """correct / items."""
-
-
-class Written(Block):
-    """The answer that a model wrote most often."""
-
-    text: Annotated[str, Field(max_length=100)]
-    """Its first line, cut short."""
-    count: Annotated[int, Field(ge=1)]
-    """Items to which it was written."""
-    option: NonNegative | None
-    """The option that it is letter for letter; null where it is none."""
 
 
 class Score(Block):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 # --- how an answer is read -------------------------------------------------------------------------------------------
 
@@ -317,3 +318,52 @@ def flowertune(rule: str, text: str, options: list[str]) -> int | None:
             break
     given = said if said in ("a", "b", "c", "d", "e", "yes", "no") else whole
     return labels.index(given) if given in labels else None
+
+
+LANGUAGES = {
+    "python": ("python", "py", "python3"),
+    "javascript": ("javascript", "js", "node", "nodejs"),
+    "cpp": ("cpp", "c++", "cxx", "cc"),
+}
+"""Language → what fences call it."""
+DEFINITIONS = {
+    "python": r"^(?:async\s+)?def\s+{name}\s*\(",
+    "javascript": r"^(?:async\s+)?(?:function\s*\*?\s*{name}\s*\(|(?:const|let|var)\s+{name}\s*=)",
+    "cpp": r"^[^\n;={{}}]*\b{name}\s*\([^;{{}}]*\)\s*(?:noexcept\s*)?\{{",
+}
+"""Language → where a function begins in a line of its own."""
+FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?=^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def fenced(text: str, language: str) -> str | None:
+    """What stands in a text's first fence of the language, else in its first without a name; None where there is none.
+    A fence that is not closed goes to the end."""
+    named: dict[bool, str] = {}
+    at = 0
+    while match := FENCE.search(text, at):
+        name = match[1].lower()
+        if not name or name in LANGUAGES[language]:
+            named.setdefault(bool(name), match[2])
+        at = match.end() + 3
+        rest = text.find("\n", at)
+        at = rest if rest >= 0 else len(text)
+    return named.get(True, named.get(False))
+
+
+def program_parts(head: str, text: str, entry_point: str, task: dict[str, Any]) -> tuple[str, str]:
+    """What stands before a program's completion, and the completion: `head` and `text` as the task's `language`,
+    `strip_prompt` and `extraction` have them.
+
+    A fence begins in a line of its own. Where it holds the whole function, its head is not there twice; in C++ the
+    tests close the function, so that its last brace goes.
+    """
+    said = fenced(text, task["language"]) if task.get("extraction") == "fenced" else None
+    if said is None:
+        return (head.rstrip() if task.get("strip_prompt") == "right" else head), text
+    pattern = re.compile(DEFINITIONS[task["language"]].format(name=re.escape(entry_point)), re.MULTILINE)
+    begins = pattern.search(head)
+    if begins and pattern.search(said):
+        head = head[: begins.start()]
+        if task["language"] == "cpp":
+            said = re.sub(r"\}\s*$", "", said)
+    return (head if not head or head.endswith("\n") else head + "\n"), said

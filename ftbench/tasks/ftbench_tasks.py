@@ -74,13 +74,17 @@ def mark_program(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
     if os.environ.get("FTBENCH_PROGRAMS") == APART:
         return {"acc": float("nan")}
     spec = _task(_plan(COMPILED), doc["task"])
-    row = {**json.loads(doc["row"]), "completion": results[0]}
+    row = json.loads(doc["row"])
+    given, entry_point = render(_before(spec["program"], "completion"), row), render(spec["entry_point"], row)
+    head, said = given, results[0]
+    if spec.get("strip_prompt") or spec.get("extraction"):
+        head, said = _answers().program_parts(given, said, entry_point, spec)
     job = {
         "language": spec["language"],
-        "given": render(_before(spec["program"], "completion"), row),
-        "program": render(spec["program"], row),
+        "given": given,
+        "program": head + render(spec["program"], {**row, "completion": said})[len(given) :],
         "tests": render(spec["tests"], row),
-        "entry_point": render(spec["entry_point"], row),
+        "entry_point": entry_point,
         "cpu_seconds": spec["cpu_seconds"],
         "memory_mib": spec["memory_mib"],
         "packages": (spec.get("sandbox") or {}).get("packages", []),
@@ -181,11 +185,23 @@ def _before(template: str, column: str) -> str:
     return template[: next(places, len(template))]
 
 
+def _prompt(spec: dict[str, Any], row: dict[str, Any], index: int) -> str:
+    """The prompt of one item. White space at its end would be a token that running text never has there."""
+    prompt = render(spec["prompt"], row)
+    if spec.get("strip_prompt") == "right":
+        prompt = prompt.rstrip()
+    if prompt != prompt.rstrip():
+        raise ValueError(
+            f"item {index} of task {spec['name']!r}: the prompt ends in white space; write `strip_prompt: right`"
+        )
+    return prompt
+
+
 def _item(spec: dict[str, Any], index: int, line: bytes) -> dict[str, Any]:
     row = json.loads(line)
     item = {
         "task": spec["name"],
-        "prompt": render(spec["prompt"], row),
+        "prompt": _prompt(spec, row, index),
         "index": index,
         "item": hashlib.sha256(line).hexdigest(),
     }

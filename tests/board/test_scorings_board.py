@@ -143,7 +143,7 @@ def test_names_of_tasks_and_scorings_are_outside_text(submission: Make, scored: 
 def test_a_constant_answer_is_marked_and_the_majority_is_a_row(submission: Make) -> None:
     """Half of the items are right of each option: a score of half is what always saying the same gets."""
     half = submission("a", name="half", right={"task-a": [1, 0] * 20}, knobs={"k": 1})
-    more = submission("b", name="more", right={"task-a": [1, 0] * 20 + [1]}, knobs={"k": 2})
+    more = submission("b", name="more", right={"task-a": [1, 0] * 19 + [1, 1]}, knobs={"k": 2})
     board = build([half]), build([more])
     (row,), (better,) = (one.tables[0].rows for one in board)
     assert row.constant == ["task-a", "mean"] and "on 1 task" in row.notes[0]

@@ -30,7 +30,8 @@ def _task(task: Task, samples: Sequence[Sample], rows: Sequence[Mapping[str, obj
             yield f"{task.name}: there is no item {sample.index}"
             continue
         row, where = rows[sample.index], f"{task.name}, item {sample.index}"
-        if not _same(sample.prompt, render(task.prompt, row)):
+        prompt = render(task.prompt, row)
+        if not _same(sample.prompt, prompt.rstrip() if task.strip_prompt == "right" else prompt):
             yield f"{where}: another prompt than the compiled one"
         if isinstance(task, CodeTask):
             if sample.options or sample.target is not None:
