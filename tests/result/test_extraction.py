@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,17 @@ def test_option_text(text: str, options: list[str], expected: int | None) -> Non
 
 def test_there_are_enough_forms() -> None:
     assert len(BY_LETTER) >= 40 and len(BY_TEXT) >= 25
+
+
+def test_texts_of_ten_styles_and_more_are_read_as_they_are_meant() -> None:
+    """Texts of our own, each with what it means; docs/scoring.md has how many the rule of before read."""
+    lines = (Path(__file__).parent / "recorded_answers.jsonl").read_text(encoding="utf-8").splitlines()
+    told = [json.loads(line) for line in lines]
+    assert len(told) >= 300 and len({one["style"] for one in told}) >= 10
+    wrong = Counter[str]()
+    for one in told:
+        wrong[one["style"]] += extract(one["rule"], one["text"], one["options"], one["prompt"]) != one["means"]
+    assert not +wrong
 
 
 def test_the_letters_own_texts_are_those_that_the_prompt_lists_last() -> None:
