@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from ftbench.result.documents import Majority, OptionCounts, Score, Scores, TaskScores, Written
+from ftbench.result.documents import Majority, OptionCounts, Score, Scores, TaskScores, Withheld, Written
 
 SHOWN = 60
 """Characters of a written answer that are kept."""
@@ -33,16 +33,23 @@ def counts(picked: Sequence[int | None], targets: Sequence[int], options: int) -
     )
 
 
-def majority(targets: Sequence[int], options: Sequence[Sequence[str]]) -> Majority:
-    """The option that is right most often, the first of equals, and the score of always giving it."""
+def majority(targets: Sequence[int], options: Sequence[Sequence[str | Withheld]]) -> Majority:
+    """The option that is right most often, the first of equals, and the score of always giving it.
+
+    Its text is told where it is the same in all items, and not withheld.
+    """
     due = Counter(targets)
     best = max(range(len(options[0])), key=lambda number: (due[number], -number))
-    said = {own[best].strip()[:SHOWN] if best < len(own) else "" for own in options}
+    said = {_shown(own[best]) if best < len(own) else "" for own in options}
     text = said.pop() if len(said) == 1 else None
     return Majority(option=best, text=text, correct=due[best], items=len(targets), value=due[best] / len(targets))
 
 
-def written(texts: Sequence[str], options: Sequence[Sequence[str]]) -> Written | None:
+def _shown(option: str | Withheld) -> str | None:
+    return option.strip()[:SHOWN] if isinstance(option, str) else None
+
+
+def written(texts: Sequence[str], options: Sequence[Sequence[str | Withheld]]) -> Written | None:
     """The answer written most often, by its first line, the first of equals; None where nothing is ever written.
 
     It is an option where, letter for letter, it is one of the options of the item that it was first written to.
@@ -51,7 +58,7 @@ def written(texts: Sequence[str], options: Sequence[Sequence[str]]) -> Written |
     if not any(lines):
         return None
     (most, count), *_ = Counter(line for line in lines if line).most_common(1)
-    own = [option.strip() for option in options[lines.index(most)]]
+    own = [option.strip() if isinstance(option, str) else None for option in options[lines.index(most)]]
     return Written(text=most, count=count, option=own.index(most) if most in own else None)
 
 

@@ -172,7 +172,7 @@ def test_prompts_and_stop_strings_are_looked_at(spec: Spec) -> None:
     """An item's prompt that ends in white space, and a stop string that cuts the authors' solution."""
     task = spec.evaluation.tasks[0]
     (found,) = item_problems(task, {"question": "Where?\n"}, 3)
-    assert found.code == "FTB338" and "item 3 of task jars" in found.message
+    assert found.code == "FTB365" and "item 3 of task jars" in found.message
     stripped = task.model_copy(update={"strip_prompt": "right"})
     assert not list(item_problems(stripped, {"question": "Where?\n"}, 3))
     assert filled(stripped, {"question": "Where? \n"}) == "Where?"
@@ -181,11 +181,11 @@ def test_prompts_and_stop_strings_are_looked_at(spec: Spec) -> None:
     row = {"problem": "p", "tests": "t", "reference": "class Pair(object):\r\n    pass\r\nclass More:\r\n    pass"}
     assert not list(item_problems(mbpp, row, 0)), "several classes, as in the set's problem 342"
     cut = mbpp.model_copy(update={"generation": Generation(max_new_tokens=8, stop=["\nclass "])})
-    assert [one.code for one in item_problems(cut, row, 0)] == ["FTB339"]
+    assert [one.code for one in item_problems(cut, row, 0)] == ["FTB366"]
 
 
 def test_lock_refuses_them(tmp_path: Path, spec: Spec) -> None:
     bad = changed(spec, "evaluation.tasks.0.prompt", "{question} ")
     with pytest.raises(InvalidInput) as caught:
         lock(bad, Store([tmp_path]))
-    assert codes(caught.value.diagnostics) == {"FTB338"} and len(caught.value.diagnostics) == 10
+    assert codes(caught.value.diagnostics) == {"FTB365"} and len(caught.value.diagnostics) == 10

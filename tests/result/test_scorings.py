@@ -9,7 +9,8 @@ from evaluations import choice, code, evaluation
 
 from ftbench.errors import InvalidInput
 from ftbench.result.documents import Answer, Sample
-from ftbench.result.score import is_attainable, right, score
+from ftbench.result.marks import Given, mark
+from ftbench.result.score import is_attainable, score
 
 OPTIONS = [" negative", " neutral", " positive"]
 TARGETS = [0] * 3 + [1] * 6 + [2]
@@ -78,7 +79,9 @@ def test_the_first_scoring_ranks() -> None:
     scores = score({"fpb": lines}, evaluation(task))
     assert scores.tasks["fpb"].scoring == "generated"
     assert scores.tuned.value == 0.1 and scores.tasks["fpb"].also["likelihood"].tuned.value == 0.3
-    assert right(evaluation(task).tasks[0], lines) == [False] * 9 + [True]
+    (asked,) = evaluation(task).tasks
+    ranking = [mark(asked, asked.scoring[0], Given(one.tuned, one.options, one.target)) for one in lines]
+    assert [one == "right" for one in ranking] == [False] * 9 + [True]
 
 
 def test_difference_is_by_the_same_scoring() -> None:
