@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 
 from ftbench import codes
@@ -19,13 +18,10 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import pretty
 from ftbench.spec.model import HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
-from ftbench.spec.prompts import item_problems
 from ftbench.spec.sources import Columns
 
 __all__ = ["TRAIN", "lock", "named_sources", "unresolved_pins", "write_pins"]
 
-ITEMS_SHOWN = 10
-"""Items of a task that are named for what their prompts and solutions are."""
 UNKNOWN_LICENCE = "unknown"
 """What a pin says where no licence is stated, or none is known yet."""
 
@@ -70,13 +66,7 @@ class Attempt:
         """Whether the rows fit the spec's templates, as far as they are here; what is found is noted."""
         if pin.digest is None or not store.has_rows(pin.digest):
             return True
-        rows = store.rows(pin.digest)
-        errors, warnings = fitness.place_problems(fitness.look(spec, key, rows), self.place)
-        if not errors:  # every template can be filled
-            tasks = [task for task in spec.evaluation.tasks if key == f"task:{task.name}"]
-            told = (one for task in tasks for index, row in enumerate(rows) for one in item_problems(task, row, index))
-            where = self.place(_at(key)) if self.place else None
-            errors = [replace(one, place=where) for one in islice(told, ITEMS_SHOWN)]
+        errors, warnings = fitness.place_problems(fitness.look(spec, key, store.rows(pin.digest)), self.place)
         self.errors += errors
         self.warnings += warnings
         self.missing &= not errors
