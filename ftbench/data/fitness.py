@@ -141,12 +141,11 @@ def _task(task: Task, at: Path, key: str, rows: Sequence[Row]) -> list[Problem]:
         if not _fills(faults, columns, number, row):
             continue
         prompt = filled(task, row)
-        for one in item_problems(task, row, number):
-            faults.add(
-                one.code, ("prompt",) if one.code == codes.PROMPT_END else ("generation", "stop"), one.message, one.hint
-            )
         if not prompt.strip():
             faults.add(codes.EMPTY_TEXT, ("prompt",), f"row {number}: the prompt is empty")
+        for one in item_problems(task, row, number) if prompt.strip() else ():
+            where = ("prompt",) if one.code == codes.PROMPT_END else ("generation", "stop")
+            faults.add(one.code, where, one.message, one.hint)
         if isinstance(task, ChoiceTask):
             options = [template.fill(text, row) for text in task.options]
             seen.take(number, (prompt, *options), _right(faults, task, number, row, options))
