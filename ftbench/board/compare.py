@@ -25,6 +25,8 @@ POWER = 0.8
 """Chance with which the smallest visible difference would be seen."""
 METHOD = 3
 """Seeds from which on a row stands for a method."""
+OUTLYING = 4
+"""Times the table's pooled variance over seeds; with three seeds an ordinary row is beyond it in 2 of 100 cases."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Contender:
     marks: Marks
     seeds: Sequence[float] = ()
     """Score of each seed; fewer than METHOD say nothing of a method."""
+    seed_marks: Sequence[Marks] = ()
+    """Marks of each seed, where they are known."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,7 @@ def _paired(  # noqa: PLR0917
     ).T
     sums = _sums(marks * _weights(sizes)[:, None], index)
     local = [(column[a], column[b]) for a, b in pairs]
-    noise = _noise([rows[place] for place in places])
+    noise = _noise([rows[place] for place in places], sizes, index)
     family = maxt.test(sums, local, confidence, seed=seed, flips=flips, noise=noise)
     left, right = np.array(local).T
     plain, clustered = _errors(marks[:, left] - marks[:, right], sizes, index)
@@ -197,18 +201,39 @@ def _paired(  # noqa: PLR0917
     return found, smallest
 
 
-def _noise(rows: Sequence[Contender]) -> maxt.SeedNoise | None:
-    """What seeds add to rows that stand for a method: the larger of a row's own variance and the table's pooled one."""
-    spread = {number: variance(row.seeds) for number, row in enumerate(rows) if len(row.seeds) >= METHOD}
-    if not spread or not any(spread.values()):
+def _noise(rows: Sequence[Contender], sizes: Mapping[str, int], index: NDArray[np.intp]) -> maxt.SeedNoise | None:
+    """What seeds add to the scores of rows that stand for a method.
+
+    A row's variance over seeds, less what items and seeds do together, which differences over items hold already, is
+    pooled over the table's methods; a row whose variance is OUTLYING times the pooled one keeps its own.
+    """
+    methods = {number: row for number, row in enumerate(rows) if len(row.seeds) >= METHOD}
+    freedom = sum(len(row.seeds) - 1 for row in methods.values())
+    if not freedom:
         return None
-    freedom = sum(len(rows[number].seeds) - 1 for number in spread)
-    pooled = sum(one * (len(rows[number].seeds) - 1) for number, one in spread.items()) / freedom
-    errors = [
-        sqrt(max(spread[number], pooled) / len(row.seeds)) if number in spread else 0.0
-        for number, row in enumerate(rows)
-    ]
-    return maxt.SeedNoise(errors, freedom)
+    spread = {number: variance(row.seeds) for number, row in methods.items()}
+    beside = {number: _interaction(row, sizes, index) for number, row in methods.items()}
+    weights = {number: (len(row.seeds) - 1) / freedom for number, row in methods.items()}
+    whole = sum(weights[number] * spread[number] for number in methods)
+    pooled = max(whole - sum(weights[number] * beside[number] for number in methods), 0.0)
+    errors = [0.0] * len(rows)
+    for number, row in methods.items():
+        own = spread[number] - beside[number]
+        taken = max(own, pooled) if spread[number] > OUTLYING * whole else pooled
+        errors[number] = sqrt(taken / len(row.seeds))
+    # What is left after a subtraction is known worse than what it was taken from (Satterthwaite).
+    left = max(2.0, freedom * (pooled / whole) ** 2) if whole > 0 else 2.0
+    return maxt.SeedNoise(errors, left) if any(errors) else None
+
+
+def _interaction(row: Contender, sizes: Mapping[str, int], index: NDArray[np.intp]) -> float:
+    """The variance of one seed's score that comes from items (clusters) answered otherwise by chance: Σ_g s_g²."""
+    import numpy as np
+
+    if any(shape(marks) != sizes for marks in row.seed_marks) or len(row.seed_marks) < 2:
+        return 0.0
+    runs = np.array([[mark for task in sorted(sizes) for mark in marks[task]] for marks in row.seed_marks]).T
+    return float(_sums(runs * _weights(sizes)[:, None], index).var(axis=1, ddof=1).sum())
 
 
 def _unpaired(rows: Sequence[Contender], a: int, b: int, confidence: float, level: float) -> Pair:

@@ -48,7 +48,7 @@ class SeedNoise:
 
     errors: Sequence[float]
     """Standard error of each row's score over seeds, in units of the score; 0 for a row that claims one adapter."""
-    freedom: int
+    freedom: float
     """Degrees of freedom behind them."""
 
 
@@ -144,6 +144,8 @@ def _flipped(
         bits -= 1
         sums: Floats | Singles = bits @ told
         if noise is not None and errors.any():
-            drawn = generator.standard_t(noise.freedom, size=(size, len(errors)))
+            # One estimated variance is behind all rows: its error is the same for all, as in the multivariate t.
+            wrong = np.sqrt(noise.freedom / generator.chisquare(noise.freedom, size=(size, 1)))
+            drawn = wrong * generator.standard_normal(size=(size, len(errors)))
             sums = sums + (drawn * errors).astype(np.float32)
         yield sums

@@ -115,7 +115,8 @@ def _robustness(results: Sequence[Result]) -> Estimate | None:
 def contender(group: Sequence[Submission], finished: Row) -> Contender:
     """What the comparison with other rows needs. Runs of the same seed count once."""
     per_seed = _over_seeds(group, lambda one: one.result.scores.tuned.value)
-    return Contender(finished.score.value, finished.score.interval, mean_marks(_seed_marks(group)), per_seed)
+    marks = _seed_marks(group)
+    return Contender(finished.score.value, finished.score.interval, mean_marks(marks), per_seed, marks)
 
 
 def claim(seeds: int) -> Literal["adapter", "adapters", "method"]:

@@ -137,8 +137,8 @@ def test_false_separations_of_equal_methods(sd: float) -> None:
         contenders = []
         for _ in range(rows):
             marks = np.array([drawn(generator, ease, generator.normal(0, sd / 100)) for _ in range(3)])
-            seeds = [float(one) for one in marks.mean(axis=1)]
-            contenders.append(Contender(sum(seeds) / 3, ANY, {"t": marks.mean(axis=0).tolist()}, seeds))
+            seeds, runs = [float(one) for one in marks.mean(axis=1)], [{"t": one.tolist()} for one in marks]
+            contenders.append(Contender(sum(seeds) / 3, ANY, {"t": marks.mean(axis=0).tolist()}, seeds, runs))
         found = compare(contenders, 0.95, seed=table, flips=999)
         hits += any(one.apart for one in found.pairs)
     print(f"\nmethods, sd {sd}: {hits / tables:.4f}, upper limit {upper(hits, tables):.4f}")
