@@ -22,6 +22,7 @@ import torch
 
 from ftbench.app import arrays as arr
 from ftbench.app import coding
+from ftbench.app.coding import int8
 from ftbench.base_models.adapters import shapes
 from ftbench.base_models.catalogue import find_base_model
 
@@ -61,7 +62,7 @@ def main() -> None:
     lost = {name: root(adapter, end) for name, end in ends.items()}
     if abs(lost["ours"] - lost["theirs"]) > ALIKE * lost["theirs"]:
         sys.exit(f"the two sides are no comparison: they lose {lost}")
-    sent = sum(arr.nbytes(coding.encode(asked.coding, name, array)) for name, array in adapter.items())
+    sent = sum(arr.nbytes(coding.find_coding(asked.coding).encode(name, array)) for name, array in adapter.items())
     facts = {
         "coding": asked.coding,
         "parameters": arr.elements(adapter),
@@ -74,7 +75,8 @@ def main() -> None:
 
 def ours(kind: str, adapter: arr.Arrays) -> dict[str, Any]:
     """There and back as the compiled app does it, without residuals."""
-    return {name: coding.decode(kind, name, coding.encode(kind, name, array)) for name, array in adapter.items()}
+    one = coding.find_coding(kind)
+    return {name: one.decode(name, one.encode(name, array)) for name, array in adapter.items()}
 
 
 def theirs(kind: str, adapter: arr.Arrays) -> dict[str, Any]:
@@ -86,9 +88,9 @@ def _theirs(kind: str, values: torch.Tensor) -> torch.Tensor:
     if kind == "bf16":
         return values.to(torch.bfloat16).to(torch.float32)
     axis = 0 if values.shape[0] <= values.shape[1] else 1
-    scales = values.abs().amax(dim=1 - axis) / coding.STEPS
+    scales = values.abs().amax(dim=1 - axis) / int8.STEPS
     zero = torch.zeros_like(scales, dtype=torch.int32)
-    low, high = -coding.STEPS, coding.STEPS
+    low, high = -int8.STEPS, int8.STEPS
     return torch.fake_quantize_per_channel_affine(values, scales, zero, axis, low, high)
 
 

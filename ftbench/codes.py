@@ -120,6 +120,8 @@ NO_OPTION = _code("FTB361", "an item's answer is neither the index nor the text 
 EMPTY_TEXT = _code("FTB362", "an item has an empty prompt, option, test or entry point, or no training row an answer")
 REPEATED_ITEM = _code("FTB363", "an item of a test set is there more than once")
 TEACHES_NOTHING = _code("FTB364", "training rows are left out because they teach nothing")
+PROMPT_END = _code("FTB365", "a filled prompt ends in white space")
+STOP_CUTS = _code("FTB366", "a stop string cuts the authors' solution of a programming problem")
 
 # FTB4xx: compiling
 FAB_REFUSED = _code("FTB401", "Flower's builder refuses the app")
@@ -208,6 +210,11 @@ BOARD_UNREADABLE = _code("FTB702", "a result bundle cannot be opened")
 BELOW_LEVEL = _code("FTB703", "a result bundle is below the level that the leaderboard requires")
 NO_RESULT = _code("FTB704", "a result bundle holds no result or entry that could be read")
 SMOKE = _code("FTB705", "the result of a shortened trial run is never ranked")
+COPY = _code("FTB706", "a copy of a bundle that is there already; it is counted once")
+TAMPERED_COPY = _code("FTB707", "a copy of another bundle, by its manifest, that is not whole or was changed")
+NOT_COMPARABLE = _code("FTB708", "two runs of different spec hashes are not compared")
+SPECS_NOT_RUNS = _code("FTB709", "`diff` compares specs, and was given a run or a bundle")
+NOTHING_TO_COMPARE = _code("FTB710", "a side of `compare` is no run, bundle or entry that could be compared")
 
 # FTB8xx: base models
 NO_SUCH_MODEL = _code("FTB801", "no base model of that name is known")

@@ -37,7 +37,7 @@ def header(table: Table) -> list[str]:
 def lines(table: Table) -> Iterator[Line]:
     """Entries in their order, then references; of each the scoring that ranks comes first."""
     for row in table.rows:
-        yield from _lines(", ".join(row.names), row)
+        yield from _lines(row.label or ", ".join(row.names), row)
     for reference in table.references:
         yield from _lines(who(reference, model=True), reference)
 
@@ -51,7 +51,7 @@ def cells(line: Line, names: Sequence[str]) -> list[str]:
 def who(reference: Reference, *, model: bool = False) -> str:
     """What a reference is called in the column of entries; with `model` the base model's name where it has no entry."""
     kind = f"local, {text.count(reference.models)} clients" if reference.kind == "local" else reference.kind
-    names = reference.names or ([reference.model.name] if model else [])
+    names = reference.names or ([reference.model.name] if model and reference.model else [])
     return f"({kind}: {', '.join(names)})" if names else f"({kind})"
 
 

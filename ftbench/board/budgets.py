@@ -80,7 +80,7 @@ def lines(table: Table) -> Iterator[list[str]]:
     for row in table.rows:
         found = {one.communication_mib: one for one in row.within}
         cells = [_cell(found.get(mib)) for mib in limits(table)]
-        yield [", ".join(row.names), *cells, f"{text.estimate(row.score)} at {_traffic(row)} MiB"]
+        yield [row.label or ", ".join(row.names), *cells, f"{text.estimate(row.score)} at {_traffic(row)} MiB"]
 
 
 def _cell(one: Within | None) -> str:

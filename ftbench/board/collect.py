@@ -16,10 +16,9 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource
 from ftbench.result.bundle import Bundle, open_bundle
-from ftbench.result.documents import Level, Sample, Verdict
-from ftbench.result.marks import Given, problems
+from ftbench.result.documents import Answer, Level, Sample, Verdict
+from ftbench.result.marks import Given, mark, problems
 from ftbench.result.opening import is_archive
-from ftbench.result.score import right
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
 from ftbench.verify.checks.lock_known import compiled_folders
@@ -121,16 +120,19 @@ def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Pla
         return Submission(name, verdict)
     documents = read(_same(path, verdict))
     plan = plans.get(verdict.result.spec_hash)
-    marks = _marks(documents.samples, plan, store) if plan else {}
-    return Submission(name, verdict, documents.entry, marks, answers_of(documents.samples))
+    evaluation = plan.typed_spec().evaluation if plan else None
+    samples = _whole(documents.samples, plan, store) if plan else {}
+    marks = marks_of(samples, evaluation) if evaluation else {}
+    beside = beside_of(samples, evaluation) if evaluation and marks else {}
+    return Submission(name, verdict, documents.entry, marks, answers_of(documents.samples), beside)
 
 
-def _marks(samples: Mapping[str, Sequence[Sample]], plan: Plan, store: Store | None) -> Marks:
-    """As `marks_of`. Items that are not here leave a bundle that withholds their text without marks."""
+def _whole(samples: Mapping[str, Sequence[Sample]], plan: Plan, store: Store | None) -> Mapping[str, Sequence[Sample]]:
+    """The samples with the text that a bundle withholds, as far as its items are here."""
     if store is not None:
         with suppress(MissingResource):
-            samples = filled(samples, plan, store)
-    return marks_of(samples, plan.typed_spec().evaluation)
+            return filled(samples, plan, store)
+    return samples
 
 
 def answers_of(samples: Mapping[str, Sequence[Sample]]) -> str | None:
@@ -151,20 +153,39 @@ def _same(path: Path, verdict: Verdict) -> Bundle:
     return bundle if sha256(manifest) == verdict.bundle else Bundle(path)
 
 
-def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation) -> Marks:
-    """Task → for each item in order 1 where the tuned model was right by the scoring that ranks, else 0.
+def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation, model: str = "tuned") -> Marks:
+    """Task → for each item in order 1 where the model was right by the scoring that ranks, else 0.
 
-    Empty where something cannot be scored: then a table compares intervals instead.
+    `model`: `tuned`, `untuned` or a reference. Empty where something cannot be scored: then a table compares intervals.
     """
     tasks = {task.name: task for task in evaluation.tasks}
     found = {}
     for name, lines in sorted(samples.items()):
         ordered = sorted(lines, key=lambda sample: sample.index)
-        given = [Given(sample.tuned, sample.options, sample.target) for sample in ordered]
-        if name not in tasks or any(next(problems(tasks[name], one, name), None) for one in given):
+        answers = [answer_of(sample, model) for sample in ordered]
+        given = [
+            Given(one, sample.options, sample.target, sample.prompt)
+            for one, sample in zip(answers, ordered, strict=True)
+            if one is not None
+        ]
+        if name not in tasks or len(given) < len(ordered):
             return {}
-        found[name] = [float(one) for one in right(tasks[name], ordered)]
+        if any(next(problems(tasks[name], one, name), None) for one in given):
+            return {}
+        found[name] = [float(mark(tasks[name], tasks[name].scoring[0], one) == "right") for one in given]
     return found
+
+
+def beside_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation) -> dict[str, Marks]:
+    """The marks of every other model that a bundle tells of; one that cannot be scored is left out."""
+    named = {name for lines in samples.values() for sample in lines[:1] for name in sample.references}
+    found = {name: marks_of(samples, evaluation, name) for name in ["untuned", *sorted(named)]}
+    return {name: marks for name, marks in found.items() if marks}
+
+
+def answer_of(sample: Sample, model: str) -> Answer | None:
+    """What a model answered; None where the sample does not have it."""
+    return {**sample.references, "untuned": sample.untuned, "tuned": sample.tuned}.get(model)
 
 
 def _refused(name: str, reason: str) -> Refused:

@@ -68,7 +68,7 @@ def _picture(table: Table, down: int) -> Iterator[str]:
         if TOP + 18 * number < HEIGHT - BOTTOM:
             y = TOP + 18 * number
             yield _line(WIDTH - RIGHT + 14, y, WIDTH - RIGHT + 34, y, colour, dash, 2)
-            yield _text(WIDTH - RIGHT + 40, y + 4, _short(", ".join(row.names)))
+            yield _text(WIDTH - RIGHT + 40, y + 4, _short(row.label or ", ".join(row.names)))
     yield "</g>"
 
 

@@ -26,7 +26,8 @@ class Estimate(Block):
     value: float
     """Mean over seeds of the plain mean over tasks."""
     interval: Interval
-    """Mean over seeds of the runs' own intervals: for several seeds it is wider than need be, never narrower."""
+    """Of one adapter over items. Of a method's score (three seeds or more) over items and seeds; of its other figures,
+    and of two seeds, the mean of the runs' own intervals."""
 
 
 class TaskFigure(Block):
@@ -107,6 +108,10 @@ class Row(Block):
 
     rank: Rank
     """Its place."""
+    label: str = ""
+    """What it is called in this table: the choices in which it differs from other rows, its own name before them."""
+    claim: Literal["adapter", "adapters", "method"] = "adapter"
+    """What its score and rank speak of: one seed's `adapter`, two seeds' `adapters`, a `method` from three seeds on."""
     entry: Sha256
     """Digest of base model and knobs, without seed and metadata."""
     names: list[str]
@@ -119,6 +124,10 @@ class Row(Block):
     """The lowest level of its bundles."""
     score: Estimate
     """What ranks."""
+    standard_error: float | None = None
+    """Of the score over items; null where samples are not known."""
+    clustered_error: float | None = None
+    """The same with items of one cluster taken together; null where no task names clusters."""
     gain: Estimate
     """Tuned minus untuned on the same items."""
     spread: float | None
@@ -159,6 +168,9 @@ class Row(Block):
     """Scores within the spec's smaller budgets, ascending."""
     bundles: list[BundleRef]
     """What stands behind the row, by seed."""
+    constant: list[str] = []
+    """Tasks on which the score is not above the best constant answer; `mean` where that holds of the mean: then what
+    stands in `gain` is no gain."""
     notes: list[str]
     """What a reader must know before comparing it."""
 
@@ -166,13 +178,14 @@ class Row(Block):
 class Reference(Block):
     """A row beside the ranking: it is no entry."""
 
-    kind: Literal["untuned", "local", "centralised", "fault-free"]
+    kind: Literal["majority", "untuned", "local", "centralised", "fault-free"]
     """`untuned`: the base model before any tuning. `local`: one model a client, trained on its own rows alone.
-    `centralised`: one model trained on all clients' rows pooled. `fault-free`: the same federation without faults."""
-    model: BaseModelRef
-    """The base model."""
+    `centralised`: one model trained on all clients' rows pooled. `fault-free`: the same federation without faults.
+    `majority`: the best constant answer to each task."""
+    model: BaseModelRef | None
+    """The base model; null for `majority`."""
     entry: Sha256 | None
-    """Digest of the entry whose knobs it was trained with; null for `untuned`."""
+    """Digest of the entry whose knobs it was trained with; null for `untuned` and `majority`."""
     names: list[str]
     """Names of that entry, sorted."""
     score: Estimate
@@ -191,6 +204,31 @@ class Reference(Block):
     """Models in a bundle: the number of clients for `local`, else 1."""
     bundles: int
     """Number of bundles that report it."""
+    above: int | None = None
+    """Entries that are certainly better than it, at the table's error; null where none was compared."""
+    below: int | None = None
+    """Entries that are certainly worse."""
+    compared: int = 0
+    """Entries that it was compared with."""
+
+
+class Compared(Block):
+    """One pair of a table."""
+
+    a: str
+    """Label of an entry."""
+    b: str
+    """Label of another, or what a reference is called."""
+    difference: float
+    """Score of `a` minus that of `b`."""
+    standard_error: float | None
+    """Of the difference over items; null where the two have no items in common."""
+    clustered_error: float | None
+    """Over clusters; null where no task names them."""
+    p_value: float | None
+    """Adjusted for all pairs of the table; null where only intervals could be compared."""
+    apart: bool
+    """Whether they can be told apart at the table's error."""
 
 
 class Table(Block):
@@ -218,6 +256,12 @@ class Table(Block):
     """Best first."""
     references: list[Reference]
     """Not ranked."""
+    comparisons: list[Compared] = []
+    """Every pair of entries, and every entry with every reference: what the table's error is shared by."""
+    smallest_difference: float | None = None
+    """The smallest difference that this table would see with a chance of 80 %, by its median standard error."""
+    clusters: list[str] = []
+    """A sentence for each task that names its clusters: how many, or why they are not known here."""
 
 
 class Refused(Block):
@@ -248,5 +292,7 @@ class Board(Block):
     """One for each spec hash and division, by name, version and hash, the closed division first."""
     refused: list[Refused]
     """By path."""
+    how_to_read: list[str] = []
+    """How to read a table, in five lines."""
     notes: list[str]
     """What the figures cover and what nobody has established."""

@@ -8,9 +8,10 @@ from statistics import fmean
 from typing import Literal
 
 from ftbench.board import figures
-from ftbench.board.model import Reference
-from ftbench.board.submission import Submission
-from ftbench.result.documents import Result
+from ftbench.board.compare import Contender, mean_marks
+from ftbench.board.model import Estimate, Reference, TaskFigure
+from ftbench.board.submission import Marks, Submission
+from ftbench.result.documents import Interval, Result
 from ftbench.result.references import LOCAL
 
 
@@ -22,7 +23,56 @@ def references(submissions: Sequence[Submission], groups: Sequence[Sequence[Subm
         for row in (_local(group), _trained(group, "centralised"), _trained(group, "fault-free"))
         if row is not None
     ]
-    return [*_untuned(submissions), *trained]
+    return [*_untuned(submissions), *trained, *_majority(submissions)]
+
+
+def _majority(submissions: Sequence[Submission]) -> list[Reference]:
+    """The best constant answers: the same in every bundle that tells them, known exactly on these items."""
+    known = [one.result.scores for one in submissions if one.result.scores.majority is not None]
+    if not known or known[0].majority is None:
+        return []
+    tasks = {
+        name: TaskFigure(
+            scoring="constant", items=one.majority.items, score=_sure(one.majority.value), gain=None, unparsable=0
+        )
+        for name, one in sorted(known[0].tasks.items())
+        if one.majority is not None
+    }
+    return [
+        Reference(
+            kind="majority",
+            model=None,
+            entry=None,
+            names=[],
+            score=_sure(known[0].majority),
+            spread=None,
+            least=None,
+            most=None,
+            tasks=tasks,
+            also={},
+            models=1,
+            bundles=len(known),
+        )
+    ]
+
+
+def _sure(value: float) -> Estimate:
+    return Estimate(value=value, interval=Interval(low=value, high=value))
+
+
+def contender(reference: Reference, submissions: Sequence[Submission]) -> Contender:
+    """What the comparison with entries needs: its marks, mean over the models and bundles behind it."""
+    marks: list[Marks] = []
+    for one in submissions:
+        if reference.model is None:
+            continue  # a constant answer: compared by its score, which is known exactly
+        if reference.kind == "untuned":
+            if (one.result.model.name, one.result.model.revision) == (reference.model.name, reference.model.revision):
+                marks += [one.beside.get("untuned", {})]
+        elif one.key == reference.entry:
+            names = _clients(one.result) if reference.kind == "local" else [reference.kind]
+            marks += [one.beside.get(name, {}) for name in names if name in one.result.scores.references]
+    return Contender(reference.score.value, reference.score.interval, mean_marks(marks))
 
 
 def _untuned(submissions: Sequence[Submission]) -> list[Reference]:

@@ -23,9 +23,13 @@ COLUMNS = (
     "Device MiB",
     "Training",
     "Seeds",
+    "SE",
+    "Speaks of",
     "Notes",
 )
-OPTIONAL = {"Under faults", "To target", "Device MiB", "Notes"}
+CLAIMS = {"adapter": "this adapter", "adapters": "these adapters", "method": "this method"}
+"""What a row speaks of, in words."""
+OPTIONAL = {"Under faults", "To target", "Device MiB", "SE", "Notes"}
 """Columns that are left out where they say nothing of any row."""
 
 
@@ -34,10 +38,10 @@ def cells(row: Row) -> list[str]:
     spread = f" ±{text.percent(row.spread)} over seeds" if row.spread is not None else ""
     return [
         text.rank(row.rank),
-        ", ".join(row.names),
+        row.label or ", ".join(row.names),
         model_name(row),
         text.estimate(row.score) + spread,
-        text.estimate(row.gain, signed=True),
+        text.estimate(row.gain, signed=True) + (" (no gain)" if "mean" in row.constant else ""),
         "" if row.robustness is None else text.estimate(row.robustness, signed=True),
         "" if row.target is None else budgets.describe_reached(row.target),
         row.level,
@@ -47,6 +51,8 @@ def cells(row: Row) -> list[str]:
         "" if row.peak_device_bytes is None else text.mib(row.peak_device_bytes),
         text.seconds(row.train_seconds),
         text.seeds(row),
+        text.errors(row.standard_error, row.clustered_error),
+        CLAIMS[row.claim],
         "; ".join(row.notes),
     ]
 
@@ -67,7 +73,7 @@ def shown(table: Table) -> list[int]:
 
 def model_name(row: Row | Reference) -> str:
     """The base model with the first digits of its revision."""
-    return f"{row.model.name}@{row.model.revision[:12]}"
+    return "—" if row.model is None else f"{row.model.name}@{row.model.revision[:12]}"
 
 
 def heading(table: Table) -> str:
@@ -87,8 +93,22 @@ def conditions(table: Table) -> str:
     how = {"paired": "a paired test on the same items", "intervals": "overlap of intervals", "mixed": "both ways"}
     return (
         f"{open_}{draft[table.status]}spec hash {table.spec_hash}; intervals at {100 * table.confidence:g} %; "
-        f"rows told apart by {how[table.compared_by]}"
+        f"rows told apart by {how[table.compared_by]}, one error for the whole table"
     )
+
+
+def findings(table: Table) -> Iterator[str]:
+    """What the tests of a table say beside its ranks, a sentence each."""
+    if table.smallest_difference is not None:
+        points = text.percent(table.smallest_difference)
+        yield f"The smallest difference that this table could see (80 % power): {points} points."
+    for reference in table.references:
+        if reference.compared and reference.above is not None and reference.below is not None:
+            level = reference.compared - reference.above - reference.below
+            yield (
+                f"{breakdown.who(reference)}: {reference.above} of {reference.compared} entries are above it, "
+                f"{reference.below} below, {level} not told apart."
+            )
 
 
 def markdown(board: Board) -> str:
@@ -102,6 +122,7 @@ def _markdown(board: Board) -> Iterator[str]:
         yield from ("", f"## {_markdown_heading(table)}", "", conditions(table), "")
         yield from (text.markdown(table.reading), "") if table.reading else ()
         yield from _ranking(table)
+        yield from ("", *(f"- {text.code(one)}" for one in [*findings(table), *table.clusters]))
         yield from ("", f"### {breakdown.HEADING}", "")
         yield from _by_task(table)
         if budgets.limits(table):
@@ -113,8 +134,8 @@ def _markdown(board: Board) -> Iterator[str]:
         yield from ("", "## Not ranked", "", "| Bundle | Level | Code | Reason |", "| --- | --- | --- | --- |")
         for one in board.refused:
             yield f"| {text.code(one.path)} | {one.level} | {one.code} | {text.code(one.reason)} |"
-    yield ""
-    for note in board.notes:
+    yield from ("", "## How to read this", "")
+    for note in [*board.how_to_read, *board.notes]:
         yield f"- {note}"
 
 

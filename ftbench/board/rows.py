@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import fsum
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Any, Literal
 
-from ftbench.board import budgets, figures
-from ftbench.board.compare import Contender, mean_marks
+from ftbench.board import budgets, figures, twolevel
+from ftbench.board.compare import METHOD, Contender, mean_marks, standard_errors
 from ftbench.board.model import BundleRef, Estimate, Rank, Row
-from ftbench.board.submission import Submission
+from ftbench.board.submission import Clusters, Marks, Submission
 from ftbench.result.documents import LEVELS, Result
+from ftbench.spec import labels
 
+GENERIC = {"custom", "default"}
+"""Names that an entry without a file gets, or got: they tell nothing."""
 UNRANKED = Rank(best=1, worst=1)
 """Stands in a row until all rows of its table have been compared."""
 
@@ -29,7 +33,14 @@ def by_entry(submissions: Iterable[Submission]) -> list[list[Submission]]:
     ]
 
 
-def row(group: Sequence[Submission], spec_seeds: Sequence[int], table: Sequence[Submission] = ()) -> Row:
+def row(
+    group: Sequence[Submission],
+    spec_seeds: Sequence[int],
+    table: Sequence[Submission] = (),
+    *,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
+) -> Row:
     """One entry's row, not ranked yet. `spec_seeds`: the seeds that the spec asks for; `table`: all its bundles."""
     first = group[0]
     assert first.entry is not None
@@ -37,14 +48,21 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int], table: Sequence[
     results = [one.result for one in group]
     per_seed = _over_seeds(group, lambda one: one.result.scores.tuned.value)
     views = [figures.tuned(one.seed, one.scores.tuned, one.scores.tasks) for one in results]
+    score = figures.score(views)
+    per_marks = _seed_marks(group)
+    wide = twolevel.interval(per_seed, per_marks, confidence, clusters)
+    errors = standard_errors(mean_marks(per_marks), clusters)
     return Row(
         rank=UNRANKED,
+        claim=claim(len(seeds)),
         entry=first.key,
         names=sorted({one.entry.metadata.name for one in group if one.entry is not None}),
         model=first.entry.model,
         knobs=dict(sorted(first.entry.knobs.items())),
         level=min((one.verdict.level for one in group), key=LEVELS.index),
-        score=figures.score(views),
+        score=score if wide is None else Estimate(value=score.value, interval=wide),
+        standard_error=None if errors is None else errors[0],
+        clustered_error=None if errors is None else errors[1],
         gain=figures.over_seeds((one.seed, figures.estimate(one.scores.difference)) for one in results),
         spread=stdev(per_seed) if len(per_seed) > 1 else None,
         tasks=figures.on_tasks(views),
@@ -65,8 +83,27 @@ def row(group: Sequence[Submission], spec_seeds: Sequence[int], table: Sequence[
         target=budgets.target(results),
         within=budgets.reached_within(results),
         bundles=[_reference(one) for one in group],
-        notes=[*_notes(group), *_copies(group, table or group)],
+        constant=(constant := _constant(results)),
+        notes=[*_flat(constant), *_notes(group), *_copies(group, table or group)],
     )
+
+
+def _constant(results: Sequence[Result]) -> list[str]:
+    """Tasks, and the mean, that are not above the best constant answer by their mean over bundles."""
+    first = results[0].scores
+    found = []
+    for name, task in sorted(first.tasks.items()):
+        told = [one.scores.tasks[name].tuned.value for one in results if name in one.scores.tasks]
+        if task.majority is not None and fmean(told) <= task.majority.value:
+            found.append(name)
+    if first.majority is not None and fmean(one.scores.tuned.value for one in results) <= first.majority:
+        found.append("mean")
+    return found
+
+
+def _flat(constant: Sequence[str]) -> list[str]:
+    tasks = sum(name != "mean" for name in constant)
+    return [f"not above the best constant answer on {tasks} task{'s' * (tasks != 1)}"] if tasks else []
 
 
 def _robustness(results: Sequence[Result]) -> Estimate | None:
@@ -77,8 +114,50 @@ def _robustness(results: Sequence[Result]) -> Estimate | None:
 
 def contender(group: Sequence[Submission], finished: Row) -> Contender:
     """What the comparison with other rows needs. Runs of the same seed count once."""
-    marks = [mean_marks([one.marks for one in runs]) for runs in _by_seed(group).values()]
-    return Contender(finished.score.value, finished.score.interval, mean_marks(marks))
+    per_seed = _over_seeds(group, lambda one: one.result.scores.tuned.value)
+    marks = _seed_marks(group)
+    return Contender(finished.score.value, finished.score.interval, mean_marks(marks), per_seed, marks)
+
+
+def claim(seeds: int) -> Literal["adapter", "adapters", "method"]:
+    """What a row of so many seeds speaks of."""
+    return "method" if seeds >= METHOD else "adapters" if seeds > 1 else "adapter"
+
+
+def choices(group: Sequence[Submission]) -> dict[str, Any]:
+    """What an entry chose, the model too, as `ftbench.spec.labels` takes it."""
+    entry = group[0].entry
+    assert entry is not None
+    return {labels.MODEL: f"{entry.model.name}@{entry.model.revision[:12]}", **entry.knobs}
+
+
+def named(rows: Sequence[Row], chosen: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A label for each row: its own name where it gave itself one, then the choices in which rows differ."""
+    differing = labels.labels(chosen)
+    made = [_label(row, text, one) for row, text, one in zip(rows, differing, chosen, strict=True)]
+    return [
+        label if made.count(label) == 1 else f"{label} {row.entry[:8]}" for label, row in zip(made, rows, strict=True)
+    ]
+
+
+def _label(row: Row, differing: str, chosen: Mapping[str, Any]) -> str:
+    own = ", ".join(name for name in row.names if name not in GENERIC and not (differing and _made(name, chosen)))
+    return f"{own}: {differing}" if own and differing else own or differing or ", ".join(row.names)
+
+
+def _made(name: str, chosen: Mapping[str, Any]) -> bool:
+    """Whether a name was made of the choices, as `--set` and `ftbench sweep` do: it says no more than they."""
+    words = sorted((labels.word(path, value) for path, value in chosen.items() if value is not None), key=len)
+    rest, digits = re.subn(f"-[0-9a-f]{{{labels.DIGITS}}}$", "", name)
+    for word in reversed(words):
+        rest = re.sub(rf"(^|-){re.escape(word)}(?=-|$)", "", rest, count=1)
+    rest = rest.strip("-")
+    return not rest or (digits > 0 and any(word.startswith(rest) for word in words))
+
+
+def _seed_marks(group: Sequence[Submission]) -> list[Marks]:
+    """Marks of each seed. Runs of the same seed count once, by their mean."""
+    return [mean_marks([one.marks for one in runs]) for runs in _by_seed(group).values()]
 
 
 def _notes(group: Sequence[Submission]) -> list[str]:

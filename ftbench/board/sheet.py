@@ -20,6 +20,8 @@ COLUMNS = (
     "rank_best",
     "rank_worst",
     "entry",
+    "label",
+    "claim",
     "entry_digest",
     "model",
     "revision",
@@ -30,7 +32,12 @@ COLUMNS = (
     "gain",
     "gain_low",
     "gain_high",
+    "constant",
     "spread",
+    "standard_error",
+    "clustered_error",
+    "above",
+    "below",
     "seeds",
     "missing_seeds",
     "level",
@@ -91,6 +98,7 @@ def _records(board: Board) -> Iterator[dict[str, object]]:
             yield from ({**about, **_whose(row), **one} for one in _others(row))
         for reference in table.references:
             kind = {"kind": reference.kind, "spread": reference.spread}
+            kind |= {"above": reference.above, "below": reference.below}
             scored = {**_estimate("score", reference.score), **_tasks(reference.tasks)}
             yield {**about, **_whose(reference), **kind, **scored}
             yield from ({**about, **_whose(reference), **one} for one in _others(reference))
@@ -112,7 +120,12 @@ def _row(row: Row) -> dict[str, object]:
         "rank_worst": row.rank.worst,
         **_estimate("score", row.score),
         **_estimate("gain", row.gain),
+        "constant": " ".join(row.constant),
         "spread": row.spread,
+        "label": row.label,
+        "claim": row.claim,
+        "standard_error": row.standard_error,
+        "clustered_error": row.clustered_error,
         "seeds": " ".join(str(seed) for seed in row.seeds),
         "missing_seeds": " ".join(str(seed) for seed in row.missing_seeds),
         "level": row.level,
@@ -162,8 +175,8 @@ def _whose(row: Row | Reference) -> dict[str, object]:
     return {
         "entry": ", ".join(row.names),
         "entry_digest": row.entry,
-        "model": row.model.name,
-        "revision": row.model.revision,
+        "model": row.model.name if row.model else None,
+        "revision": row.model.revision if row.model else None,
         "scoring": ", ".join(sorted({one.scoring for one in row.tasks.values()})),
     }
 

@@ -13,6 +13,9 @@ from ftbench.spec.entry import ResolvedEntry
 Marks = Mapping[str, Sequence[float]]
 """Task → for each item in order 1 where the tuned model was right, else 0; fractions in means over runs."""
 
+Clusters = Mapping[str, Sequence[str]]
+"""Task → for each item in order the cluster that it belongs to. A name in two tasks is one cluster of both."""
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -24,6 +27,8 @@ class Submission:
     marks: Marks = field(default_factory=dict)
     answers: str | None = None
     """Digest of the tuned model's log-likelihoods; null where no task has any, or they could not be read."""
+    beside: Mapping[str, Marks] = field(default_factory=dict)
+    """`untuned` and the trained references → their marks by the scoring that ranks, where they are known."""
 
     @property
     def result(self) -> Result:

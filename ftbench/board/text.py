@@ -43,6 +43,13 @@ def estimate(figure: Estimate, *, signed: bool = False) -> str:
     return f"{100 * figure.value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
 
 
+def errors(plain: float | None, clustered: float | None) -> str:
+    """Standard errors in points of 100: over items, then over clusters where there are any."""
+    if plain is None:
+        return ""
+    return f"{100 * plain:.2f}" + ("" if clustered is None else f" ({100 * clustered:.2f} clustered)")
+
+
 def rank(place: Rank) -> str:
     """A place, or the first and last of those shared."""
     return str(place.best) if place.best == place.worst else f"{place.best}–{place.worst}"

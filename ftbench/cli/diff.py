@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ftbench import codes
 from ftbench.cli.options import SPEC, example, json_option
 from ftbench.cli.ui import Ui
 from ftbench.compile.plan import PLAN
+from ftbench.diagnostics import Diagnostic, Place
 
 if TYPE_CHECKING:
     from ftbench.cli.outputs.general import Edit
@@ -35,8 +37,9 @@ SHOWN = 70
 def command(ui: Ui, old: str, new: str) -> None:
     """Say why two benchmarks have different hashes, and how much each difference matters.
 
-    A and B are specs, plan.json files or folders of compiled benchmarks. From least to gravest: cosmetic,
-    operational, score-affecting, incomparable. Where both have a plan (for a spec: pins), code and stack are compared.
+    Runs are compared by `ftbench compare`. A and B are specs, plan.json files or folders of compiled benchmarks. From
+    least to gravest: cosmetic, operational, score-affecting, incomparable. Where both have a plan (for a spec: pins),
+    code and stack are compared.
     """
     from ftbench.cli.outputs.general import DiffOutput
     from ftbench.spec.canonical import UNHASHED, spec_hash
@@ -69,11 +72,15 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
     """A compiled benchmark's plan, or what stands for it: a spec's plan, without pins only metadata and spec."""
     from ftbench.cli.benchmark import pins_of, read_plan
     from ftbench.compile.compiler import make_plan
-    from ftbench.errors import MissingResource
+    from ftbench.errors import InvalidInput, MissingResource
     from ftbench.spec.canonical import UNHASHED
     from ftbench.spec.load import find_spec, load_spec
 
     path = Path(argument)
+    if (path / "bundle").is_dir() or (path / "manifest.json").is_file() or path.name.endswith((".zip", ".gz", ".tgz")):
+        message = "this is a run or a bundle; `diff` compares specs"
+        hint = "`ftbench compare A B` compares two runs"
+        raise InvalidInput(Diagnostic(codes.SPECS_NOT_RUNS, message, Place(argument), hint))
     if path.is_dir() and (path / PLAN).is_file():
         path = path / PLAN
     if path.suffix == ".json" and path.is_file():

@@ -60,6 +60,7 @@ def command(
     """
     from ftbench.data.store import Store
     from ftbench.errors import InvalidInput
+    from ftbench.result.options import told
 
     where = Store.default(store)
     with EvaluationProgress(ui) as progress:
@@ -98,7 +99,9 @@ def command(
     )
     if output.scores is not None:
         gain = output.scores.difference
-        ui.line(f"over untuned: {gain.value:+.1%} [{gain.interval.low:+.1%}, {gain.interval.high:+.1%}]")
+        ui.line(f"against untuned: {gain.value:+.1%} [{gain.interval.low:+.1%}, {gain.interval.high:+.1%}]")
+        if marked := told(output.scores):
+            ui.line(marked, "warning")
     ui.answer(output)
 
 

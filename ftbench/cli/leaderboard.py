@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     help="Draw score against bytes into an SVG, where the spec scores within budgets.",
 )
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead.")
+@click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")
+@click.option("--unfold", is_flag=True, help="A line for each run below its row.")
 @json_option
 @click.pass_obj
 def command(
@@ -50,6 +52,8 @@ def command(
     format_: str | None,
     curve: Path | None,
     out: Path | None,
+    explain: bool,
+    unfold: bool,
 ) -> None:
     """Verify every bundle below DIR and rank those that reach the level required.
 
@@ -57,6 +61,7 @@ def command(
     others stand beside it, and so do the untuned, local-only and centralised references. A bundle that cannot be
     believed is listed apart with the reason and never stops the rest. Without a format, the name of --out tells it.
     """
+    from ftbench.board.clusters import clustering
     from ftbench.board.collect import collect, known_plans, verifier
     from ftbench.board.rank import build
     from ftbench.cli.benchmark import benchmark_folders
@@ -74,8 +79,13 @@ def command(
     here = Store.default(store)
     verify = verifier(store=here, benchmarks=known, spec=path, required=require)
     found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"), plans=plans, store=here)
-    board = build(found.submissions, found.refused, plans=plans, required=require)
-    _show(ui, board, format_ or _by_name(out), out)
+    grouped = {
+        spec_hash: clustering(plan, here)
+        for spec_hash, plan in plans.items()
+        if plan.reporting is not None and plan.reporting.clusters is not None
+    }
+    board = build(found.submissions, found.refused, plans=plans, required=require, clusters=grouped)
+    _show(ui, board, format_ or _by_name(out), out, explain=explain, unfold=unfold)
     if curve is not None:
         from ftbench.board.curve import svg
 
@@ -88,18 +98,20 @@ def _by_name(out: Path | None) -> str:
     return endings.get(out.suffix.lower(), "table") if out else "table"
 
 
-def _show(ui: Ui, board: Board, format_: str, out: Path | None) -> None:
+def _show(ui: Ui, board: Board, format_: str, out: Path | None, *, explain: bool, unfold: bool) -> None:
     from ftbench.board import render, sheet, terminal
 
     if out is None and ui.json:
         return
     console = ui.console if out is None and format_ == "table" else None
     if console is not None:
-        for piece in terminal.terminal(board, console.width):
+        for piece in terminal.terminal(board, console.width, explain=explain, unfold=unfold):
             console.print(piece)
         return
-    writers = {"markdown": render.markdown, "csv": sheet.as_csv, "json": render.as_json, "table": terminal.plain}
-    text = writers[format_](board)
+    if format_ == "table":
+        text = terminal.plain(board, explain=explain, unfold=unfold)
+    else:
+        text = {"markdown": render.markdown, "csv": sheet.as_csv, "json": render.as_json}[format_](board)
     if out is None:
         ui.raw(text)
         return

@@ -41,6 +41,7 @@ OUTPUTS: dict[str, str] = {
     "verify": "ftbench.cli.outputs.result:VerifyOutput",
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
+    "compare": "ftbench.board.versus:Versus",
     "leaderboard": "ftbench.board.model:Board",
     "list": "ftbench.cli.outputs.general:ListOutput",
     "schema": "ftbench.cli.outputs.general:SchemaOutput",

@@ -36,6 +36,8 @@ class Plan(Block):
         found = self.model_dump(mode="json")
         if self.reporting is None:
             del found["reporting"]
+        elif found["reporting"]["clusters"] is None:  # a field that says nothing moves no bytes
+            del found["reporting"]["clusters"]
         return found
 
     def to_bytes(self) -> bytes:

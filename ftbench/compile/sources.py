@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from ftbench.spec.model import Choices, Spec, Strategy
+from ftbench.spec.tasks import Task
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -23,6 +24,9 @@ STRATEGIES = frozenset(get_args(Strategy.model_fields["kind"].annotation))
 """Every strategy; the app has a module of that name for each, `-` written `_`."""
 HOOKS = ("ftbench_tasks.py",)
 """Harness hooks that every task needs."""
+ANSWERS = ("ftbench_answers.py",)
+"""Those that tasks need whose answers are read: choice tasks that are written, programs in fences or after a prompt
+that was stripped."""
 SANDBOX = ("ftbench_sandbox.py", "ftbench_sandbox_box.py", "ftbench_sandbox_processes.py", "ftbench_sandbox_seccomp.py")
 """Those that code tasks need as well; `ftbench_sandbox_LANGUAGE*.py` for each language beside them."""
 
@@ -95,11 +99,18 @@ def _allowed(spec: Spec, path: str, own: str) -> set[str]:
     return {own, *map(str, knob.choices)} if isinstance(knob, Choices) else {own}
 
 
+def _reads(task: Task) -> bool:
+    if task.kind == "choice":
+        return task.scoring != ["likelihood"]
+    return bool(task.strip_prompt or task.extraction)
+
+
 def task_modules(spec: Spec) -> dict[str, bytes]:
     """Path inside the compiled benchmark → bytes of the harness hooks that the spec's tasks need."""
     folder = _PACKAGE / "tasks"
     hooks = [folder / name for name in HOOKS]
     languages = {task.language for task in spec.evaluation.tasks if task.kind == "code"}
+    hooks += [folder / name for name in ANSWERS if any(map(_reads, spec.evaluation.tasks))]
     hooks += [folder / name for name in SANDBOX if languages]
     hooks += [path for language in sorted(languages) for path in sorted(folder.glob(f"ftbench_sandbox_{language}*.py"))]
     return {f"tasks/{path.name}": path.read_bytes() for path in hooks}

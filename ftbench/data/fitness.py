@@ -18,6 +18,7 @@ from ftbench.spec.answers import right_option
 from ftbench.spec.model import ChoiceTask, Spec, Task
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
+from ftbench.spec.prompts import filled, item_problems
 
 Row = Mapping[str, Any]
 
@@ -139,9 +140,12 @@ def _task(task: Task, at: Path, key: str, rows: Sequence[Row]) -> list[Problem]:
     for number, row in enumerate(rows):
         if not _fills(faults, columns, number, row):
             continue
-        prompt = template.fill(task.prompt, row)
+        prompt = filled(task, row)
         if not prompt.strip():
             faults.add(codes.EMPTY_TEXT, ("prompt",), f"row {number}: the prompt is empty")
+        for one in item_problems(task, row, number) if prompt.strip() else ():
+            where = ("prompt",) if one.code == codes.PROMPT_END else ("generation", "stop")
+            faults.add(one.code, where, one.message, one.hint)
         if isinstance(task, ChoiceTask):
             options = [template.fill(text, row) for text in task.options]
             seen.take(number, (prompt, *options), _right(faults, task, number, row, options))
@@ -158,7 +162,7 @@ def _templates(task: Task) -> dict[str, str]:
     if isinstance(task, ChoiceTask):
         return {"prompt": task.prompt, **{f"options[{n}]": text for n, text in enumerate(task.options)}}
     names = ("prompt", "program", "tests", "entry_point")
-    return {name: getattr(task, name) for name in names}
+    return {name: getattr(task, name) for name in names} | ({"reference": task.reference} if task.reference else {})
 
 
 def _right(faults: _Faults, task: ChoiceTask, number: int, row: Row, options: Sequence[str]) -> int | None:

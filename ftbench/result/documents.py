@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
 
-__all__ = ["Lock"]
-
-NonNegative = Annotated[int, Field(ge=0, lt=2**53)]
+__all__ = ["Lock", "Majority", "NonNegative", "OptionCounts", "Written"]
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------
@@ -222,6 +221,8 @@ class Score(Block):
     unparsable: NonNegative = 0
     """Items whose text held no answer, or whose program answered its tests with something that is no plain data: wrong,
     and counted here as well."""
+    options: OptionCounts | None = None
+    """Choice tasks: what each option got; null also in results of ftbench 0.1."""
 
 
 class Mean(Block):
@@ -243,7 +244,7 @@ class Difference(Block):
     lost: NonNegative
     """Items right before and wrong after."""
     p_value: Annotated[float, Field(ge=0, le=1)]
-    """Exact two-sided McNemar test."""
+    """Exact two-sided McNemar test; of a mean over tasks the test of that mean, each item by its task's size."""
 
 
 class ScoringScores(Block):
@@ -263,6 +264,10 @@ class TaskScores(ScoringScores):
     """The task's other scorings of the same items."""
     references: dict[str, Score] = {}
     """`centralised`, `local-0` … → its score by the scoring that ranks."""
+    majority: Majority | None = None
+    """The best constant answer; null for code tasks."""
+    written: Written | None = None
+    """What the untuned model wrote most often; null where models write nothing, and for code tasks."""
 
 
 class Spread(Block):
@@ -289,6 +294,8 @@ class Scores(Block):
     """`centralised`, `local-0` … → its mean over tasks."""
     local: Spread | None = None
     """The local-only models together; null where there are none."""
+    majority: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Mean over tasks of the best constant answers; null where a task has none."""
     robustness: Difference | None = None
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
 

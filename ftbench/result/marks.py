@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.result.documents import Answer, Withheld
 from ftbench.result.extraction import extract, flowertune
-from ftbench.spec.tasks import CodeTask, Task
+from ftbench.spec.tasks import ChoiceTask, CodeTask, Task
 
 ROUNDING = 1e-3
 """How far above 0, in nats, a log-likelihood may come out by rounding."""
@@ -29,6 +30,8 @@ class Given:
     answer: Answer
     options: Sequence[str | Withheld]
     target: int | None
+    prompt: str | Withheld = ""
+    """What was asked: its lettered lines tell the letters' own texts."""
 
 
 def mark(task: Task, scoring: str, given: Given) -> Mark:
@@ -37,16 +40,28 @@ def mark(task: Task, scoring: str, given: Given) -> Mark:
     Raises ValueError for a scoring that there is not, and for one that reads options which are withheld.
     """
     answer = given.answer
-    if scoring == "likelihood":
-        return _of(chosen(answer), given.target)
     if scoring == "pass@1":
         return "right" if answer.passed else "unparsable" if answer.status == NOT_PLAIN else "wrong"
     if isinstance(task, CodeTask):
         raise ValueError(f"{scoring!r} is no scoring of a code task")
+    found = picked(task, scoring, given)
+    return "unparsable" if found is None else "right" if found == given.target else "wrong"
+
+
+def picked(task: ChoiceTask, scoring: str, given: Given) -> int | None:
+    """Index of the option that the answer is by a scoring, None where there is none to be found.
+
+    Raises ValueError for a scoring that the task has no rule for.
+    """
+    text = given.answer.text or ""
+    if scoring == "likelihood":
+        return chosen(given.answer)
     if scoring == "generated" and task.extraction is not None:
-        return _of(extract(task.extraction, answer.text or "", _texts(given)), given.target)
+        if not isinstance(given.prompt, str):
+            raise ValueError("the prompt is withheld: fill it in from the data")
+        return _extracted(task.extraction, text, tuple(_texts(given)), given.prompt)
     if scoring == "flowertune" and task.flowertune is not None:
-        return _of(flowertune(task.flowertune, answer.text or "", _texts(given)), given.target)
+        return flowertune(task.flowertune, text, _texts(given))
     raise ValueError(f"task {task.name} has no rule for the scoring {scoring!r}")
 
 
@@ -55,6 +70,12 @@ def _texts(given: Given) -> list[str]:
     if len(texts) < len(given.options):
         raise ValueError("the options are withheld: fill them in from the data")
     return texts
+
+
+@functools.lru_cache(maxsize=2**16)
+def _extracted(rule: str, text: str, options: tuple[str, ...], prompt: str) -> int | None:
+    """Every scorer asks several times of an answer, and many models write the same."""
+    return extract(rule, text, list(options), prompt)
 
 
 def chosen(answer: Answer) -> int:
@@ -99,12 +120,6 @@ def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
         yield from _likelihoods(answer.loglikelihoods, len(given.options), where)
     if answer.passed is not None and answer.passed != (answer.status == "passed"):
         yield Diagnostic(codes.NO_ANSWER, f"{where}: passed is {answer.passed}, yet the status is {answer.status!r}")
-
-
-def _of(given: int | None, target: int | None) -> Mark:
-    if given is None:
-        return "unparsable"
-    return "right" if given == target else "wrong"
 
 
 def _likelihoods(values: Sequence[float], options: int, where: str) -> Iterator[Diagnostic]:

@@ -16,6 +16,7 @@ from typing import Any
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed
+from ftbench.result.extraction import program_parts
 from ftbench.spec.tasks import CodeTask
 from ftbench.spec.template import before, fill
 
@@ -35,13 +36,15 @@ TRIVIAL = {
 
 def job(task: CodeTask, row: Mapping[str, object], text: str) -> dict[str, Any]:
     """What the sandbox is asked for one item and what the model wrote to it."""
-    columns = {**row, COMPLETION: text}
+    given, entry_point = fill(before(task.program, COMPLETION), row), fill(task.entry_point, row)
+    rules = {"language": task.language, "strip_prompt": task.strip_prompt or "", "extraction": task.extraction or ""}
+    head, said = program_parts(given, text, entry_point, rules)
     return {
         "language": task.language,
-        "given": fill(before(task.program, COMPLETION), columns),
-        "program": fill(task.program, columns),
-        "tests": fill(task.tests, columns),
-        "entry_point": fill(task.entry_point, columns),
+        "given": given,
+        "program": head + fill(task.program, {**row, COMPLETION: said})[len(given) :],
+        "tests": fill(task.tests, row),
+        "entry_point": entry_point,
         "cpu_seconds": task.cpu_seconds,
         "memory_mib": task.memory_mib,
         "packages": _packages(task),

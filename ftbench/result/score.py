@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
+from ftbench.result import options
 from ftbench.result.documents import (
     Difference,
     Interval,
@@ -23,18 +24,19 @@ from ftbench.result.documents import (
     ScoringScores,
     Spread,
     TaskScores,
+    Written,
 )
-from ftbench.result.marks import Given, Mark, mark, problems
+from ftbench.result.marks import Given, Mark, asks_text, mark, picked, problems
 from ftbench.result.references import FAULT_FREE, LOCAL
-from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, wilson
+from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, stratified, wilson
 from ftbench.spec.model import Evaluation
-from ftbench.spec.tasks import Task
+from ftbench.spec.tasks import CodeTask, Task
 
 
 def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluation) -> Scores:
     """Every score, interval and test of a result. Tasks come out in the order they are given.
 
-    `difference` counts gained and lost items over all tasks together, and its p-value is of those counts. The means,
+    `difference` counts gained and lost items over all tasks together; its p-value is that of the mean. The means,
     differences and references are by each task's first scoring. Raises InvalidInput (FTB680–686) with every sample
     that can't be scored, at most ten.
     """
@@ -44,16 +46,15 @@ def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluatio
         raise InvalidInput(wrong[:10])
     scored = {name: _task(tasks[name], lines, evaluation.confidence) for name, lines in samples_by_task.items()}
     scores = scored.values()
-    gained = sum(t.difference.gained for t in scores)
-    lost = sum(t.difference.lost for t in scores)
-    difference = mover_mean([_estimate(t.difference) for t in scores], (-1.0, 1.0))
+    best = [t.majority.value for t in scores if t.majority is not None]
     names = next(iter(scores)).references
     references = {name: _mean([t.references[name] for t in scores]) for name in names}
     return Scores(
         tasks=scored,
         tuned=_mean([t.tuned for t in scores]),
         untuned=_mean([t.untuned for t in scores]),
-        difference=_difference(difference, gained, lost),
+        difference=_mean_difference([(t.tuned.items, t.difference) for t in scores]),
+        majority=math.fsum(best) / len(best) if len(best) == len(scored) else None,
         references=references,
         local=_spread([mean.value for name, mean in references.items() if name.startswith(LOCAL)]),
         robustness=_robustness(samples_by_task, tasks, evaluation.confidence) if FAULT_FREE in references else None,
@@ -77,7 +78,7 @@ def score_answers(
     if wrong:
         raise InvalidInput(wrong[:10])
     scored: dict[str, dict[str, Score]] = {
-        name: {s: _counted(_marks(tasks[name], s, given), evaluation.confidence) for s in tasks[name].scoring}
+        name: {s: _counted(tasks[name], s, given, evaluation.confidence) for s in tasks[name].scoring}
         for name, given in answers_by_task.items()
     }
     return scored, _mean([scored[name][tasks[name].scoring[0]] for name in scored])
@@ -104,17 +105,13 @@ def is_attainable(value: float, items: int, digits: int | None = None) -> bool:
     return any(abs(k / items - value) <= slack for k in (nearest - 1, nearest, nearest + 1) if 0 <= k <= items)
 
 
-def right(task: Task, samples: Sequence[Sample]) -> list[bool]:
-    """Which items the tuned model answered rightly by the scoring that ranks, in the order of `samples`."""
-    return [m == "right" for m in _marks(task, task.scoring[0], [_given(s, "tuned") for s in samples])]
-
-
 def _task(task: Task, samples: Sequence[Sample], confidence: float) -> TaskScores:
     first, *others = (_scoring(task, scoring, samples, confidence) for scoring in task.scoring)
     references = {
-        name: _counted(_marks(task, task.scoring[0], [_given(s, name) for s in samples]), confidence)
+        name: _counted(task, task.scoring[0], [_given(s, name) for s in samples], confidence)
         for name in samples[0].references
     }
+    targets = [sample.target for sample in samples if sample.target is not None]
     return TaskScores(
         tuned=first.tuned,
         untuned=first.untuned,
@@ -122,15 +119,23 @@ def _task(task: Task, samples: Sequence[Sample], confidence: float) -> TaskScore
         scoring=task.scoring[0],
         also=dict(zip(task.scoring[1:], others, strict=True)),
         references=references,
+        majority=None if isinstance(task, CodeTask) else options.majority(targets, [s.options for s in samples]),
+        written=_written(task, samples),
     )
 
 
+def _written(task: Task, samples: Sequence[Sample]) -> Written | None:
+    if isinstance(task, CodeTask) or not asks_text(task):
+        return None
+    return options.written([sample.untuned.text or "" for sample in samples], [sample.options for sample in samples])
+
+
 def _scoring(task: Task, scoring: str, samples: Sequence[Sample], confidence: float) -> ScoringScores:
-    before, after = (_marks(task, scoring, [_given(s, model) for s in samples]) for model in ("untuned", "tuned"))
+    before, after = ([_given(s, model) for s in samples] for model in ("untuned", "tuned"))
     return ScoringScores(
-        tuned=_counted(after, confidence),
-        untuned=_counted(before, confidence),
-        difference=_paired(before, after, confidence),
+        tuned=_counted(task, scoring, after, confidence),
+        untuned=_counted(task, scoring, before, confidence),
+        difference=_paired(_marks(task, scoring, before), _marks(task, scoring, after), confidence),
     )
 
 
@@ -150,9 +155,16 @@ def _robustness(
         whole, struck = (
             _marks(task, task.scoring[0], [_given(s, model) for s in samples]) for model in (FAULT_FREE, "tuned")
         )
-        found.append(_paired(whole, struck, confidence))
-    mean = mover_mean([_estimate(one) for one in found], (-1.0, 1.0))
-    return _difference(mean, sum(one.gained for one in found), sum(one.lost for one in found))
+        found.append((len(samples), _paired(whole, struck, confidence)))
+    return _mean_difference(found)
+
+
+def _mean_difference(found: Sequence[tuple[int, Difference]]) -> Difference:
+    """The plain mean of tasks' differences, each with the task's items."""
+    mean = mover_mean([_estimate(one) for _, one in found], (-1.0, 1.0))
+    gained, lost = sum(one.gained for _, one in found), sum(one.lost for _, one in found)
+    p_value = stratified([(items, one.gained, one.lost) for items, one in found])
+    return _difference(mean, gained, lost).model_copy(update={"p_value": p_value})
 
 
 def _marks(task: Task, scoring: str, given: Sequence[Given]) -> list[Mark]:
@@ -161,11 +173,16 @@ def _marks(task: Task, scoring: str, given: Sequence[Given]) -> list[Mark]:
 
 def _given(sample: Sample, model: str) -> Given:
     answers = {"untuned": sample.untuned, "tuned": sample.tuned, **sample.references}
-    return Given(answers[model], sample.options, sample.target)
+    return Given(answers[model], sample.options, sample.target, sample.prompt)
 
 
-def _counted(marks: Sequence[Mark], confidence: float) -> Score:
-    return accuracy(marks.count("right"), len(marks), confidence, marks.count("unparsable"))
+def _counted(task: Task, scoring: str, given: Sequence[Given], confidence: float) -> Score:
+    marks = _marks(task, scoring, given)
+    found = accuracy(marks.count("right"), len(marks), confidence, marks.count("unparsable"))
+    if isinstance(task, CodeTask):
+        return found
+    chosen, targets = [picked(task, scoring, one) for one in given], [one.target or 0 for one in given]
+    return found.model_copy(update={"options": options.counts(chosen, targets, len(given[0].options))})
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

@@ -6,12 +6,14 @@ Every interval is two-sided at the confidence given and covers the sampling of i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 _EXACT = 10_000
 """Up to this many changed items McNemar's test is computed in whole numbers; beyond, by logarithms of factorials."""
+_PLACES = 200_000
+"""Up to this many combinations of changed items the test of a mean is worked out whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,48 @@ def _correlation(both: int, gained: int, lost: int, neither: int) -> float:
     if product > 0:
         product = max(product - (both + gained + lost + neither) / 2, 0.0)
     return product / math.sqrt(margins)
+
+
+def stratified(changes: Sequence[tuple[int, int, int]]) -> float:
+    """Two-sided p-value that the plain mean over tasks did not change: each changed item as likely gained as lost.
+
+    `changes` has items, gained and lost of each task; an item weighs 1 / its task's items. Where all tasks are of one
+    size that is McNemar's exact test of the pooled items. Else the distribution is worked out whole where it has up to
+    _PLACES places, and beyond is normal with the correction for continuity that compares rows of a leaderboard.
+    Raises ValueError for negative counts and for no tasks.
+    """
+    if not changes or any(min(gained, lost) < 0 or items < gained + lost for items, gained, lost in changes):
+        raise ValueError(f"{list(changes)} are not counts of changed items")
+    sizes: dict[int, list[int]] = {}
+    for items, gained, lost in changes:
+        pooled = sizes.setdefault(items, [0, 0])
+        pooled[0] += gained
+        pooled[1] += lost
+    moved = {items: (gained, lost) for items, (gained, lost) in sizes.items() if gained + lost}
+    if not moved:
+        return 1.0
+    if len(moved) == 1:
+        return mcnemar(*next(iter(moved.values())))
+    weights = {items: math.lcm(*moved) // items for items in moved}
+    observed = abs(sum(weights[items] * (gained - lost) for items, (gained, lost) in moved.items()))
+    if math.prod(gained + lost + 1 for gained, lost in moved.values()) <= _PLACES:
+        return _exact(moved, weights, observed)
+    spread = math.sqrt(sum(weights[items] ** 2 * (gained + lost) for items, (gained, lost) in moved.items()))
+    return math.erfc(max(observed - min(weights.values()), 0) / spread / math.sqrt(2))
+
+
+def _exact(moved: Mapping[int, tuple[int, int]], weights: Mapping[int, int], observed: int) -> float:
+    """Probability of a sum at least as far from 0 as `observed`, with every sign as likely as the other."""
+    sums = {0: 1.0}
+    for items, (gained, lost) in moved.items():
+        changed, longer = gained + lost, dict[int, float]()
+        chances = [math.comb(changed, k) / (1 << changed) for k in range(changed + 1)]
+        for place, chance in sums.items():
+            for k, one in enumerate(chances):
+                there = place + weights[items] * (2 * k - changed)
+                longer[there] = longer.get(there, 0.0) + chance * one
+        sums = longer
+    return min(math.fsum(chance for place, chance in sums.items() if abs(place) >= observed), 1.0)
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -6,7 +6,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench.result.documents import Cost, Result, Score, Scores
+from ftbench.diagnostics import printable
+from ftbench.result.documents import Cost, Result, Score, Scores, TaskScores
+from ftbench.result.options import is_constant, is_constant_mean
 from ftbench.result.references import LOCAL
 from ftbench.run.views import duration, size
 from ftbench.spec.budgets import WITHIN, plain, within_name
@@ -54,11 +56,7 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
     if len(scores.tasks) > 1:
         found.append(("mean", f"{_percent(scores.untuned.value)} → {_percent(scores.tuned.value)} {_gain(scores)}"))
     for name, task in scores.tasks.items():
-        gain = _signed(task.difference.value, task.difference.interval.low, task.difference.interval.high)
-        found.append((name, f"{_score(task.untuned)} → {_score(task.tuned)}, {gain}"))
-        for scoring, other in task.also.items():
-            silent = f", {other.tuned.unparsable} unparsable" if other.tuned.unparsable else ""
-            found.append((f"  {scoring}", f"{_percent(other.untuned.value)} → {_percent(other.tuned.value)}{silent}"))
+        found += task_rows(name, task)
     found += _references(scores)
     if scores.robustness is not None:
         against = scores.robustness
@@ -94,6 +92,33 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
         found.append(("bundle", _short(outcome.bundle)))
         if not result.smoke:
             found.append(("verify with", outcome.verify_command))
+    return found
+
+
+def task_rows(name: str, task: TaskScores) -> list[tuple[str, str]]:
+    """One task: its scores, what options they are made of, and whether a constant answer gets as much."""
+    change = _signed(task.difference.value, task.difference.interval.low, task.difference.interval.high)
+    best, constant = task.majority, is_constant(task.tuned, task.majority)
+    shown = f"difference {change}: no gain, see constant" if constant else change
+    found = [(name, f"{_score(task.untuned)} → {_score(task.tuned)}, {shown}")]
+    before, after = task.untuned.options, task.tuned.options
+    if before and after:
+        chosen = ", ".join(f"{r} of {c}" for r, c in zip(after.right, after.chosen, strict=True))
+        means = f"macro-F1 {_percent(before.macro_f1)} → {_percent(after.macro_f1)}"
+        means += f", balanced accuracy {_percent(before.balanced)} → {_percent(after.balanced)}"
+        found.append(("  options", f"{means}; right of chosen: {chosen}"))
+    if best is not None:
+        said = f"option {best.option + 1}" if best.text is None else f"“{printable(best.text)}”"
+        mark = "; the tuned model is not above it" if constant else ""
+        found.append(("  constant", f"always {said} gets {_percent(best.value)}{mark}"))
+    for scoring, other in task.also.items():
+        silent = f", {other.tuned.unparsable} unparsable" if other.tuned.unparsable else ""
+        silent += ", not above the constant" if is_constant(other.tuned, best) else ""
+        found.append((f"  {scoring}", f"{_percent(other.untuned.value)} → {_percent(other.tuned.value)}{silent}"))
+    if task.written is not None and task.written.option is None:
+        times = f"{task.written.count} of {task.untuned.items} items"
+        told = f"untuned most often “{printable(task.written.text)}” ({times}), which is no option letter for letter"
+        found.append(("  written", f"{told}: part of a difference may be form"))
     return found
 
 
@@ -167,7 +192,10 @@ def _score(score: Score) -> str:
 
 def _gain(scores: Scores) -> str:
     interval = scores.difference.interval
-    return f"({_signed(scores.difference.value, interval.low, interval.high)})"
+    change = _signed(scores.difference.value, interval.low, interval.high)
+    if is_constant_mean(scores):
+        return f"(difference {change}: no gain, constant answers get {_percent(scores.majority or 0.0)})"
+    return f"({change})"
 
 
 def _signed(value: float, low: float, high: float) -> str:

@@ -34,6 +34,7 @@ RULES: tuple[tuple[str, Impact], ...] = (
     ("federation.partition.**", "incomparable"),
     ("federation.min_replies", "operational"),
     ("federation.weigh_by", "score-affecting"),
+    ("evaluation.tasks.*.reference", "operational"),  # what `lock` holds stop strings to
     ("evaluation.tasks.**", "incomparable"),
     ("evaluation.confidence", "operational"),
     ("evaluation.references.**", "operational"),

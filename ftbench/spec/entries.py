@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from pydantic import PrivateAttr, ValidationError
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, knobs, open_division, yaml
+from ftbench.spec import checks, knobs, labels, open_division, yaml
 from ftbench.spec.canonical import digest
 from ftbench.spec.choices import Chosen, CommitOf, complete, from_entry, from_options, settle
 from ftbench.spec.emit import emit
@@ -76,14 +76,23 @@ def resolve_entry(
     if found:
         raise InvalidInput(found if document is None else in_order(found, document.spots[()].file))
     own = open_modules(entry)
-    name = "custom" if chosen else "default"
     return ResolvedEntry(
-        metadata=entry.metadata if entry else EntryMetadata(name=name),
+        metadata=entry.metadata if entry else EntryMetadata(name=_name(in_force, chosen)),
         model=in_force.model.base,
         seed=seed,
         knobs={path: knobs.value(in_force, path) for path in sorted(spec.knobs) if path != knobs.BASE_MODEL},
         open=open_division.digests(own) if own else None,
     )
+
+
+def _name(in_force: Spec, chosen: Collection[str]) -> str:
+    """What an entry without a file is called: by what it chose, so that two are not called the same."""
+    if not chosen:
+        return "default"
+    base = in_force.model.base
+    values = {path: knobs.value(in_force, path) for path in sorted(chosen) if path != knobs.BASE_MODEL}
+    models = {labels.MODEL: f"{base.name}@{base.revision}"} if knobs.BASE_MODEL in chosen else {}
+    return labels.name_of({**models, **values})
 
 
 def open_modules(entry: Entry | None) -> dict[str, bytes]:

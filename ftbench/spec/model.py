@@ -35,6 +35,7 @@ from ftbench.spec.transport import Transport
 __all__ = [
     "BuiltinSource",
     "ChoiceTask",
+    "ClusterKey",
     "CodeTask",
     "Commit",
     "Generation",
@@ -341,11 +342,25 @@ class Seeds(Block):
     """Seeds a run may use (`seed` of the entry; the first is the default): client choice, init and data order."""
 
 
+class ClusterKey(Block):
+    """Which items of a task belong together, so that a chance that strikes one strikes the others."""
+
+    column: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """One of the task's `columns`, whose value is the cluster. null, and no `blocks`: items with the same prompt are
+    one, which finds questions that stand there twice."""
+    blocks: Annotated[list[Count], Field(min_length=1, max_length=10_000)] | None = None
+    """Sizes of clusters that stand one after the other in the task's order, such as MMLU's subjects; null: none."""
+    shared: Name | None = None
+    """Tasks that give the same name share clusters: one problem in two languages, say. null: the task's own."""
+
+
 class Reporting(Block):
     """How results are told, which changes neither training nor score. Like `metadata` no part of the spec hash."""
 
     reading: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     """What readers of the table should know; printed above it."""
+    clusters: dict[Name, ClusterKey] | None = None
+    """Task → its cluster key; null: every item stands by itself. Tests of a table flip whole clusters."""
 
 
 class NumberRange(Block):

@@ -49,12 +49,15 @@ class ChoiceTask(Block):
     generation: Generation | None = None
     """How text is generated; needed for `generated` and `flowertune`."""
     extraction: Literal["option-text", "option-letter"] | None = None
-    """For `generated`. `option-text`: the option named first in the text, as whole words, case ignored.
-    `option-letter`: the first letter A, B, C … that stands alone. Nothing found: unparsable, which is wrong, and
-    counted and reported apart."""
+    """For `generated`. `option-text`: the option that the text means by its own words; `option-letter`: by its
+    letter A, B, C …, or by the words that the prompt lists after it. In this order: declared (`the answer is …`), boxed
+    or in brackets, alone at the start, named anywhere. Nothing found, or two different ones: unparsable, which is
+    wrong, and counted and reported apart."""
     flowertune: Literal["first-letter", "exact-label", "sentiment-substring"] | None = None
-    """For `flowertune`, on the text in lower case stripped to letters and digits: its first character against a–e;
-    the text equal to the label; or `positive`, then `negative`, then everything else as neutral, by substring."""
+    """For `flowertune`: the first letter or digit against a–e; the text equal to the label; or `positive`, then
+    `negative`, then everything else as neutral, by substring. docs/scoring.md has the details."""
+    strip_prompt: Literal["right"] | None = None
+    """`right`: white space at the end of a filled prompt is taken off. Null: where there is any, `lock` refuses it."""
 
 
 class Sandbox(Block):
@@ -78,7 +81,7 @@ class CodeTask(Block):
     """Our column name → the source's, or `{column: NAME, type: integer}` where the file cannot say the type: values of
     csv are texts."""
     prompt: Template
-    """Template of what the model is given. Must not end in white space other than a line break."""
+    """Template of what the model is given. Must not end in white space."""
     language: Literal["python", "javascript", "cpp"]
     """Language of the programs."""
     generation: Generation
@@ -97,6 +100,16 @@ class CodeTask(Block):
     """CPU time that a program may use."""
     memory_mib: Count = 512
     """Memory that a program may use."""
+    strip_prompt: Literal["right"] | None = None
+    """`right`: white space at the end of a filled prompt is taken off, and at the end of what stands before
+    `{completion}` in `program`, so that a program is what the model read and wrote; public harnesses do so. Null: where
+    there is any, `lock` refuses it."""
+    extraction: Literal["none", "fenced"] | None = None
+    """`fenced`: the completion is what stands in the text's first fence of the language, else in its first without a
+    name, else the whole text; where that holds the whole function, its head is not repeated. `none` or null: the whole
+    text."""
+    reference: Template | None = None
+    """Template of a completion by the authors, as the model would write it. `lock` refuses stop strings that cut it."""
     sandbox: Sandbox | None = None
     """What is in the sandbox beside the language's own library; null: nothing."""
 

@@ -6,7 +6,6 @@ Pure: nothing is run here. All that is wrong is told at once, before any cell be
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import knobs, strategies, yaml
+from ftbench.spec import knobs, labels, strategies, yaml
 from ftbench.spec.canonical import canonical, digest
 from ftbench.spec.choices import CommitOf
 from ftbench.spec.entries import resolve_entry
@@ -25,10 +24,6 @@ MODEL = "model"
 """What stands for the base model on the command line, whose path among knobs is `model.base`."""
 MAX_CELLS = 1000
 """Most runs of one sweep."""
-LONGEST = 26
-"""Characters of an entry's name (`ftbench.spec.primitives.Name`)."""
-DIGITS = 6
-"""Of the settings' digest, where a name does not tell two settings apart."""
 
 _OPENING, _CLOSING = "([{", ")]}"
 
@@ -286,24 +281,10 @@ def _names(values: Sequence[dict[str, Any]], entry: Entry | None) -> list[str]:
     """A name for each setting: its own values in short, with digits of their digest where that is no name by itself."""
     prefix = [entry.metadata.name] if entry else []
     short = [
-        "-".join([*prefix, *(_word(path, value) for path, value in one.items() if value is not None)]) for one in values
+        "-".join([*prefix, *(labels.word(path, value) for path, value in one.items() if value is not None)])
+        for one in values
     ]
     return [
-        name if 0 < len(name) <= LONGEST and short.count(name) == 1 else _cut(name, digest(one))
+        name if 0 < len(name) <= labels.LONGEST and short.count(name) == 1 else labels.cut(name, digest(one))
         for name, one in zip(short, values, strict=True)
     ]
-
-
-def _cut(name: str, whole: str) -> str:
-    return f"{name[: LONGEST - DIGITS - 1].rstrip('-') or 'setting'}-{whole[:DIGITS]}"
-
-
-def _word(path: str, value: Any) -> str:
-    """`fedprox`, `rank4`, `mu0-01`; a model without owner and revision."""
-    last = path.rpartition(".")[2].replace("_", "-")
-    if path == MODEL:
-        text = str(value).partition("@")[0].rpartition("/")[2]
-    else:
-        text = value if isinstance(value, str) else f"{last}{canonical(value).decode()}"
-    word = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return word if word[:1].isalpha() else f"{last}{word}"

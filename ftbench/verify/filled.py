@@ -13,7 +13,7 @@ from ftbench.errors import MissingResource
 from ftbench.result.documents import Sample
 from ftbench.result.withheld import holds_digests
 from ftbench.spec.tasks import CodeTask, Task
-from ftbench.verify.template import render
+from ftbench.verify.template import asked, render
 
 
 def filled(samples: Mapping[str, Sequence[Sample]], plan: Plan, store: Store) -> dict[str, list[Sample]]:
@@ -40,7 +40,7 @@ def _task(task: Task, samples: Sequence[Sample], rows: Sequence[Mapping[str, obj
 
 def _filled(task: Task, sample: Sample, row: Mapping[str, object]) -> Sample:
     options = [] if isinstance(task, CodeTask) else [render(option, row) for option in task.options]
-    return sample.model_copy(update={"prompt": render(task.prompt, row), "options": options})
+    return sample.model_copy(update={"prompt": asked(task, row), "options": options})
 
 
 def _rows(task: str, plan: Plan, store: Store) -> list[dict[str, Any]]:

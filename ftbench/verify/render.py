@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ftbench import codes
 from ftbench.diagnostics import printable
+from ftbench.result import options
 from ftbench.result.documents import Verdict
 from ftbench.spec.canonical import pretty
 from ftbench.verify.verifier import SUPPORTED
@@ -25,6 +26,8 @@ def text(verdict: Verdict, path: str) -> str:
             f"  claimed: {scores.tuned.value:.4f} tuned, {scores.untuned.value:.4f} untuned, seed {verdict.result.seed}"
             + (", open division" if verdict.result.division == "open" else "")
         )
+        marked = options.told(scores)
+        lines += [f"  {printable(marked)}"] if marked else []
     for level in SUPPORTED[1:]:
         lines.append(level)
         for check in verdict.checks:

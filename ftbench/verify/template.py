@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ftbench.spec.tasks import Task
+
 
 def render(template: str, row: Mapping[str, object]) -> str:
     """`template` with each column's value in its place. Raises ValueError for anything that is no template."""
@@ -27,6 +29,12 @@ def render(template: str, row: Mapping[str, object]) -> str:
             out.append(character)
             position += 1
     return "".join(out)
+
+
+def asked(task: Task, row: Mapping[str, object]) -> str:
+    """The prompt of a task's item, without white space at its end where the task has it stripped."""
+    prompt = render(task.prompt, row)
+    return prompt.rstrip() if task.strip_prompt == "right" else prompt
 
 
 def _text(value: object, name: str) -> str:

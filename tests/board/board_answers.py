@@ -10,8 +10,8 @@ from ftbench.spec.model import Evaluation
 
 
 def samples(right: Sequence[int], untuned: Sequence[int]) -> list[Sample]:
-    def answer(correct: int) -> Answer:
-        return Answer(loglikelihoods=[-1.0, -2.0] if correct else [-2.0, -1.0])
+    def answer(correct: int, target: int) -> Answer:
+        return Answer(loglikelihoods=[-1.0, -2.0] if bool(correct) == (target == 0) else [-2.0, -1.0])
 
     return [
         Sample(
@@ -19,9 +19,9 @@ def samples(right: Sequence[int], untuned: Sequence[int]) -> list[Sample]:
             item=digest(i),
             prompt=f"q{i}",
             options=[" a", " b"],
-            target=0,
-            untuned=answer(before),
-            tuned=answer(after),
+            target=i % 2,
+            untuned=answer(before, i % 2),
+            tuned=answer(after, i % 2),
         )
         for i, (before, after) in enumerate(zip(untuned, right, strict=True))
     ]

@@ -99,7 +99,7 @@ def test_text_from_outside_stays_text(budgeted: Make) -> None:
     picture = svg(build([budgeted("a", [0.2], benchmark="quickstart")]))
     assert "<script" not in picture
     board = build([budgeted("a", [0.2])])
-    board.tables[0].rows[0].names[:] = ['</text><script>alert("x")</script>']
+    board.tables[0].rows[0] = board.tables[0].rows[0].model_copy(update={"label": '</text><script>alert("x")</script>'})
     assert "&lt;/text&gt;&lt;script" in svg(board)
     ElementTree.fromstring(svg(board))
 

@@ -29,7 +29,7 @@ def test_the_score_lost_stands_beside_the_gain(submission: Make, scored: Scored)
     assert row.robustness.value == pytest.approx((0.25 + 0.5) / 2)
     assert (row.exclusions, row.planned_exclusions) == (0, 7)
     assert not any("left out" in note for note in row.notes), "what the spec plans is nothing to warn of"
-    assert [one.kind for one in board.tables[0].references] == ["untuned", "fault-free"]
+    assert [one.kind for one in board.tables[0].references] == ["untuned", "fault-free", "majority"]
     assert board.tables[0].references[1].score.value == pytest.approx(5 / 8)
     for shown in (render.markdown(board), terminal.plain(board)):
         assert "Under faults" in shown and "+37.5" in shown and "(fault-free: mine)" in shown

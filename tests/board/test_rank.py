@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ftbench.board import text
-from ftbench.board.compare import Contender, differ, ranks
+from ftbench.board.compare import Contender, compare, differ, ranks
 from ftbench.board.model import Refused
 from ftbench.board.rank import build
 from ftbench.board.submission import Submission
@@ -85,7 +85,14 @@ def test_copies_count_once_and_the_whole_one_stands(submission: Make) -> None:
     cut = submission("archive.zip", bundle="11" * 32, level="CLAIMED")
     board = build([cut, whole, whole])
     assert [b.path for b in board.tables[0].rows[0].bundles] == ["folder"]
-    assert not board.refused
+    (copy,) = board.refused
+    assert (copy.path, copy.code) == ("archive.zip", "FTB707") and "manifest of folder" in copy.reason
+
+
+def test_an_honest_copy_is_told_of(submission: Make) -> None:
+    board = build([submission("b.zip", bundle="11" * 32), submission("a", bundle="11" * 32)])
+    assert [b.path for b in board.tables[0].rows[0].bundles] == ["a"]
+    assert [(one.path, one.code) for one in board.refused] == [("b.zip", "FTB706")]
 
 
 def test_runs_of_one_seed_count_once(submission: Make) -> None:
@@ -99,7 +106,7 @@ def test_runs_of_one_seed_count_once(submission: Make) -> None:
 
 def test_untuned_is_a_row_beside_the_ranking(submission: Make) -> None:
     board = build([submission("a"), submission("b", name="b", knobs={"adapter.rank": 2})])
-    (reference,) = board.tables[0].references
+    reference, _ = board.tables[0].references
     assert reference.score.value == pytest.approx(0.5)
     assert reference.bundles == 2
 
@@ -145,5 +152,19 @@ def test_other_items_are_not_paired() -> None:
 
 def test_ranks_are_intervals() -> None:
     best, tie, worst = contender([1] * 100), contender([1] * 97 + [0] * 3), contender([0] * 100)
-    places = ranks([best, tie, worst], 0.95)
+    places = ranks(3, compare([best, tie, worst], 0.95).pairs)
     assert [(p.best, p.worst) for p in places] == [(1, 2), (1, 2), (3, 3)]
+
+
+def test_rows_are_named_by_what_differs(submission: Make) -> None:
+    knobs = [{"adapter.rank": rank, "x.learning_rate": rate, "alpha": 16} for rank, rate in ((4, 2e-3), (8, 0.1))]
+    board = build([submission(str(one), name="custom", knobs=one) for one in knobs])
+    assert sorted(row.label for row in board.tables[0].rows) == ["rank=4 lr=2e-3", "rank=8 lr=0.1"]
+    named = build([submission("a", name="rank4-learning-rate0-002", knobs=knobs[0]), submission("b", knobs=knobs[1])])
+    assert sorted(row.label for row in named.tables[0].rows) == ["mine: rank=8 lr=0.1", "rank=4 lr=2e-3"]
+
+
+def test_what_a_row_speaks_of(submission: Make) -> None:
+    for seeds, claim in ((1, "adapter"), (2, "adapters"), (3, "method")):
+        (row,) = build([submission(f"s{seed}", seed=seed) for seed in range(seeds)]).tables[0].rows
+        assert row.claim == claim

@@ -29,7 +29,7 @@ def test_markdown(submission: Make) -> None:
     lines = out.split("\n")
     rows = [line for line in lines if line.startswith("| 1 ")]
     assert len(rows) == 1
-    assert "75.0 [" in rows[0] and "`one`" in rows[0] and "RESCORED" in rows[0] and "2.00" in rows[0]
+    assert "75.0 [" in rows[0] and "`one: rank=8`" in rows[0] and "RESCORED" in rows[0] and "2.00" in rows[0]
     assert "\x1b" not in out
     (refused,) = [line for line in lines if "FTB702" in line]
     assert refused.count("|") == 5, "no cell ends early"
@@ -42,11 +42,11 @@ def test_markdown_of_free_text() -> None:
 
 def test_csv(submission: Make) -> None:
     rows = list(csv.DictReader(io.StringIO(sheet.as_csv(board(submission)))))
-    assert [row["kind"] for row in rows] == ["entry", "entry", "untuned", "refused"]
+    assert [row["kind"] for row in rows] == ["entry", "entry", "untuned", "majority", "refused"]
     assert float(rows[0]["score"]) == 0.75
     assert rows[0]["rank_best"] == "1"
     assert float(rows[1]["gain"]) < 0, "a number keeps its sign"
-    assert rows[3]["path"].startswith("'="), "no formula"
+    assert rows[4]["path"].startswith("'="), "no formula"
     assert "\x1b" not in rows[3]["path"] and "\n" not in rows[3]["path"]
 
 
@@ -95,3 +95,13 @@ def test_figures() -> None:
     assert text.seconds(61) == "1 min 01 s"
     assert text.seconds(3661) == "1 h 01 min"
     assert text.mib(3 * 2**20) == "3.00"
+
+
+def test_a_table_fits_eighty_columns(submission: Make) -> None:
+    knobs = [{"adapter.rank": rank, "training.schedule.learning_rate": 2e-3 * rank} for rank in (2, 4, 8)]
+    made = build([submission(f"{k}{s}", knobs=k, seed=s, name="custom") for k in knobs for s in (1, 2, 3)])
+    lines = terminal.plain(made, width=80).split("\n")
+    assert max(map(len, lines)) <= 80
+    assert sum(line.lstrip().startswith(("1–3", "1 ")) for line in lines) == 3, "a row is a line"
+    assert "seed 2" in terminal.plain(made, width=80, unfold=True)
+    assert "Westfall" not in "".join(lines) and "Westfall" in terminal.plain(made, explain=True)

@@ -29,7 +29,7 @@ def test_other_scorings_stand_beside_the_one_that_ranks(submission: Make, scored
     assert generated.score.value == 0.5
     assert generated.tasks["tfns"].unparsable == 1
     assert row.also["flowertune"].tasks["tfns"].unparsable == 0, "the incumbent's rule makes silence neutral"
-    (untuned,) = board.tables[0].references
+    untuned, _ = board.tables[0].references
     assert untuned.also["generated"].tasks["fpb"].unparsable == 4
     assert untuned.also["generated"].score.value == 0
 
@@ -51,6 +51,7 @@ def test_unparsable_and_scorings_in_every_format(submission: Make, scored: Score
         ("untuned", "likelihood"),
         ("scoring of untuned", "flowertune"),
         ("scoring of untuned", "generated"),
+        ("majority", "constant"),
     ]
     assert rows[2]["score:fpb"] == "0.5" and rows[2]["unparsable:fpb"] == "1.0" and rows[2]["rank_best"] == ""
 
@@ -66,7 +67,7 @@ def test_references_are_rows_beside_the_ranking(submission: Make, scored: Scored
     references = {"centralised": [1, 1, 1, 0], "local-0": [1, 1, 0, 0], "local-1": [0, 0, 0, 0]}
     runs = [submission(f"s{seed}", seed=seed, scores=scored(TEXTS, references)) for seed in (1, 2)]
     board = build(runs)
-    untuned, local, centralised = board.tables[0].references
+    untuned, local, centralised, _ = board.tables[0].references
     assert [one.kind for one in (untuned, local, centralised)] == ["untuned", "local", "centralised"]
     assert local.score.value == pytest.approx(0.25)
     assert local.spread == pytest.approx(0.5 / 2**0.5)
@@ -85,7 +86,7 @@ def test_bundles_without_references_do_not_spoil_the_others(submission: Make, sc
         submission("s2", seed=2, scores=scored(TEXTS)),
     ]
     board = build(runs)
-    assert [one.bundles for one in board.tables[0].references] == [2, 1]
+    assert [one.bundles for one in board.tables[0].references] == [2, 1, 2]
 
 
 def test_no_sandbox_and_exclusions_are_marked(submission: Make) -> None:
@@ -137,3 +138,17 @@ def test_names_of_tasks_and_scorings_are_outside_text(submission: Make, scored: 
         assert "\x1b" not in out
     rows = list(csv.reader(io.StringIO(sheet.as_csv(board))))
     assert not any(cell.startswith("=") for row in rows for cell in row)
+
+
+def test_a_constant_answer_is_marked_and_the_majority_is_a_row(submission: Make) -> None:
+    """Half of the items are right of each option: a score of half is what always saying the same gets."""
+    half = submission("a", name="half", right={"task-a": [1, 0] * 20}, knobs={"k": 1})
+    more = submission("b", name="more", right={"task-a": [1, 0] * 19 + [1, 1]}, knobs={"k": 2})
+    board = build([half]), build([more])
+    (row,), (better,) = (one.tables[0].rows for one in board)
+    assert row.constant == ["task-a", "mean"] and "on 1 task" in row.notes[0]
+    assert better.constant == [] and better.notes == []
+    assert "(no gain)" in render.markdown(board[0]) and "(no gain)" not in render.markdown(board[1])
+    majority = board[0].tables[0].references[-1]
+    assert majority.kind == "majority" and majority.model is None and majority.score.value == 0.5
+    assert "(majority)" in terminal.plain(board[0])

@@ -135,3 +135,18 @@ def test_pack_then_verify(submitted: Any, tmp_path: Path, capsys: Captured) -> N
     again = tmp_path / "again.zip"
     assert run(["pack", submitted.good, "--out", str(again)]) == 0
     assert again.read_bytes() == archive.read_bytes()
+
+
+def test_compare(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
+    one, other = (str(submitted.bundles / name) for name in ("mine-s1", "mine-s2"))
+    assert run(["compare", one, other, *submitted.options, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert "seed" in [condition["path"] for condition in answer["conditions"]]
+    task = answer["tasks"][0]
+    assert round(task["difference"] * task["items"]) == len(task["gained"]) - len(task["lost"])
+    assert run(["compare", one, str(submitted.bundles / "broken.zip"), *submitted.options]) == 3
+    assert run(["compare", one, str(tmp_path), *submitted.options]) == 3
+    assert run(["compare", str(tmp_path / "none.yaml"), one, *submitted.options]) == 3
+    assert "FTB710" in capsys.readouterr().err
+    assert run(["diff", one, other]) == 3
+    assert "FTB709" in capsys.readouterr().err

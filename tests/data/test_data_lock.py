@@ -22,6 +22,8 @@ from ftbench.micro.world import World
 from ftbench.spec.load import load_pins, load_spec
 from ftbench.spec.model import BuiltinSource, Spec
 from ftbench.spec.pins import Pins
+from ftbench.spec.prompts import filled, item_problems
+from ftbench.spec.tasks import CodeTask, Generation
 
 QUICKSTART = builtin.specs()["quickstart"]
 
@@ -164,3 +166,27 @@ def test_sources_keep_their_order_and_drop_other_columns() -> None:
     source = BuiltinSource(kind="builtin", name="micro-world", split="train")
     loaded = load(source, {"q": "question"})
     assert loaded.rows == [{"q": row["question"]} for row in data_builtin.rows("micro-world", "train")]
+
+
+def test_prompts_and_stop_strings_are_looked_at(spec: Spec) -> None:
+    """An item's prompt that ends in white space, and a stop string that cuts the authors' solution."""
+    task = spec.evaluation.tasks[0]
+    (found,) = item_problems(task, {"question": "Where?\n"}, 3)
+    assert found.code == "FTB365" and "item 3 of task jars" in found.message
+    stripped = task.model_copy(update={"strip_prompt": "right"})
+    assert not list(item_problems(stripped, {"question": "Where?\n"}, 3))
+    assert filled(stripped, {"question": "Where? \n"}) == "Where?"
+    mbpp = next(task for task in load_spec(builtin.specs()["code"]).spec.evaluation.tasks if task.name == "mbpp")
+    assert isinstance(mbpp, CodeTask)
+    row = {"problem": "p", "tests": "t", "reference": "class Pair(object):\r\n    pass\r\nclass More:\r\n    pass"}
+    assert not list(item_problems(mbpp, row, 0)), "several classes, as in the set's problem 342"
+    cut = mbpp.model_copy(update={"generation": Generation(max_new_tokens=8, stop=["\nclass "])})
+    assert [one.code for one in item_problems(cut, row, 0)] == ["FTB366"]
+
+
+def test_lock_refuses_them(tmp_path: Path, spec: Spec) -> None:
+    bad = changed(spec, "evaluation.tasks.0.prompt", "{question} ")
+    with pytest.raises(InvalidInput) as caught:
+        lock(bad, Store([tmp_path]))
+    assert codes(caught.value.diagnostics) == {"FTB365"}
+    assert len(caught.value.diagnostics) == 6, "five of them, and how many more"

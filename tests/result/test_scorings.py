@@ -9,7 +9,8 @@ from evaluations import choice, code, evaluation
 
 from ftbench.errors import InvalidInput
 from ftbench.result.documents import Answer, Sample
-from ftbench.result.score import is_attainable, right, score
+from ftbench.result.marks import Given, mark
+from ftbench.result.score import is_attainable, score
 
 OPTIONS = [" negative", " neutral", " positive"]
 TARGETS = [0] * 3 + [1] * 6 + [2]
@@ -53,7 +54,7 @@ def samples(tuned: list[Answer], untuned: list[Answer] | None = None, **referenc
         ("neutral", 6, 0, 6),
         ("Well, that is hard to say without knowing the market, but", 0, 10, 6),  # long sentences, no answer
         ("Having read it twice I would call this negative, all in all", 3, 0, 3),  # long sentences with one
-        ("not negative but positive", 3, 0, 1),  # the first named; the incumbent looks for positive first
+        ("not negative but positive", 1, 0, 1),  # what is denied is not meant
     ],
 )
 def test_odd_models(text: str, generated: int, unparsable: int, flowertune: int) -> None:
@@ -78,7 +79,9 @@ def test_the_first_scoring_ranks() -> None:
     scores = score({"fpb": lines}, evaluation(task))
     assert scores.tasks["fpb"].scoring == "generated"
     assert scores.tuned.value == 0.1 and scores.tasks["fpb"].also["likelihood"].tuned.value == 0.3
-    assert right(evaluation(task).tasks[0], lines) == [False] * 9 + [True]
+    (asked,) = evaluation(task).tasks
+    ranking = [mark(asked, asked.scoring[0], Given(one.tuned, one.options, one.target)) for one in lines]
+    assert [one == "right" for one in ranking] == [False] * 9 + [True]
 
 
 def test_difference_is_by_the_same_scoring() -> None:

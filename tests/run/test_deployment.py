@@ -107,7 +107,8 @@ def test_who_reaches_the_port(tmp_path: Path) -> None:
     with lab(tmp_path) as made:
         plain = '[superlink.lab]\\naddress = "127.0.0.1:9092"\\ninsecure = true\\n'
         made.run(f"mkdir -p stranger && printf '{plain}' > stranger/config.toml")
-        made.run("! FLWR_HOME=$PWD/stranger flwr list lab --format json")
+        told = made.run("FLWR_HOME=$PWD/stranger flwr list lab --format json || true")
+        assert json.loads(told)["success"] is False
         run_dir = made.folder / "runs" / "two-sites-default-s1"
         run = made.start(RUN, "run")
         made.until((run_dir / "ledger.jsonl").exists, "no ledger", run, "run")

@@ -19,7 +19,7 @@ from ftbench.spec.strategies import STRATEGIES
 CLIENTS = {"general-nlp": (20, 4), "finance": (50, 10), "medical": (20, 4), "code": (10, 2)}
 """Domain → clients, and how many train in a round."""
 DOMAINS = sorted(CLIENTS)
-ALL = [*DOMAINS, *(f"budget/{name}" for name in DOMAINS)]
+ALL = [*DOMAINS, *(f"{track}/{name}" for track in ("budget", "chat") for name in DOMAINS)]
 TRAINING = {
     "general-nlp": ("flwrlabs/alpaca-gpt4", 52_002),
     "finance": ("flwrlabs/fingpt-sentiment-train", 76_772),
@@ -165,14 +165,33 @@ def test_how_tasks_are_scored(name: str) -> None:
     for task in spec_of(name).evaluation.tasks:
         if isinstance(task, CodeTask):
             assert task.scoring == ["pass@1"] and task.generation.max_new_tokens == 512
+            assert task.strip_prompt == "right" and task.extraction is None, "as public harnesses do"
             continue
         assert isinstance(task, ChoiceTask)
         assert task.scoring == ["likelihood", "generated", "flowertune"], "likelihood ranks, the others stand beside it"
-        assert task.generation and task.generation.max_new_tokens == 8
+        assert task.generation and task.generation.max_new_tokens == 48, "enough for a sentence"
         lettered = task.options == [" A", " B", " C", " D"]
         assert task.extraction == ("option-letter" if lettered else "option-text")
         rule = "first-letter" if lettered else "exact-label" if task.name == "pubmedqa" else "sentiment-substring"
         assert task.flowertune == rule
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_a_chat_variant_differs_in_the_turn_alone(name: str) -> None:
+    plain, chat = spec_of(name), spec_of(f"chat/{name}")
+    assert (chat.data.chat_template, chat.data.bos) == ("model", False)
+    assert chat.data.completion == plain.data.completion.strip()
+    same = {"chat_template": "none", "bos": True, "completion": plain.data.completion}
+    assert chat.data.model_copy(update=same) == plain.data
+    for block in ("federation", "training", "model", "adapter", "strategy", "budget", "seeds", "knobs"):
+        assert getattr(chat, block) == getattr(plain, block)
+    for mine, other in zip(chat.evaluation.tasks, plain.evaluation.tasks, strict=True):
+        assert (mine.name, mine.source, mine.scoring) == (other.name, other.source, other.scoring)
+        assert mine.columns == other.columns, "the same items by their digest"
+        if isinstance(mine, ChoiceTask) and isinstance(other, ChoiceTask):
+            assert mine.prompt == other.prompt and mine.options == [option.strip() for option in other.options]
+        else:
+            assert isinstance(mine, CodeTask) and mine.extraction == "fenced" and mine.generation.stop == []
 
 
 def test_options_stand_in_the_order_of_the_normalisers_answers() -> None:

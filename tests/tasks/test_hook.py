@@ -105,6 +105,16 @@ def test_target_must_be_an_option(tmp_path: Path, target: object) -> None:
         hook.items("t", compiled=folder)
 
 
+def test_a_prompt_that_ends_in_white_space_is_stripped_or_refused(tmp_path: Path) -> None:
+    rows = [*ROWS[:2], {**ROWS[2], "question": "def f():\n    \n"}]
+    folder = compiled(tmp_path, rows)
+    with pytest.raises(ValueError, match=r"item 2 of task 't': the prompt ends in white space"):
+        hook.items("t", compiled=folder)
+    (tmp_path / "other").mkdir()
+    folder = compiled(tmp_path / "other", rows, strip_prompt="right")
+    assert hook.items("t", compiled=folder)[2]["prompt"] == "Q0: def f():"
+
+
 def test_unknown_task(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no task 'u'; its tasks are t"):
         hook.items("u", compiled=compiled(tmp_path, ROWS))

@@ -206,6 +206,42 @@ def incumbents_score_told_as_generated(f: Forged) -> None:
 
 
 @attack(sealed="scores-recomputed", keep="scores")
+def majority_told_lower(f: Forged) -> None:
+    """A constant answer is to look like a gain."""
+    with f.result() as result:
+        result["scores"]["tasks"]["jars"]["majority"] |= {"correct": 1, "value": 1 / ITEMS}
+        result["scores"]["majority"] = 1 / ITEMS
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def majority_left_out(f: Forged) -> None:
+    """As a result of before would have it."""
+    with f.result() as result:
+        for task in result["scores"]["tasks"].values():
+            task["majority"] = None
+        result["scores"]["majority"] = None
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def options_told_more_evenly(f: Forged) -> None:
+    with f.result() as result:
+        result["scores"]["tasks"]["jars"]["tuned"]["options"] |= {"macro_f1": 0.99, "balanced": 0.99}
+
+
+@attack(sealed="scores-recomputed", keep="scores")
+def untuned_said_to_have_written_an_option(f: Forged) -> None:
+    with f.result() as result:
+        result["scores"]["tasks"]["jars"]["written"] |= {"text": "red", "option": 0}
+
+
+@attack(sealed="prompts-compiled")
+def prompt_given_a_line_break_at_its_end(f: Forged) -> None:
+    """After one a model writes nothing: the untuned one is to look worse."""
+    with f.samples("sums") as answers:
+        answers[0]["prompt"] += "\n"
+
+
+@attack(sealed="scores-recomputed", keep="scores")
 def another_scoring_ranks(f: Forged) -> None:
     with f.result() as result:
         result["scores"]["tasks"]["jars"]["scoring"] = "generated"

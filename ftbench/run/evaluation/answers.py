@@ -71,7 +71,7 @@ def _asked(task: Task, samples: Sequence[Sample]) -> AskedItem:
 def _check_marks(task: Task, name: str, asked: Sequence[AskedItem], theirs: float) -> None:
     """The harness and our scorer must find the same number of right answers."""
     scoring = next(_scorings(task, name))
-    ours = sum(mark(task, scoring, Given(a.answer, a.options, a.target)) == "right" for a in asked)
+    ours = sum(mark(task, scoring, Given(a.answer, a.options, a.target, a.prompt)) == "right" for a in asked)
     if round(theirs * len(asked)) != ours:
         message = f"task {name}: lm-eval's accuracy is {theirs}, its samples give {ours} of {len(asked)}"
         raise RunFailed(Diagnostic(codes.HARNESS_DISAGREES, message))

@@ -115,7 +115,8 @@ def evaluate_adapter(
     asked = _work(job, store, out, out / "logs", on_progress=on_progress, workers=workers, unsafe=unsafe)
     answers = {task.name: [a for a in asked[name] if a.task == task.name] for task in evaluation.tasks}
     scored, mean = score_answers(
-        {task: [Given(a.answer, a.options, a.target) for a in given] for task, given in answers.items()}, evaluation
+        {task: [Given(a.answer, a.options, a.target, a.prompt) for a in given] for task, given in answers.items()},
+        evaluation,
     )
     first = {task.name: task.scoring[0] for task in evaluation.tasks}
     return AdapterScores(

@@ -16,6 +16,7 @@ from ftbench.spec.checks import (
     partitions,
     privacy,
     ranks,
+    reporting,
     robust,
     scoring,
     sources,
@@ -74,6 +75,7 @@ CHECKS: tuple[Check, ...] = (
     lists.seeds,
     lists.targets,
     lists.separate,
+    reporting.clusters,
     knobs.check_knobs,
 )
 

@@ -73,6 +73,10 @@ def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
         yield Problem(codes.OUT_OF_LIMITS, (*at, "scoring"), f"`{show((*at, 'scoring'))}` must not be empty")
     yield from _once(task.scoring, (*at, "scoring"))
     yield from _stops(task.generation, at)
+    for number, stop in enumerate(task.generation.stop):
+        if task.extraction == "fenced" and "```" in stop:
+            message = f"the stop string {stop!r} would cut the fence that `extraction: fenced` looks for"
+            yield Problem(codes.CONTRADICTION, (*at, "generation", "stop", number), message, "leave it out")
     packages, where = task.sandbox.packages if task.sandbox else [], (*at, "sandbox", "packages")
     yield from _once(packages, where)
     if packages and task.language != "python":

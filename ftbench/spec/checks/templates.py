@@ -82,10 +82,9 @@ def _choice(task: ChoiceTask, at: Path, chat_template: str) -> Iterator[Problem]
 
 
 def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
-    last = task.prompt.rstrip("\n")
-    if last != last.rstrip():
-        message = f"`{show((*at, 'prompt'))}` ends in white space other than line breaks"
-        yield Problem(codes.JOINT, (*at, "prompt"), message, "programs begin in a line of their own, or in mid-line")
+    if task.prompt != task.prompt.rstrip():
+        message = f"`{show((*at, 'prompt'))}` ends in white space, after which models write little or nothing"
+        yield Problem(codes.JOINT, (*at, "prompt"), message, "leave it out: the model writes the line break itself")
     if COMPLETION in task.columns:
         message = f"`{COMPLETION}` stands for what the model wrote; a column of that name would hide it"
         yield Problem(
@@ -94,6 +93,8 @@ def _code(task: CodeTask, at: Path) -> Iterator[Problem]:
     yield from _known(task.program, (*at, "program"), [*task.columns, COMPLETION])
     yield from _known(task.tests, (*at, "tests"), task.columns)
     yield from _known(task.entry_point, (*at, "entry_point"), task.columns)
+    if task.reference is not None:
+        yield from _known(task.reference, (*at, "reference"), task.columns)
     if _readable(task.program) and COMPLETION not in template.columns(task.program):
         message = f"`{show((*at, 'program'))}` lacks `{{{COMPLETION}}}`, so that what the model wrote is never run"
         yield Problem(codes.TEMPLATE, (*at, "program"), message, f"for example `{{prompt}}{{{COMPLETION}}}`")

@@ -11,7 +11,7 @@ from ftbench.spec.tasks import CodeTask, Task
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 from ftbench.verify.items import task_rows
-from ftbench.verify.template import render
+from ftbench.verify.template import asked, render
 
 
 def run(context: Context) -> str | Failure:
@@ -30,7 +30,7 @@ def _task(task: Task, samples: Sequence[Sample], rows: Sequence[Mapping[str, obj
             yield f"{task.name}: there is no item {sample.index}"
             continue
         row, where = rows[sample.index], f"{task.name}, item {sample.index}"
-        if not _same(sample.prompt, render(task.prompt, row)):
+        if not _same(sample.prompt, asked(task, row)):
             yield f"{where}: another prompt than the compiled one"
         if isinstance(task, CodeTask):
             if sample.options or sample.target is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftbench.errors import InvalidInput
+from ftbench.result import options
 from ftbench.result.score import score
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
@@ -27,7 +28,9 @@ def run(context: Context) -> str | Failure:
         return judge([problem.message for problem in error.diagnostics], "")
     told, due = context.result.scores.model_dump(mode="json"), again.model_dump(mode="json")
     count = sum(1 for _ in _numbers(due))
-    return judge(_differences("scores", told, due), f"{count} numbers recomputed; mean tuned {again.tuned.value:.4f}")
+    marked = options.told(again)
+    evidence = f"{count} numbers recomputed; mean tuned {again.tuned.value:.4f}{'; ' * bool(marked)}{marked}"
+    return judge(_differences("scores", told, due), evidence)
 
 
 def _differences(path: str, told: Any, due: Any) -> Iterator[str]:

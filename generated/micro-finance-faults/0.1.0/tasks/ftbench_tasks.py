@@ -3,13 +3,15 @@
 It is copied beside the task files of every compiled benchmark. lm-eval loads it by file, without a package, so it uses
 nothing but the standard library and `datasets`, and finds the plan beside its own folder. The items come from the
 store by digest; `FTBENCH_STORE` names one or more stores, and a folder `store` next to the version's is looked at last.
-Programs of code tasks are run by `ftbench_sandbox.py`, which lies beside it, in a process of its own.
+Beside it lie `ftbench_answers.py`, which reads answers, and `ftbench_sandbox.py`, which runs the programs of code tasks
+in a process of its own.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -19,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 COMPILED = Path(__file__).resolve().parent.parent
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 PLAN = "app/ftbench_app/plan.json"
 APART = "apart"
 """Value of `FTBENCH_PROGRAMS` with which programs are not run here, since the caller runs them: the mark is NaN."""
@@ -56,7 +57,7 @@ def mark_text(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
     spec, text = _task(_plan(COMPILED), doc["task"]), results[0]
     marks: dict[str, float] = {}
     if "generated" in spec["scoring"]:
-        given = extract(spec["extraction"], text, doc["options"])
+        given = extract(spec["extraction"], text, doc["options"], doc["prompt"])
         marks |= {"generated": float(given == doc["target"]), "unparsable": float(given is None)}
     if "flowertune" in spec["scoring"]:
         marks["flowertune"] = float(flowertune(spec["flowertune"], text, doc["options"]) == doc["target"])
@@ -73,13 +74,17 @@ def mark_program(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
     if os.environ.get("FTBENCH_PROGRAMS") == APART:
         return {"acc": float("nan")}
     spec = _task(_plan(COMPILED), doc["task"])
-    row = {**json.loads(doc["row"]), "completion": results[0]}
+    row = json.loads(doc["row"])
+    given, entry_point = render(_before(spec["program"], "completion"), row), render(spec["entry_point"], row)
+    head, said = given, results[0]
+    if spec.get("strip_prompt") or spec.get("extraction"):
+        head, said = _answers().program_parts(given, said, entry_point, spec)
     job = {
         "language": spec["language"],
-        "given": render(_before(spec["program"], "completion"), row),
-        "program": render(spec["program"], row),
+        "given": given,
+        "program": head + render(spec["program"], {**row, "completion": said})[len(given) :],
         "tests": render(spec["tests"], row),
-        "entry_point": render(spec["entry_point"], row),
+        "entry_point": entry_point,
         "cpu_seconds": spec["cpu_seconds"],
         "memory_mib": spec["memory_mib"],
         "packages": (spec.get("sandbox") or {}).get("packages", []),
@@ -94,35 +99,29 @@ def mark_program(doc: dict[str, Any], results: list[str]) -> dict[str, float]:
     return {"acc": float(outcome["passed"])}
 
 
-def extract(rule: str, text: str, options: list[str]) -> int | None:
-    """Index of the option that a text names, or None: `option-text` or `option-letter`."""
-    if rule == "option-text":
-        words, best = " ".join(text.casefold().split()), None
-        for index, option in enumerate(options):
-            name = " ".join(option.casefold().split())
-            found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) if name else None
-            if found is not None:
-                place = (found.start(), -len(name), index)
-                best = place if best is None else min(best, place)
-        return None if best is None else best[2]
-    if rule == "option-letter":
-        last = LETTERS[min(len(options), len(LETTERS)) - 1]
-        letter = re.search(rf"(?<![\w'’])[A-{last}](?![\w'’])", text)
-        return None if letter is None else LETTERS.index(letter[0])
-    raise ValueError(f"{rule!r} is no rule of extraction")
+def extract(rule: str, text: str, options: list[str], prompt: str = "") -> int | None:
+    """Index of the option that a text means, or None: `option-text`, or `option-letter` with the prompt's lettered
+    lines."""
+    found: int | None = _answers().extract(rule, text, options, prompt)
+    return found
 
 
 def flowertune(rule: str, text: str, options: list[str]) -> int | None:
     """Index of the option that a text gives by the FlowerTune evaluation's rule, or None."""
-    plain, *labels = (re.sub(r"[^a-z0-9]", "", part.lower()) for part in [text, *options])
-    if rule == "first-letter":
-        index = "abcde".find(plain[:1]) if plain else -1
-        return index if 0 <= index < len(options) else None
-    if rule == "sentiment-substring":
-        plain = next((word for word in ("positive", "negative") if word in plain), "neutral")
-    elif rule != "exact-label":
-        raise ValueError(f"{rule!r} is no rule of the flowertune scoring")
-    return labels.index(plain) if plain in labels else None
+    found: int | None = _answers().flowertune(rule, text, options)
+    return found
+
+
+@functools.cache
+def _answers() -> Any:
+    """The module beside this one: hooks are loaded by file, so that nothing can be imported from their folder."""
+    path = Path(__file__).resolve().with_name("ftbench_answers.py")
+    spec = importlib.util.spec_from_file_location("ftbench_answers", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{path} is missing")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def items(task: str, *, compiled: Path | None = None) -> list[dict[str, Any]]:
@@ -186,11 +185,23 @@ def _before(template: str, column: str) -> str:
     return template[: next(places, len(template))]
 
 
+def _prompt(spec: dict[str, Any], row: dict[str, Any], index: int) -> str:
+    """The prompt of one item. White space at its end would be a token that running text never has there."""
+    prompt = render(spec["prompt"], row)
+    if spec.get("strip_prompt") == "right":
+        prompt = prompt.rstrip()
+    if prompt != prompt.rstrip():
+        raise ValueError(
+            f"item {index} of task {spec['name']!r}: the prompt ends in white space; write `strip_prompt: right`"
+        )
+    return prompt
+
+
 def _item(spec: dict[str, Any], index: int, line: bytes) -> dict[str, Any]:
     row = json.loads(line)
     item = {
         "task": spec["name"],
-        "prompt": render(spec["prompt"], row),
+        "prompt": _prompt(spec, row, index),
         "index": index,
         "item": hashlib.sha256(line).hexdigest(),
     }
