@@ -13,7 +13,7 @@ from scipy.stats import t as student
 
 from ftbench.board import maxt
 from ftbench.board.compare import Contender, compare, standard_errors
-from ftbench.board.twolevel import interval, t_quantile
+from ftbench.board.twolevel import freedom_of, interval, t_quantile
 from ftbench.result.documents import Interval
 from ftbench.result.statistics import mcnemar
 
@@ -192,6 +192,25 @@ def test_power_one_point_apart(rows: int, items: int) -> None:
 
 OWN = 0.2
 """Share of a row's items whose mark is its own luck: two rows then disagree on 18 % of all items."""
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("between", [0.5, 0.8, 0.9])
+@pytest.mark.parametrize("items", [500, 3000, 12_000])
+def test_coverage_by_components(items: int, between: float, seeds: int) -> None:
+    """Variances drawn from their own laws: 50,000 intervals a cell, so that the goal's limits can be held to exactly."""
+    generator, draws = np.random.default_rng(items + seeds), 50_000
+    for sd in (0.0, 0.25, 0.5, 0.75, 1.0):
+        rest = 0.24 * (1 - between) / items
+        over_items, tau = 0.24 * between / items, (sd / 100) ** 2 + rest
+        known = over_items + tau / seeds
+        found = tau * generator.chisquare(seeds - 1, draws) / (seeds - 1) / seeds
+        errors = over_items + rest / seeds
+        half = student.ppf(0.975, freedom_of(errors, found, items, seeds)) * np.sqrt(errors + found)  # type: ignore[arg-type]
+        inside = np.mean(np.abs(generator.normal(0, sqrt(known), draws)) <= half)
+        freedom = known**2 / ((tau / seeds) ** 2 / (seeds - 1) + over_items**2 / (items - 1))
+        assert 0.93 <= inside <= 0.98
+        assert half.mean() <= 1.15 * student.ppf(0.975, freedom) * sqrt(known)
 
 
 @pytest.mark.slow
