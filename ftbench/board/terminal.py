@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 NUMBERS = {"Rank", "Traffic MiB", "Parameters", "Memory MiB", "Device MiB", "Training", "Seeds"}
-FOLDED = {"Notes", "Entry", "Model", "Score", "To target"}
+FOLDED = {"Notes", "Entry", "Model", "To target"}
 """Columns that may take several lines."""
 PLAIN = 200
 """Characters a line of what is written to a file."""
 FOLD = 30
 """Characters that are kept for a folded column."""
+EDGES = 3
+"""Characters between two columns."""
 SPARED = (
     *("Notes", "Model", "Training", "Memory MiB", "Device MiB", "Parameters", "To target", "Traffic MiB", "SE"),
     *("Gain over untuned", "Under faults", "Level", "Speaks of"),
@@ -82,7 +84,7 @@ def fitting(table: Table, width: int) -> list[int]:
         widest = max(len(row[i]) for row in rows)
         needed[i] = min(widest, FOLD) if COLUMNS[i] in FOLDED else widest
     for column in SPARED:
-        if sum(needed.values()) + 2 * len(needed) <= width:
+        if sum(needed.values()) + EDGES * len(needed) <= width:
             break
         needed.pop(COLUMNS.index(column), None)
     return list(needed)

@@ -9,7 +9,6 @@ from ftbench.board.compare import METHOD, mean_marks, shape, standard_errors
 from ftbench.board.submission import Clusters, Marks
 from ftbench.result.documents import Interval
 
-
 LEAN = 1.5
 """A variance of three seeds is more often too small than too large, and then feigns many degrees of freedom: ν takes it
 this many times. Chosen by simulation (`tests/board/test_table_error.py`): coverage of 95 % intervals is 94 to 97 %."""

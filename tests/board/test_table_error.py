@@ -198,7 +198,7 @@ OWN = 0.2
 @pytest.mark.parametrize("between", [0.5, 0.8, 0.9])
 @pytest.mark.parametrize("items", [500, 3000, 12_000])
 def test_coverage_by_components(items: int, between: float, seeds: int) -> None:
-    """Variances drawn from their own laws: 50,000 intervals a cell, so that the goal's limits can be held to exactly."""
+    """Variances drawn from their own laws: 50,000 intervals a cell, so that limits can be exact."""
     generator, draws = np.random.default_rng(items + seeds), 50_000
     for sd in (0.0, 0.25, 0.5, 0.75, 1.0):
         rest = 0.24 * (1 - between) / items
