@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+import ssl
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -103,12 +105,20 @@ def test_a_node_that_dies_is_excluded_and_the_run_goes_on(tmp_path: Path) -> Non
 
 
 def test_who_reaches_the_port(tmp_path: Path) -> None:
-    """Without the certificate authority's file: nothing. With it: stop a run, which says so and is gone on with."""
+    """Anybody: TLS here shows who the SuperLink is, not who asks. A run that a stranger stops says so, and goes on."""
     with lab(tmp_path) as made:
         plain = '[superlink.lab]\\naddress = "127.0.0.1:9092"\\ninsecure = true\\n'
         made.run(f"mkdir -p stranger && printf '{plain}' > stranger/config.toml")
         told = made.run("FLWR_HOME=$PWD/stranger flwr list lab --format json || true")
-        assert json.loads(told)["success"] is False
+        assert json.loads(told)["success"] is False  # plain text is not served
+        # No certificate of ours, no key, nothing checked: the request is carried out all the same.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        kind = {"Content-Type": "application/protobuf"}
+        url = f"https://127.0.0.1:{made.ports['9092']}/v1/control/list-runs"
+        request = urllib.request.Request(url, data=b"", headers=kind, method="POST")
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+            assert answer.status == 200
         run_dir = made.folder / "runs" / "two-sites-default-s1"
         run = made.start(RUN, "run")
         made.until((run_dir / "ledger.jsonl").exists, "no ledger", run, "run")
