@@ -181,6 +181,7 @@ NO_SANDBOX = _code("FTB573", "generated programs can't be run here: no sandbox, 
 SANDBOX_FAILED = _code("FTB574", "the sandbox failed, not the program in it")
 REFERENCE_MISSING = _code("FTB575", "the adapter of a reference that the spec asks for is not there")
 QUANTIZATION_UNFIT = _code("FTB576", "the base model can't be loaded with the bits that the spec asks for")
+CONTROL_TOKEN = _code("FTB577", "the tokenizer makes a control token of plain text")
 
 # FTB6xx: bundles and verification
 NOT_STRICT_JSON = _code("FTB601", "a document of a bundle is not strict JSON")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
+from ftbench.run.evaluation import token_ids
 
 Request = tuple[str, str]
 """Prompt and option."""
 Tokens = tuple[list[int], list[int]]
 ChatTemplate = Literal["none", "model"]
-FIXED_DATE = (
-    "{% macro strftime_now(format) %}{{ format|replace('%Y', '2025')|replace('%m', '01')|replace('%d', '01')"
-    "|replace('%b', 'Jan')|replace('%B', 'January')|replace('%A', 'Wednesday') }}{% endmacro %}{{ '' }}"
-)
-"""Put before a chat template: one that writes the current date says the same every day, as in training. A function
-given as an argument would not do: transformers hands templates nothing but plain data."""
 UNSET_LENGTH = 1000000000000000019884624838656
 """transformers' number for a tokenizer that sets no limit."""
 DEFAULT_LENGTH = 2048
@@ -40,42 +35,37 @@ def context_ids(tokenizer: Any, prompt: str, *, bos: bool, chat_template: ChatTe
         if not tokenizer.chat_template:
             message = "the spec uses the model's chat template, but the base model's tokenizer has none"
             raise InvalidInput(Diagnostic(codes.NO_CHAT_TEMPLATE, message, hint="choose an instruct model"))
-        turns = [{"role": "user", "content": prompt}]
-        template = FIXED_DATE + tokenizer.get_chat_template()
-        ids = tokenizer.apply_chat_template(
-            turns, chat_template=template, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
+        ids = _made(token_ids.chat_ids, tokenizer, prompt)
         # Most templates begin with BOS themselves.
-        return list(ids) if ids[: len(head)] == head else [*head, *ids]
-    context = [*head, *tokenizer.encode(prompt, add_special_tokens=False)]
+        return ids if ids[: len(head)] == head else [*head, *ids]
+    context = [*head, *_made(token_ids.start_ids, tokenizer, prompt)]
     if not context:
         raise InvalidInput(Diagnostic(codes.NO_TOKENS, "no tokens in the prompt", hint="mend the task's templates"))
     return context
 
 
 def encode(tokenizer: Any, prompt: str, option: str, *, bos: bool, chat_template: ChatTemplate = "none") -> Tokens:
-    """Token ids of prompt and option, each tokenised by itself. Raises InvalidInput, also where the option is empty."""
+    """Token ids of prompt and option, which goes on from it. Raises InvalidInput, also where the option is empty."""
     context = context_ids(tokenizer, prompt, bos=bos, chat_template=chat_template)
-    continuation = tokenizer.encode(option, add_special_tokens=False)
+    goes_on = bool(prompt) or chat_template == "model"
+    continuation = _made(token_ids.running_ids if goes_on else token_ids.start_ids, tokenizer, option)
     if not continuation:
         message = f"no tokens in the option of prompt {prompt!r}, option {option!r}"
         raise InvalidInput(Diagnostic(codes.NO_TOKENS, message, hint="mend the task's templates or data"))
     return context, continuation
 
 
-def decode(tokenizer: Any, ids: list[int]) -> str:
-    """The text of generated tokens, with the space that it begins with.
+def _made(make: Callable[[Any, str], list[int]], tokenizer: Any, text: str) -> list[int]:
+    try:
+        return make(tokenizer, text)
+    except ValueError as error:
+        hint = "choose another base model: its tokenizer cannot be used so"
+        raise InvalidInput(Diagnostic(codes.CONTROL_TOKEN, str(error), hint=hint)) from error
 
-    Decoders made for whole texts (SentencePiece's) take off a leading space, which would break the first line of an
-    indented program. So the tokens are decoded after a line break, and that is taken off again.
-    """
-    plain = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-    anchor = tokenizer.encode("\n", add_special_tokens=False)
-    before = str(tokenizer.decode(anchor, **plain))
-    whole = str(tokenizer.decode([*anchor, *ids], **plain))
-    if before and whole.startswith(before):
-        return whole[len(before) :]
-    return str(tokenizer.decode(ids, **plain))
+
+def decode(tokenizer: Any, ids: list[int]) -> str:
+    """The text of generated tokens, with the space that it begins with."""
+    return token_ids.running_text(tokenizer, ids, skip_special_tokens=True)
 
 
 def batches(encoded: Mapping[Request, Tokens], size: int) -> list[list[Request]]:
