@@ -26,10 +26,14 @@ FIXED_DATE = (
 A function given as an argument would not do: transformers hands templates nothing but plain data."""
 
 
+class ControlInText(Exception):
+    """The tokenizer makes a control token of plain text, whatever is done."""
+
+
 def start_ids(tokenizer: Any, text: str) -> list[int]:
-    """Ids of a text that stands first, as the tokenizer makes them, its control words as text."""
+    """Ids of a text that stands first, as the tokenizer makes them, its control words as text. Raises ControlInText."""
     ids = _plain(tokenizer, text)
-    control, words = _control(tokenizer)
+    control, words = _control(tokenizer, str(tokenizer.chat_template or ""))
     if control.isdisjoint(ids):
         return ids
     # Some control words are found in text even so (those that a tokenizer does not call special): they are parted
@@ -40,14 +44,14 @@ def start_ids(tokenizer: Any, text: str) -> list[int]:
     for part in rest:
         ids += running_ids(tokenizer, part)
     if not control.isdisjoint(ids):
-        raise ValueError(f"the tokenizer makes a control token of plain text: {text[:80]!r}")
+        raise ControlInText(f"the tokenizer makes a control token of plain text: {text[:80]!r}")
     return ids
 
 
 def running_ids(tokenizer: Any, text: str) -> list[int]:
     """Ids of a text that goes on from another. They decode to it where the tokenizer can write it at all.
 
-    Raises ValueError where the tokenizer makes a control token of plain text whatever is done.
+    Raises ControlInText.
     """
     if not text:
         return []
@@ -68,18 +72,27 @@ def running_ids(tokenizer: Any, text: str) -> list[int]:
 def chat_ids(tokenizer: Any, prompt: str) -> list[int]:
     """Ids of the prompt as one user turn in the tokenizer's chat template, up to where the reply begins.
 
-    Raises ValueError where the tokenizer makes a control token of plain text whatever is done.
+    Raises ControlInText.
     """
-    return list(
-        tokenizer.apply_chat_template(
+    template = tokenizer.get_chat_template()
+    before = tokenizer.chat_control_tokens
+    tokenizer.chat_control_tokens = [*(before or ()), *_words(tokenizer, template)]
+    try:
+        ids = tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}],
-            chat_template=FIXED_DATE + tokenizer.get_chat_template(),
+            chat_template=FIXED_DATE + template,
             add_generation_prompt=True,
             tokenize=True,
             return_dict=False,
             sanitize_control_tokens=True,
         )
-    )
+    except ValueError as error:
+        if "sanitize" not in str(error):
+            raise
+        raise ControlInText(f"the tokenizer makes a control token of plain text: {prompt[:80]!r}") from error
+    finally:
+        tokenizer.chat_control_tokens = before
+    return list(ids)
 
 
 def running_text(tokenizer: Any, ids: list[int], *, skip_special_tokens: bool) -> str:
@@ -118,18 +131,20 @@ def _anchor(tokenizer: Any, anchor: str) -> tuple[tuple[int, ...], str]:
 
 
 @lru_cache(maxsize=8)
-def _control(tokenizer: Any) -> tuple[frozenset[int], re.Pattern[str]]:
-    """Control tokens and what finds their words: special ones, and those that swallow white space beside them.
-
-    The token for what is unknown is none of them unless it has another part too.
-    """
-    words = {
-        token.content: number
-        for number, token in tokenizer.added_tokens_decoder.items()
-        if token.special or token.lstrip or token.rstrip
-    }
+def _control(tokenizer: Any, template: str) -> tuple[frozenset[int], re.Pattern[str]]:
+    """Ids of control tokens and what finds their words. What is unknown is none of them, unless it has another part."""
+    words = _words(tokenizer, template)
     words |= dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
     if tokenizer.unk_token not in (tokenizer.bos_token, tokenizer.eos_token):
         words.pop(tokenizer.unk_token, None)
     longest = sorted(words, key=len, reverse=True)
     return frozenset(words.values()), re.compile("|".join(map(re.escape, longest)) or "(?!)")
+
+
+def _words(tokenizer: Any, template: str) -> dict[str, int]:
+    """Control words with their ids: special ones, those of the chat template, those that swallow white space."""
+    return {
+        token.content: number
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if token.special or token.lstrip or token.rstrip or (token.content in template and not token.content.isspace())
+    }

@@ -97,7 +97,7 @@ def encode_answers(
         context = _context(tokenizer, prompt, head, data["chat_template"])
         ids_of = token_ids.running_ids if len(context) > len(head) else token_ids.start_ids
         completions = [ids_of(tokenizer, text) for text in texts]
-    except ValueError as error:
+    except token_ids.ControlInText as error:
         raise AppError("FTB548", str(error), "choose another base model: its tokenizer cannot be used so") from error
     tail = [_special(tokenizer, "eos_token_id")] if data["eos"] else []
     learnt = [ids + tail for ids in completions]

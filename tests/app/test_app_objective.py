@@ -11,6 +11,7 @@ from typing import Any
 import numpy
 import pytest
 import torch
+from fake_tokenizer import FakeTokenizer
 
 from ftbench.app import objective
 from ftbench.app.objective.dpo import Objective, Pair, referred
@@ -216,13 +217,14 @@ def test_the_log_tells_of_training_passes_only(model: Policy, pairs: list[Pair])
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-class Letters:
+class Letters(FakeTokenizer):
     """A tokenizer of one token a character."""
 
-    bos_token_id, eos_token_id = 1, 2
+    def ids(self, text: str) -> list[int]:
+        return [3 + "abcdefghij \n".index(letter) for letter in text]
 
-    def encode(self, text: str, add_special_tokens: bool) -> list[int]:
-        return [3 + "abcdefghij ".index(letter) for letter in text]
+    def letter(self, number: int) -> str:
+        return "abcdefghij \n"[number - 3]
 
 
 def test_a_pair_shares_its_prompt_and_learns_both_ends() -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+LLAMA3 = "|".join(
+    [
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)",
+        r"[^\r\n\p{L}\p{N}]?\p{L}+",
+        r"\p{N}{1,3}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n]*",
+        r"\s*[\r\n]+|\s+(?!\S)|\s+",
+    ]
 )
 QWEN = LLAMA3.replace("{1,3}", "")
 BYTES = [f"<0x{number:02X}>" for number in range(256)]
@@ -37,20 +44,20 @@ def pieces(texts: Sequence[str], size: int) -> tuple[dict[str, int], list[tuple[
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     learner.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=size, show_progress=False))
-    import json
-
     model = json.loads(learner.to_str())["model"]
-    merges = [(left, right) for left, right in model["merges"]]
+    # What a vocabulary lacks is bytes: line breaks (Llama's) and here whatever is not ASCII.
+    kept = {word for word in model["vocab"] if all(" " < letter < "\x7f" or letter == "▁" for letter in word)}
+    merges = [(left, right) for left, right in model["merges"] if {left, right, left + right} <= kept]
     # Gemma's and Llama's vocabularies have marks that merge with marks.
     merges += [("▁", "▁"), ("▁▁", "▁▁")]
-    words = ["<unk>", *BYTES, "▁", "▁▁", "▁▁▁▁", *model["vocab"]]
+    words = ["<unk>", *BYTES, "▁", "▁▁", "▁▁▁▁", *sorted(kept)]
     return {word: number for number, word in enumerate(dict.fromkeys(words))}, merges
 
 
 def _sentencepiece(texts: Sequence[str], family: str, size: int) -> Tokenizer:
     vocabulary, merges = pieces(texts, size)
     tokenizer = Tokenizer(
-        models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)  # noqa: S106
+        models.BPE(vocab=vocabulary, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
     )
     ends = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     if family == "gemma":
@@ -88,7 +95,9 @@ def _bytes(texts: Sequence[str], family: str, size: int) -> Tokenizer:
 def build(family: str, texts: Sequence[str], size: int = 600) -> Any:
     """A tokenizer of the family, learnt from the texts, with a chat template in the family's control words."""
     begin, end, opens, closes = FAMILIES[family]
-    made = (_sentencepiece if family in ("llama2", "llama2-metaspace", "gemma", "phi3") else _bytes)(texts, family, size)
+    made = (_sentencepiece if family in ("llama2", "llama2-metaspace", "gemma", "phi3") else _bytes)(
+        texts, family, size
+    )
     strips = {"llama2": (False, False), "phi3": (False, True), "phi4": (True, True)}
     left, right = strips.get(family, (False, False))
     words = dict.fromkeys([begin, end, opens, closes])
@@ -96,7 +105,7 @@ def build(family: str, texts: Sequence[str], size: int = 600) -> Any:
     if family == "phi3":  # not special there, and it swallows white space
         made.add_tokens([AddedToken("</s>", special=False, rstrip=True, normalized=False)])
     if family == "gemma":
-        made.add_tokens([AddedToken("\n" * n, special=False, normalized=False) for n in (1, 2, 3)])
+        made.add_tokens([AddedToken("\n" * n, special=False, normalized=False) for n in (1, 2, 3)])  # as Gemma has them
     first = None if family == "qwen" else begin
     unknown = "<unk>" if "<unk>" in made.get_vocab() else None
     fast = PreTrainedTokenizerFast(tokenizer_object=made, bos_token=first, eos_token=end, unk_token=unknown)

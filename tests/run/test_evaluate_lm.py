@@ -10,6 +10,7 @@ from typing import Any
 import evaluation_world as world
 import pytest
 import torch
+from fake_tokenizer import FakeTokenizer
 
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
@@ -183,7 +184,8 @@ def test_empty_prompt_after_bos_is_scored(loaded: Loaded, tmp_path: Path) -> Non
 
 
 def test_a_model_without_bos_has_none_to_begin_with() -> None:
-    letters = SimpleNamespace(bos_token_id=None, encode=lambda text, add_special_tokens: [ord(c) for c in text])
+    letters = FakeTokenizer()
+    letters.bos_token_id = None
     assert encode(letters, "p", " o", bos=True) == encode(letters, "p", " o", bos=False)
 
 

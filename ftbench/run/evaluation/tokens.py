@@ -58,7 +58,7 @@ def encode(tokenizer: Any, prompt: str, option: str, *, bos: bool, chat_template
 def _made(make: Callable[[Any, str], list[int]], tokenizer: Any, text: str) -> list[int]:
     try:
         return make(tokenizer, text)
-    except ValueError as error:
+    except token_ids.ControlInText as error:
         hint = "choose another base model: its tokenizer cannot be used so"
         raise InvalidInput(Diagnostic(codes.CONTROL_TOKEN, str(error), hint=hint)) from error
 
