@@ -182,6 +182,7 @@ SANDBOX_FAILED = _code("FTB574", "the sandbox failed, not the program in it")
 REFERENCE_MISSING = _code("FTB575", "the adapter of a reference that the spec asks for is not there")
 QUANTIZATION_UNFIT = _code("FTB576", "the base model can't be loaded with the bits that the spec asks for")
 CONTROL_TOKEN = _code("FTB577", "the tokenizer makes a control token of plain text")
+NO_KERNEL = _code("FTB578", "an attention kernel that the entry chose is not on this machine")
 
 # FTB6xx: bundles and verification
 NOT_STRICT_JSON = _code("FTB601", "a document of a bundle is not strict JSON")

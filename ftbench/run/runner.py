@@ -35,6 +35,7 @@ from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
 from ftbench.run.evaluation.programs import check_sandbox
+from ftbench.run.kernels import check_attention
 from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
@@ -42,6 +43,7 @@ from ftbench.run.progress import SMOKE_ITEMS, Follower, Listener, Silent, begin
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
+from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 
 __all__ = ["RunOutcome", "resume", "start"]
@@ -162,6 +164,9 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
     if settings.engine == "flower-simulation":
         private.check_private(allowed=settings.allow_local_users)
     resources.check_resources(settings, devices.found)
+    apart = settings.engine == "flower-deployment"
+    if not apart:  # there clients have machines of their own, which say it themselves
+        check_attention(apply(plan.typed_spec(), run.entry()).model.attention, devices.found)
     fetch = functools.partial(bring, store=store, tell=told.note)
     preflight.check_before_run(
         plan,
@@ -170,7 +175,7 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
         run.path,
         unpinned=settings.unpinned,
         spec=spec,
-        apart=settings.engine == "flower-deployment",
+        apart=apart,
         bring=fetch,
     )
     # Before any training: a model that a bundle cannot describe is found now.

@@ -155,6 +155,9 @@ class AdamW(Block):
     """Added to the denominator."""
     weight_decay: NonNegativeFloat = 0.0
     """Decoupled weight decay."""
+    moments: Literal["float32", "paged-8bit"] | None = None
+    """How the moments are kept. `paged-8bit`: by bitsandbytes' PagedAdamW8bit (arXiv 2110.02861), where tensors of
+    4,096 and more numbers have moments of 8 bits; on a CPU nothing is paged. null: `float32`."""
 
 
 class Sgd(Block):
@@ -181,9 +184,10 @@ class ConstantSchedule(Block):
 
 
 class CosineSchedule(Block):
-    """Cosine annealing over rounds (arXiv 1608.03983), constant inside a round.
+    """Cosine annealing over rounds (arXiv 1608.03983).
 
-    Round r of R, counted from 1, uses final + (first − final) · (1 + cos(π (r − 1) / max(R − 1, 1))) / 2.
+    Round r of R, counted from 1, uses final + (first − final) · (1 + cos(π x)) / 2, where x is
+    (r − 1) / max(R − 1, 1), or with `endpoints: last` r / R.
     """
 
     kind: Literal["cosine"]
@@ -192,6 +196,10 @@ class CosineSchedule(Block):
     """Learning rate of the first round."""
     final_learning_rate: NonNegativeFloat
     """Learning rate of the last round."""
+    endpoints: Literal["both", "last"] | None = None
+    """Which ends of the curve are rounds. `both`: the first round has the first learning rate, the last the last.
+    `last`: the first learning rate stands before the first round and no round has it, as with FlowerTune.
+    null: `both`."""
 
 
 Schedule = Annotated[ConstantSchedule | CosineSchedule, Field(discriminator="kind")]
@@ -204,6 +212,12 @@ class Training(Block):
     """Local optimiser."""
     schedule: Schedule
     """Learning rate over rounds."""
+    within_round: Literal["constant", "linear"] | None = None
+    """The learning rate inside a client's round. `constant`: the round's. `linear`: after the warm-up it falls from the
+    round's on a line that reaches 0 after the last step. null: `constant`."""
+    warmup_steps: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    """Steps at the beginning of a client's round in which the learning rate rises from 0 to the round's: step i of
+    them, counted from 0, has i / warmup_steps of it. null: none."""
     local_steps: Annotated[int, Field(ge=1, le=1_000_000)]
     """Optimiser steps a client takes in a round."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
@@ -234,6 +248,8 @@ class Quantization(Block):
     """Number format: `nf4` or `fp4` for 4 bits, `int8` for 8."""
     double: bool = False
     """Whether the 4-bit blocks' scales are quantised once more."""
+    compute_dtype: Literal["float32", "bfloat16"] | None = None
+    """Precision in which a layer of 4-bit weights multiplies; its output has `model.dtype`. null: `model.dtype`."""
 
 
 class Model(Block):

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import math
 
-from ftbench.spec.model import CosineSchedule, Schedule
-
 SAMPLING = 0x53414D50
 """Third word of the seed of client choice."""
 FLOAT32 = 4
 """Bytes of one adapter parameter as sent."""
 MIB = 2**20
-
-
-def learning_rate(schedule: Schedule, number: int, rounds: int) -> float:
-    """Learning rate of round `number`, counted from 1, of `rounds`."""
-    first = schedule.learning_rate
-    if not isinstance(schedule, CosineSchedule):
-        return first
-    last = schedule.final_learning_rate
-    turned = math.pi * (number - 1) / max(rounds - 1, 1)
-    return last + (first - last) * (1 + math.cos(turned)) / 2
 
 
 def sample_size(clients: int, fraction: float) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ftbench.result.documents import Answer
 from ftbench.spec.canonical import canonical
-from ftbench.spec.model import Sha256
+from ftbench.spec.model import Model, Sha256
 from ftbench.spec.primitives import Block
 
 UNTUNED, TUNED = "untuned", "tuned"
@@ -34,6 +34,8 @@ class Job(Block):
     model: str
     """Folder of the base model, its digest already checked."""
     model_digest: Sha256
+    held: Model | None = None
+    """The spec's `model` with the entry's knobs in force; null: the spec's own."""
     phases: list[Phase]
     limit: Annotated[int, Field(ge=1)] | None = None
     """Only the first items of each task."""

@@ -9,6 +9,7 @@ from typing import Any
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
+from ftbench.run.kernels import check_attention
 from ftbench.spec.canonical import digest, sha256
 from ftbench.spec.model import Quantization
 
@@ -22,11 +23,12 @@ def load_base(
     """Model (for inference) and tokenizer from a folder: safetensors only, no remote code, no network.
 
     Precision, bits and attention kernel are those of the spec's `model`, the same as in training. Runs on the first
-    CUDA device where there is one, else on the CPU. Raises InvalidInput (FTB568, FTB576).
+    CUDA device where there is one, else on the CPU. Raises InvalidInput (FTB568, FTB576), MissingResource (FTB578).
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    check_attention(attention, torch.cuda.is_available)
     quiet = {"local_files_only": True, "trust_remote_code": False}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     kernel = "flash_attention_2" if attention == "flash-attention-2" else attention
@@ -67,7 +69,7 @@ def _bits(block: Quantization, dtype: str) -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type=block.kind,
         bnb_4bit_use_double_quant=block.double,
-        bnb_4bit_compute_dtype=getattr(torch, dtype),
+        bnb_4bit_compute_dtype=getattr(torch, block.compute_dtype or dtype),
     )
 
 

@@ -62,7 +62,7 @@ def _evaluate(job: Job, out: IO[str]) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     plan = Plan.model_validate_json((Path(job.compiled) / PLAN).read_bytes())
     spec, folder = plan.typed_spec(), Path(job.model)
-    block = spec.model
+    block = job.held or spec.model
     model, tokenizer = eval_model.load_base(
         folder, dtype=block.dtype, quantization=block.quantization, attention=block.attention
     )

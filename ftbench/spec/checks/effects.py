@@ -39,7 +39,18 @@ def _flat(spec: Spec) -> bool:
 
 
 def _one_round(spec: Spec) -> bool:
-    return _cosine(spec) is not None and spec.federation.rounds == 1
+    cosine = _cosine(spec)
+    return cosine is not None and cosine.endpoints != "last" and spec.federation.rounds == 1
+
+
+def _only_last(spec: Spec) -> bool:
+    cosine = _cosine(spec)
+    return cosine is not None and cosine.endpoints == "last" and spec.federation.rounds == 1
+
+
+def _short_line(spec: Spec) -> bool:
+    training = spec.training
+    return training.within_round == "linear" and training.local_steps - (training.warmup_steps or 0) <= 1
 
 
 def _prox_at_once(spec: Spec) -> bool:
@@ -87,6 +98,18 @@ NO_EFFECT: tuple[NoEffect, ...] = (
         "use `kind: constant`, or more rounds",
     ),
     NoEffect(
+        ("training", "schedule", "learning_rate"),
+        _only_last,
+        "with one round and `endpoints: last` no round has the first learning rate",
+        "use `kind: constant`, or more rounds",
+    ),
+    NoEffect(
+        ("training", "within_round"),
+        _short_line,
+        "a line over the one step that follows the warm-up is constant",
+        "use `within_round: constant`, or more local steps",
+    ),
+    NoEffect(
         ("strategy", "mu"),
         _prox_at_once,
         "FedProx with one local step is FedAvg: the term has no slope at the global adapter, where that step begins",
@@ -131,3 +154,11 @@ def rising(spec: Spec) -> Iterator[Problem]:
     if cosine and cosine.final_learning_rate > cosine.learning_rate:
         message = f"the last learning rate {cosine.final_learning_rate} is above the first, {cosine.learning_rate}"
         yield Problem(codes.CONTRADICTION, ("training", "schedule", "final_learning_rate"), message)
+
+
+def warm_up(spec: Spec) -> Iterator[Problem]:
+    """A client's round reaches the learning rate that it warms up to."""
+    steps, warm = spec.training.local_steps, spec.training.warmup_steps
+    if warm is not None and warm >= steps:
+        message = f"a warm-up of {warm} steps never reaches the round's learning rate: `local_steps` is {steps}"
+        yield Problem(codes.CONTRADICTION, ("training", "warmup_steps"), message, "warm up for fewer steps than that")

@@ -16,6 +16,7 @@ _INT8_DORA = (
     "DoRA does not work on 8-bit weights: it needs the norm of each adapted weight, which `int8` does not give without "
     "rounding again"
 )
+FLASH = "flash-attention-2"
 _BITS = {"nf4": 4, "fp4": 4, "int8": 8}
 
 
@@ -32,6 +33,24 @@ def quantization(spec: Spec) -> Iterator[Problem]:
     elif held.double and bits != 4:
         message = "`model.quantization.double` has no effect: `int8` has no scales of blocks to quantise"
         yield Problem(codes.NO_EFFECT, (*at, "double"), message, "leave it out, or use `nf4` or `fp4`")
+
+    if bits != 4 and held.compute_dtype is not None:
+        message = "`model.quantization.compute_dtype` has no effect: `int8` multiplies in whole numbers"
+        yield Problem(codes.NO_EFFECT, (*at, "compute_dtype"), message, "leave it out, or use `nf4` or `fp4`")
+
+
+def choosable(spec: Spec) -> Iterator[Problem]:
+    """What knobs over the weights allow can be chosen: formats of the spec's own bits, kernels of its precision."""
+    kinds, kernels = spec.knobs.get("model.quantization.kind"), spec.knobs.get("model.attention")
+    held = spec.model.quantization
+    for number, kind in enumerate(kinds.choices if isinstance(kinds, Choices) and held is not None else ()):
+        if held is not None and _BITS.get(str(kind), held.bits) != held.bits:
+            at = ("knobs", "model.quantization.kind", "choices", number)
+            yield Problem(codes.CONTRADICTION, at, f"`{kind}` has {_BITS[kind]} bits, and `bits` is {held.bits}")
+    for number, kernel in enumerate(kernels.choices if isinstance(kernels, Choices) else ()):
+        if kernel == FLASH and spec.model.dtype != "bfloat16":
+            message = f"`{FLASH}` computes in 16 bits, and `model.dtype` is {spec.model.dtype}"
+            yield Problem(codes.CONTRADICTION, ("knobs", "model.attention", "choices", number), message)
 
 
 def dora(spec: Spec) -> Iterator[Problem]:
@@ -53,8 +72,8 @@ def dora(spec: Spec) -> Iterator[Problem]:
 
 def attention(spec: Spec) -> Iterator[Problem]:
     """FlashAttention-2 has no float32 kernel."""
-    if spec.model.attention == "flash-attention-2" and spec.model.dtype != "bfloat16":
-        message = f"`flash-attention-2` computes in 16 bits, and `model.dtype` is {spec.model.dtype}"
+    if spec.model.attention == FLASH and spec.model.dtype != "bfloat16":
+        message = f"`{FLASH}` computes in 16 bits, and `model.dtype` is {spec.model.dtype}"
         yield Problem(codes.CONTRADICTION, ("model", "attention"), message, "use `dtype: bfloat16`, or `sdpa`")
 
 

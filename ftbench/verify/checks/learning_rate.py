@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftbench.spec.implied import learning_rate
 from ftbench.verify import formulas
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
@@ -12,7 +13,7 @@ def run(context: Context) -> str | Failure:
     schedule, rounds = context.in_force.training.schedule, context.in_force.federation.rounds
     problems = []
     for body in context.rounds:
-        due = formulas.learning_rate(schedule, body.round, rounds)
+        due = learning_rate.of_round(schedule, body.round, rounds)
         if not formulas.same(body.learning_rate, due):
             problems.append(f"round {body.round} had learning rate {body.learning_rate}, the schedule says {due}")
     return judge(problems, f"{schedule.kind} schedule recomputed for {plural(len(context.rounds), 'round')}")
