@@ -21,7 +21,7 @@ TEXTS = [
 ]
 PROMPTS = ["Sentiment:", "Problem:\nAdd.\n\nSolution:", "x", "def f(x):\n", "Sign: ✓", "a  b\t"]
 ANSWERS = [
-    *(" positive", "positive", " A", "A", "  two", "\ndef f(x):\n    return x", "\n\n\tx", "\r\nx", " ", "\n", "\t"),
+    *(" positive", "positive", " A", "A", "  two", "\ndef f(x):\n    return x", "\n\n\tx", "\r\nx", " .", "\n-", "\t,"),
     *("é", " ü — “x”", "数学", " 🙂", "\x01", "= 3", ":", "x", " x\n", "<a href='x'>", "None", "0x1", "-1.5e3"),
 ]
 KINDS = list(families.FAMILIES)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from fake_tokenizer import FakeTokenizer
 from hypothesis import given
 from hypothesis import strategies as st
-from fake_tokenizer import FakeTokenizer
 
 from ftbench.app import tokens
 from ftbench.app.errors import AppError
