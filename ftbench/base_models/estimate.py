@@ -62,6 +62,8 @@ class Setting:
     """Kind of strategy."""
     moments: int = 2
     """Numbers that the local optimiser keeps of each trained parameter: AdamW two, SGD with momentum one, else none."""
+    moment_bits: Literal[8, 32] = 32
+    """Bits of each."""
     transport: Transport = UNCODED
     """How arrays are coded on their way."""
     client_ranks: Sequence[int] = ()
@@ -189,8 +191,11 @@ def _memory(
         ("adapter", 4 * held, "float32"),
         ("gradients", 4 * parameters, "float32, of the adapter alone"),
     ]
-    if setting.moments:
+    if setting.moments and setting.moment_bits == 32:
         fixed.append(("optimiser", 4 * setting.moments * parameters, f"{setting.moments} float32 moments a parameter"))
+    elif setting.moments:
+        how = f"{setting.moments} moments of 8 bits a parameter and a scale for 256; more where tensors are small"
+        fixed.append(("optimiser", setting.moments * (parameters + parameters // 64), how))
     if STRATEGIES[setting.strategy].variates:
         how = "the correction in float32 and the sum of gradients in float64"
         fixed.append(("control variates", 12 * parameters, how))
@@ -198,7 +203,8 @@ def _memory(
         replies = setting.clients_per_round * (setting.rounds - 1)
         how = f"float32, what FLoRA stacked of {replies:,} replies before the last round"
         fixed.insert(1, ("stacked adapters", 4 * held * replies, how))
-    parts += [Part(name=name, bytes=size, exact=True, how=how) for name, size, how in fixed]
+    counted = setting.moment_bits == 32  # which tensors have moments of 8 bits is bitsandbytes' choice
+    parts += [Part(name=n, bytes=size, exact=counted or n != "optimiser", how=how) for n, size, how in fixed]
     parts += _step(architecture, layers, setting)
     how = "CUDA context, kernels and the allocator's slack: an assumption, not a count"
     return [*parts, Part(name="runtime", bytes=RUNTIME, exact=False, how=how)]

@@ -41,6 +41,7 @@ def setting(
         attention="eager" if model.attention == "eager" else "sdpa",
         strategy=spec.strategy.kind,
         moments=2 if isinstance(spec.training.optimizer, AdamW) else int(spec.training.optimizer.momentum > 0),
+        moment_bits=8 if getattr(spec.training.optimizer, "moments", None) == "paged-8bit" else 32,
         transport=spec.transport,
         client_ranks=ranks.of_clients(spec.adapter, federation.clients) if spec.adapter.client_ranks else (),
         budget_mib=spec.budget.communication_mib,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -12,6 +13,7 @@ from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
     from ftbench.base_models.estimate import Estimate
+    from ftbench.cli.outputs.base_models import LearningRates
     from ftbench.run.evaluation.trial import Report
     from ftbench.spec.load import LoadedSpec
     from ftbench.spec.model import Spec
@@ -91,10 +93,15 @@ def command(
         bits=setting.bits,
         double_quant=setting.double_quant,
         gradient_checkpointing=setting.gradient_checkpointing,
+        learning_rates=_learning_rates(chosen),
         estimate=estimate(known, setting),
         rows=_rows(ui, whole, chosen, store) if rows else None,
     )
     _show(ui, output.estimate, setting.micro_batch, setting.sequence_length)
+    rates = output.learning_rates
+    ui.line("learning rate", "strong")
+    ui.line(f"  a round         {rates.first_round:.4g} in the first, {rates.last_round:.4g} in the last")
+    ui.line(f"  over all steps  {rates.sum:.4g}")
     if output.rows is not None:
         _show_rows(ui, output.rows)
     ui.answer(output)
@@ -127,6 +134,16 @@ def _show_rows(ui: Ui, found: Report) -> None:
     ui.line(f"  learnt from     {total.used:,} of {total.looked:,}{of}")
     for reason, count in sorted(found.left_out.items()):
         ui.line(f"  left out        {count:,} {reason}", "warning")
+
+
+def _learning_rates(spec: Spec) -> LearningRates:
+    from ftbench.cli.outputs.base_models import LearningRates
+    from ftbench.spec.implied import learning_rate
+
+    rounds = spec.federation.rounds
+    rates = [learning_rate.of_round(spec.training.schedule, number, rounds) for number in range(1, rounds + 1)]
+    total = math.fsum(rates) * learning_rate.steps_worth(spec.training)
+    return LearningRates(first_round=rates[0], last_round=rates[-1], sum=total)
 
 
 def _show(ui: Ui, found: Estimate, micro_batch: int, sequence_length: int) -> None:

@@ -11,6 +11,8 @@ import pytest
 import rfc8785
 
 from ftbench.app import arrays, batches, schedule, seeding, strategy
+from ftbench.spec.implied import learning_rate
+from ftbench.spec.model import CosineSchedule, Training
 
 
 def first(count: int, *key: int) -> list[int]:
@@ -72,7 +74,53 @@ def test_cosine_rate() -> None:
     assert rates[1] == 0.001 + (0.01 - 0.001) * (1 + math.cos(math.pi * 1 / 4)) / 2
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 3, 15, 200])
+def test_flowertune_s_rate_has_its_first_end_before_the_first_round(rounds: int) -> None:
+    """Round r of R: final + (first − final) · (1 + cos(π r / R)) / 2, in app and verifier alike."""
+    block = {"kind": "cosine", "learning_rate": 5e-5, "final_learning_rate": 1e-6, "endpoints": "last"}
+    due = [1e-6 + (5e-5 - 1e-6) * (1 + math.cos(math.pi * r / rounds)) / 2 for r in range(1, rounds + 1)]
+    assert [schedule.learning_rate(block, r, rounds) for r in range(1, rounds + 1)] == due
+    assert [learning_rate.of_round(CosineSchedule(**block), r, rounds) for r in range(1, rounds + 1)] == due
+    assert due[-1] == pytest.approx(1e-6) and max(due) < 5e-5
+
+
+@pytest.mark.parametrize(("rounds", "more"), [(3, 0.471), (15, 0.0687)])
+def test_how_far_apart_the_two_are(rounds: int, more: float) -> None:
+    block = {"kind": "cosine", "learning_rate": 5e-5, "final_learning_rate": 1e-6}
+    numbers = range(1, rounds + 1)
+    both = sum(schedule.learning_rate({**block, "endpoints": "both"}, r, rounds) for r in numbers)
+    assert both == sum(schedule.learning_rate(block, r, rounds) for r in numbers)
+    last = sum(schedule.learning_rate({**block, "endpoints": "last"}, r, rounds) for r in numbers)
+    assert both / last - 1 == pytest.approx(more, abs=0.001)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 10])
+@pytest.mark.parametrize("warmup", [None, 0, 1, 3])
+@pytest.mark.parametrize("kind", [None, "constant", "linear"])
+def test_inside_a_round_the_rate_is_transformers_own(kind: str | None, warmup: int | None, steps: int) -> None:
+    import torch
+    from transformers import get_scheduler
+
+    block = {"within_round": kind, "warmup_steps": warmup, "local_steps": steps}
+    block = {name: value for name, value in block.items() if value is not None}
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    name = "linear" if kind == "linear" else "constant_with_warmup"
+    theirs = get_scheduler(name, optimizer, num_warmup_steps=warmup or 0, num_training_steps=steps)
+    due = []
+    for _ in range(steps):
+        due.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    assert schedule.factors(block, steps) == pytest.approx(due)
+    counted = Training.model_construct(**{"within_round": None, "warmup_steps": None, **block})
+    assert learning_rate.steps_worth(counted) == pytest.approx(sum(due))
+
+
 def test_unknown_kinds_are_refused() -> None:
+    with pytest.raises(ValueError, match="endpoints"):
+        schedule.learning_rate({"kind": "cosine", "learning_rate": 1, "final_learning_rate": 0, "endpoints": "x"}, 1, 1)
+    with pytest.raises(ValueError, match="inside a round"):
+        schedule.factors({"within_round": "cosine"}, 2)
     with pytest.raises(ValueError):
         schedule.learning_rate({"kind": "linear", "learning_rate": 1}, 1, 1)
     with pytest.raises(ValueError):

@@ -86,8 +86,10 @@ def test_the_protocol_is_the_paper_s(name: str) -> None:
     assert (training.local_steps, training.batch_size, training.sequence_length) == (10, 16, 512)
     schedule = training.schedule
     assert schedule.kind == "cosine" and (schedule.learning_rate, schedule.final_learning_rate) == (5e-5, 1e-6)
+    assert schedule.endpoints == "last"
     assert training.max_grad_norm == 1.0 and training.optimizer.kind == "adamw"
-    assert model.quantization and (model.quantization.bits, model.quantization.kind) == (4, "nf4")
+    assert model.quantization and (model.quantization.bits, model.quantization.kind) == (4, "fp4")
+    assert model.quantization.compute_dtype is None and not model.quantization.double, "that of `dtype`"
     assert model.dtype == "bfloat16" and model.gradient_checkpointing and model.max_parameters == 25 * 10**9
     assert (adapter.kind, adapter.rank, adapter.alpha, adapter.dropout) == ("dora", 32, 64, 0.075)
     assert spec.budget.communication_mib == 200_000 and spec.evaluation.checkpoint == "last"
@@ -110,7 +112,14 @@ def test_a_budget_spec_differs_in_freedom_and_in_how_a_round_is_chosen(name: str
     assert free.evaluation.checkpoint == "best-validation"
     assert free.evaluation.tasks == frozen.evaluation.tasks and free.budget == frozen.budget
     assert free.data.model_copy(update={"validation": None}) == frozen.data
-    assert free.training == frozen.training and free.model == frozen.model
+    training, model = free.training.model_dump(), free.model.model_dump()
+    # What a knob needs as its default says what null says.
+    said = {training.pop("within_round"), training.pop("warmup_steps"), training["optimizer"].pop("moments")}
+    assert said == {"constant", 0, "float32"} and model["quantization"].pop("compute_dtype") == model["dtype"]
+    training |= {"within_round": None, "warmup_steps": None}
+    training["optimizer"]["moments"] = None
+    model["quantization"]["compute_dtype"] = None
+    assert (training, model) == (frozen.training.model_dump(), frozen.model.model_dump())
     asked = {**free.federation.model_dump(), "min_replies": frozen.federation.min_replies}
     assert asked == frozen.federation.model_dump()
 
@@ -241,7 +250,7 @@ def test_every_strategy_of_the_paper_can_be_entered(name: str) -> None:
         ("adapter.targets=[q_proj, lm_head]", "output head"),
         ("adapter.targets=everything", "expected `all-linear`"),
         ("adapter.kind=int8", "one of `lora` or `dora`"),
-        ("model.quantization.kind=fp4", "is frozen by the spec"),
+        ("model.dtype=float32", "is frozen by the spec"),
         ("evaluation.checkpoint=last", "is frozen by the spec"),
         ("data.chat_template=model", "is frozen by the spec"),
     ],
@@ -250,3 +259,37 @@ def test_what_an_entry_may_not_choose(name: str, option: str, message: str) -> N
     with pytest.raises(InvalidInput) as caught:
         resolve_entry(spec_of(name), None, [option])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+@pytest.mark.parametrize(
+    "option",
+    [
+        "model.quantization.kind=nf4",
+        "model.quantization.compute_dtype=float32",
+        "model.attention=flash-attention-2",
+        "training.optimizer.moments=paged-8bit",
+        "training.within_round=linear",
+        "training.warmup_steps=3",
+    ],
+)
+def test_what_participants_of_flowertune_choose_is_open_in_the_budget_track(name: str, option: str) -> None:
+    path, value = option.split("=")
+    entry = resolve_entry(spec_of(f"budget/{name}"), None, [option])
+    assert str(entry.knobs[path]) == value
+    with pytest.raises(InvalidInput, match=r"frozen|no field|knob"):
+        resolve_entry(spec_of(name), None, [option])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["training.warmup_steps=10"], "never reaches"),
+        (["training.within_round=linear", "training.local_steps=1"], "one step"),
+        (["model.quantization.kind=int8"], "one of"),
+        (["model.attention=eager"], "one of"),
+    ],
+)
+def test_choices_that_cannot_hold_are_refused(options: list[str], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        resolve_entry(spec_of("budget/finance"), None, options)

@@ -19,6 +19,17 @@ class ModelsOutput(Block):
     """The models asked for, smallest first."""
 
 
+class LearningRates(Block):
+    """Learning rates of the rounds, as the schedule says; inside a round they may be lower."""
+
+    first_round: float
+    """Of the first round."""
+    last_round: float
+    """Of the last."""
+    sum: float
+    """Over all rounds, each times its local steps and what a step has of the round's: how far one may go in all."""
+
+
 class EstimateOutput(Block):
     """`ftbench estimate`."""
 
@@ -36,6 +47,8 @@ class EstimateOutput(Block):
     """Whether the scales of 4-bit weights are quantised too."""
     gradient_checkpointing: bool
     """Whether layers are computed again in the backward pass."""
+    learning_rates: LearningRates
+    """Of the rounds."""
     estimate: Estimate
     """What it comes to."""
     rows: Report | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ftbench.spec.model import CosineSchedule, Schedule
+from ftbench.spec.model import CosineSchedule, Schedule, Training
 
 
 def of_round(schedule: Schedule, number: int, rounds: int) -> float:
@@ -15,3 +15,11 @@ def of_round(schedule: Schedule, number: int, rounds: int) -> float:
     last = schedule.final_learning_rate
     done, whole = (number, rounds) if schedule.endpoints == "last" else (number - 1, max(rounds - 1, 1))
     return last + (first - last) * (1 + math.cos(math.pi * done / whole)) / 2
+
+
+def steps_worth(training: Training) -> float:
+    """Sum over a client's steps of the share of the round's learning rate that each has."""
+    steps, warm = training.local_steps, training.warmup_steps or 0
+    up, rest = min(warm, steps), max(steps - warm, 0)
+    rising = up * (up - 1) / 2 / warm if warm else 0.0  # 0, 1 / warm, …
+    return rising + ((rest + 1) / 2 if training.within_round == "linear" and rest else rest)
