@@ -183,9 +183,9 @@ def _paged(parameters: list[torch.nn.Parameter], settings: Mapping[str, Any]) ->
             f"moments of 8 bits (training.optimizer.moments) need bitsandbytes, which does not load: {error}",
             "choose `float32` where it is a knob, or a machine on which bitsandbytes runs",
         ) from error
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Paged optimizers are not supported on CPU")
-        made: torch.optim.Optimizer = PagedAdamW8bit(parameters, **settings)
+    # Said at the first step of every round; the field's text says it once.
+    warnings.filterwarnings("ignore", message="Paged optimizers are not supported on CPU")
+    made: torch.optim.Optimizer = PagedAdamW8bit(parameters, **settings)
     return made
 
 

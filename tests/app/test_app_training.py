@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from ftbench.app import objective, training
+from ftbench.app import objective, schedule, training
 from ftbench.app.errors import AppError
 from ftbench.app.tokens import IGNORED, Example
 
@@ -191,3 +192,57 @@ def test_out_of_memory_names_the_next_setting(batch: list[Example], error: Calla
 def test_other_runtime_errors_stay_what_they_are(batch: list[Example]) -> None:
     with pytest.raises(RuntimeError, match="broken"):
         training.train(Greedy(lambda: RuntimeError("broken")), batch, itertools.cycle(range(7)), recipe())
+
+
+# --- what participants choose -----------------------------------------------------------------------------------------
+
+
+def test_a_line_inside_the_round_equals_transformers_schedule(model: torch.nn.Module, batch: list[Example]) -> None:
+    from transformers import get_linear_schedule_with_warmup
+
+    ours, theirs = copy.deepcopy(model), copy.deepcopy(model)
+    factors = schedule.factors({"within_round": "linear", "warmup_steps": 2}, 6)
+    training.train(ours, batch, itertools.cycle(range(7)), recipe(steps=6, factors=factors))
+    optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-2, weight_decay=0.1)
+    scheduler = get_linear_schedule_with_warmup(optimizer, 2, 6)
+    positions = itertools.cycle(range(7))
+    for _ in range(6):
+        optimizer.zero_grad()
+        one_by_one(theirs, [batch[next(positions)] for _ in range(5)], "token-mean").backward()
+        torch.nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
+        optimizer.step()
+        scheduler.step()
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-8)
+
+
+def wide(kind: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """A weight of 8,192 numbers and one of 16 after 5 steps of AdamW."""
+    torch.manual_seed(1)
+    large, small = (torch.nn.Parameter(torch.randn(shape)) for shape in ((64, 128), (16,)))
+    settings = {"kind": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0, "moments": kind}
+    optimizer = training._optimizer([large, small], recipe(optimizer=settings))
+    for _ in range(5):
+        optimizer.zero_grad()
+        ((large**2).sum() + (large.sin() ** 2).sum() + (small**2).sum()).backward()
+        optimizer.step()
+    return large.detach(), small.detach()
+
+
+def test_moments_of_8_bits_are_near_and_repeat() -> None:
+    plain, coarse, again = wide("float32"), wide("paged-8bit"), wide("paged-8bit")
+    assert torch.equal(coarse[0], again[0]) and torch.equal(coarse[1], again[1])
+    assert not torch.equal(plain[0], coarse[0])
+    torch.testing.assert_close(plain[0], coarse[0], atol=0.02, rtol=0)
+    torch.testing.assert_close(plain[1], coarse[1], atol=1e-5, rtol=0)  # below 4,096 numbers: float32
+
+
+def test_8_bits_without_bitsandbytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    with pytest.raises(AppError, match=r"FTB555.*training\.optimizer\.moments"):
+        wide("paged-8bit")
+
+
+def test_unknown_moments_are_refused() -> None:
+    with pytest.raises(ValueError, match="moments"):
+        wide("4bit")
