@@ -31,6 +31,7 @@ from ftbench.result.score import score
 from ftbench.spec.canonical import canonical, digest, pretty, sha256
 from ftbench.spec.entries import apply, dump_resolved, entry_digest, parse_resolved, resolve_entry
 from ftbench.spec.entry import ResolvedEntry
+from ftbench.spec.implied.learning_rate import of_round
 from ftbench.spec.load import load_spec
 from ftbench.spec.model import Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
@@ -39,7 +40,7 @@ from ftbench.spec.transport import Transport
 from ftbench.verify import filled
 from ftbench.verify.checks import CHECKS, programs_rerun
 from ftbench.verify.context import Context
-from ftbench.verify.formulas import chosen_clients, learning_rate
+from ftbench.verify.formulas import chosen_clients
 from ftbench.verify.verifier import climb
 
 HIDDEN = 8
@@ -369,7 +370,7 @@ def _events(
         yield {
             "event": "round",
             "round": number,
-            "learning_rate": learning_rate(schedule, number, rounds),
+            "learning_rate": of_round(schedule, number, rounds),
             "sampled": asked,
             "replies": [
                 {"partition": c, "examples": sizes[c], "steps": steps, "loss": 1.0 / number, "update": u}
