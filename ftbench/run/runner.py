@@ -35,7 +35,7 @@ from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
 from ftbench.run.evaluation.programs import check_sandbox
-from ftbench.run.kernels import check_attention
+from ftbench.run.kernels import check_attention, model_in_force
 from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
@@ -43,7 +43,6 @@ from ftbench.run.progress import SMOKE_ITEMS, Follower, Listener, Silent, begin
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
-from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 
 __all__ = ["RunOutcome", "resume", "start"]
@@ -166,7 +165,7 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
     resources.check_resources(settings, devices.found)
     apart = settings.engine == "flower-deployment"
     if not apart:  # there clients have machines of their own, which say it themselves
-        check_attention(apply(plan.typed_spec(), run.entry()).model.attention, devices.found)
+        check_attention(model_in_force(plan.typed_spec(), run.entry()).attention, devices.found)
     fetch = functools.partial(bring, store=store, tell=told.note)
     preflight.check_before_run(
         plan,

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ftbench.builtin import specs
 from ftbench.errors import MissingResource
 from ftbench.run.evaluation import model as eval_model
-from ftbench.run.kernels import check_attention
+from ftbench.run.kernels import check_attention, model_in_force
+from ftbench.spec.entries import resolve_entry
+from ftbench.spec.load import load_spec
 from ftbench.spec.model import Quantization
 
 FLASH = "flash-attention-2"
@@ -47,3 +50,12 @@ def test_scoring_computes_in_the_type_that_training_has(chosen: str | None, due:
     trained = loading.quantization({"dtype": "bfloat16", "quantization": block})
     scored = eval_model._bits(Quantization.model_validate(block), "bfloat16")
     assert str(trained.bnb_4bit_compute_dtype) == str(scored.bnb_4bit_compute_dtype) == f"torch.{due}"
+
+
+def test_scoring_holds_the_model_as_the_entry_chose() -> None:
+    spec = load_spec(specs()["budget/finance"]).spec
+    sets = ["model.quantization.kind=nf4", "model.quantization.compute_dtype=float32", f"model.attention={FLASH}"]
+    plain, chosen = (model_in_force(spec, resolve_entry(spec, None, given)) for given in ([], sets))
+    assert plain == spec.model
+    assert chosen.quantization == Quantization(bits=4, kind="nf4", compute_dtype="float32")
+    assert chosen.attention == FLASH and chosen.base == spec.model.base

@@ -250,10 +250,8 @@ def make(world: World, seed: int = 1, sets: tuple[str, ...] = ()) -> Forged:
     }
     for number, task in enumerate(spec.evaluation.tasks):
         files[names.samples_name(task.name)] = _samples(world, task.name, 10 * seed + number)
-    schedule = spec.training.schedule.model_copy(
-        update={"learning_rate": entry.knobs["training.schedule.learning_rate"]}
-    )
-    transport = apply(spec, entry).transport
+    in_force = apply(spec, entry)
+    schedule, transport = in_force.training.schedule, in_force.transport
     bodies = list(_events(world, transport, schedule, seed, tensors(rank, seed, kind)))
     files[names.LEDGER] = b"".join(canonical({"seq": 0, "prev": "0" * 64, "body": body}) + b"\n" for body in bodies)
     files[names.RESULT] = pretty(_result(world, entry))

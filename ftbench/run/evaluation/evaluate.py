@@ -31,9 +31,9 @@ from ftbench.run.evaluation.process import Progress, work
 from ftbench.run.evaluation.programs import check_sandbox, run_programs
 from ftbench.run.evaluation.references import find_references, find_within
 from ftbench.run.evaluation.several import found_beside, work_shares
+from ftbench.run.kernels import model_in_force
 from ftbench.run.processes.peaks import Peak
 from ftbench.spec import yaml
-from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import BaseModelRef
 
@@ -79,7 +79,7 @@ def evaluate_run(
     adapters = {UNTUNED: None, TUNED: run_dir / "adapter", **references, **apart}
     phases = [Phase(name=n, adapter=None if a is None else str(a.absolute())) for n, a in adapters.items()]
     job = _job(compiled, entry.model, phases, store, evaluation, limit=limit, batch_size=batch_size)
-    job = job.model_copy(update={"held": apply(plan.typed_spec(), entry).model})
+    job = job.model_copy(update={"held": model_in_force(plan.typed_spec(), entry)})
     unsafe = unsafe_no_sandbox
     asked = _work(job, store, evaluation, run_dir / "logs", on_progress=on_progress, workers=workers, unsafe=unsafe)
     asked |= {name: asked[same] for name, same in within.items() if isinstance(same, str)}
