@@ -18,7 +18,7 @@ def learning_rate(schedule: Mapping[str, Any], round_number: int, rounds: int) -
         return first
     if schedule["kind"] == "cosine":
         final = float(schedule["final_learning_rate"])
-        endpoints = schedule.get("endpoints", "both")
+        endpoints = schedule.get("endpoints") or "both"
         if endpoints not in ("both", "last"):
             raise ValueError(f"unknown endpoints {endpoints!r} of a schedule")
         last = endpoints == "last"
@@ -32,7 +32,7 @@ def factors(training: Mapping[str, Any], steps: int) -> list[float]:
 
     They are those of transformers' schedules of these names, whose steps are counted from 0.
     """
-    kind, warmup = training.get("within_round", "constant"), int(training.get("warmup_steps", 0))
+    kind, warmup = training.get("within_round") or "constant", int(training.get("warmup_steps") or 0)
     if kind not in ("constant", "linear"):
         raise ValueError(f"unknown schedule {kind!r} inside a round")
     after = [(steps - i) / max(1, steps - warmup) if kind == "linear" else 1.0 for i in range(warmup, steps)]

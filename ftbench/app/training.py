@@ -165,7 +165,7 @@ def _optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.op
         "eps": float(block["epsilon"]),
         "weight_decay": float(block["weight_decay"]),
     }
-    moments = block.get("moments", "float32")
+    moments = block.get("moments") or "float32"
     if moments == "float32":
         return torch.optim.AdamW(parameters, **settings, foreach=False)
     if moments != "paged-8bit":

@@ -18,6 +18,14 @@ from ftbench.spec.model import Quantization
 FLASH = "flash-attention-2"
 
 
+def flash(monkeypatch: pytest.MonkeyPatch, *, there: bool) -> None:
+    """Whether the package is found; all others are as they are, since transformers remembers what it looked for."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: there or None if name == "flash_attn" else find(name, *more)
+    )
+
+
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 def test_other_kernels_ask_for_nothing(attention: str) -> None:
     def unasked() -> object:
@@ -27,17 +35,17 @@ def test_other_kernels_ask_for_nothing(attention: str) -> None:
 
 
 def test_flash_attention_names_what_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    flash(monkeypatch, there=False)
     with pytest.raises(MissingResource, match=r"FTB578.*a CUDA device and the package flash-attn"):
         check_attention(FLASH, list)
     with pytest.raises(MissingResource, match="lacks the package flash-attn"):
         check_attention(FLASH, lambda: ["a card"])
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    flash(monkeypatch, there=True)
     check_attention(FLASH, lambda: ["a card"])
 
 
 def test_evaluation_says_so_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    flash(monkeypatch, there=False)
     with pytest.raises(MissingResource, match="FTB578"):
         eval_model.load_base(tmp_path, dtype="bfloat16", attention=FLASH)
 
