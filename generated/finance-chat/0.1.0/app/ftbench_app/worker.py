@@ -25,6 +25,7 @@ from . import (
     objective,
     open_division,
     plan,
+    schedule,
     seeding,
     settings,
     store,
@@ -91,7 +92,8 @@ def source_of(wanted: Settings) -> str:
 
 def find_worker(wanted: Settings) -> Worker:
     """This process's worker for these conditions, loaded at first use. Only the latest is kept."""
-    key = rfc8785.dumps([dict(wanted.model), wanted.adapter, wanted.spec_hash, [str(root) for root in wanted.roots]])
+    held = [dict(wanted.model), dict(wanted.spec["model"]), wanted.adapter]
+    key = rfc8785.dumps([*held, wanted.spec_hash, [str(root) for root in wanted.roots]])
     if key not in _workers:
         _workers.clear()
         folder = store.model(wanted.roots, wanted.model["name"], wanted.model["revision"])
@@ -228,6 +230,7 @@ def train(
             micro_batch=(worker.fitting or whole) if auto else wanted.micro_batch,
             objective=minimised,
             max_grad_norm=None if norm is None else float(norm),
+            factors=schedule.factors(spec, wanted.local_steps),
         )
         recipe = kind.recipe(recipe, received, client_state)
         model.set_arrays(worker.net, begin)

@@ -1,7 +1,7 @@
 """A row becomes an example: token ids and which of them are learnt.
 
 Prompt and completion are tokenised apart and their ids joined: in a joined text tokens merge across the boundary and
-the loss would cover or miss the first token of the answer.
+the loss would cover or miss the first token of the answer. Joined, the ids decode to the joined text (`token_ids`).
 
 With `over_length: truncate` a row of more than L = `training.sequence_length` tokens is cut by this rule. What comes
 before the answer loses tokens at its beginning, after BOS, until the answer fits, but keeps L // 2 tokens where it has
@@ -15,16 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import token_ids
 from .errors import AppError
 
 IGNORED = -100
 """Label of a token that is not learnt."""
-FIXED_DATE = (
-    "{% macro strftime_now(format) %}{{ format|replace('%Y', '2025')|replace('%m', '01')|replace('%d', '01')"
-    "|replace('%b', 'Jan')|replace('%B', 'January')|replace('%A', 'Wednesday') }}{% endmacro %}{{ '' }}"
-)
-"""Put before a chat template: one that writes the current date says the same every day, here and in evaluation. A
-function given as an argument would not do: transformers hands templates nothing but plain data."""
 TOO_LONG = "longer than training.sequence_length"
 NOTHING = "nothing to learn within training.sequence_length"
 EMPTY = "an empty answer"
@@ -98,9 +93,14 @@ def encode_answers(
         return EMPTY
     # Some models, such as Qwen 2.5, have no such token; there is none to go first then.
     head = [int(tokenizer.bos_token_id)] if data["bos"] and tokenizer.bos_token_id is not None else []
-    context = _context(tokenizer, prompt, head, data["chat_template"])
+    try:
+        context = _context(tokenizer, prompt, head, data["chat_template"])
+        ids_of = token_ids.running_ids if len(context) > len(head) else token_ids.start_ids
+        completions = [ids_of(tokenizer, text) for text in texts]
+    except token_ids.ControlInText as error:
+        raise AppError("FTB548", str(error), "choose another base model: its tokenizer cannot be used so") from error
     tail = [_special(tokenizer, "eos_token_id")] if data["eos"] else []
-    learnt = [_ids(tokenizer, text) + tail for text in texts]
+    learnt = [ids + tail for ids in completions]
     longest = max(map(len, learnt))
     if len(context) + longest > sequence_length:
         if data["over_length"] == "drop":
@@ -133,25 +133,15 @@ def _context(tokenizer: Any, prompt: str, head: list[int], chat_template: str) -
     A template that writes BOS itself, as most do, gets no second one.
     """
     if chat_template == "none":
-        return head + _ids(tokenizer, prompt)
+        return head + token_ids.start_ids(tokenizer, prompt)
     if not tokenizer.chat_template:
         raise AppError(
             "FTB547",
             "the base model's tokenizer has no chat template, which the benchmark asks for",
             "choose an instruct model",
         )
-    turns = [{"role": "user", "content": prompt}]
-    template = FIXED_DATE + tokenizer.get_chat_template()
-    ids = list(
-        tokenizer.apply_chat_template(
-            turns, chat_template=template, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-    )
+    ids = token_ids.chat_ids(tokenizer, prompt)
     return ids if ids[: len(head)] == head else head + ids
-
-
-def _ids(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer.encode(text, add_special_tokens=False)) if text else []
 
 
 def _special(tokenizer: Any, name: str) -> int:

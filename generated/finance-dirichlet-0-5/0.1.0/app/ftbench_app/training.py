@@ -8,6 +8,7 @@ distribution only.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,8 @@ class Recipe:
     """Tensors of the adapter that are not trained."""
     wants_gradient: bool = False
     """Whether the outcome tells the mean gradient."""
+    factors: Sequence[float] = ()
+    """For each step the share of the learning rate that it has; empty: each has all of it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int],
     for name in recipe.frozen:  # no gradient is computed for them
         every[name].requires_grad_(False)
     try:
-        for _ in range(recipe.steps):
+        for step in range(recipe.steps):
+            _set_rate(optimizer, recipe, step)
             batch = [examples[next(order)] for _ in range(recipe.batch_size)]
             optimizer.zero_grad(set_to_none=True)
             losses.append(accumulate(model, batch, recipe.micro_batch, recipe.objective))
@@ -137,6 +141,12 @@ def proximal_term(parameters: Sequence[torch.Tensor], start: Sequence[torch.Tens
     return proximal / 2 * torch.stack(squares).sum()
 
 
+def _set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
+    if recipe.factors:
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * recipe.factors[step]
+
+
 def _optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
     block = recipe.optimizer
     if block["kind"] == "sgd":
@@ -149,14 +159,34 @@ def _optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.op
         )
     if block["kind"] != "adamw":
         raise ValueError(f"unknown optimiser {block['kind']!r}")
-    return torch.optim.AdamW(
-        parameters,
-        lr=recipe.learning_rate,
-        betas=(float(block["beta1"]), float(block["beta2"])),
-        eps=float(block["epsilon"]),
-        weight_decay=float(block["weight_decay"]),
-        foreach=False,
-    )
+    settings: dict[str, Any] = {
+        "lr": recipe.learning_rate,
+        "betas": (float(block["beta1"]), float(block["beta2"])),
+        "eps": float(block["epsilon"]),
+        "weight_decay": float(block["weight_decay"]),
+    }
+    moments = block.get("moments") or "float32"
+    if moments == "float32":
+        return torch.optim.AdamW(parameters, **settings, foreach=False)
+    if moments != "paged-8bit":
+        raise ValueError(f"unknown moments {moments!r}")
+    return _paged(parameters, settings)
+
+
+def _paged(parameters: list[torch.nn.Parameter], settings: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """bitsandbytes' AdamW with moments of 8 bits. Raises AppError where it is not there."""
+    try:
+        from bitsandbytes.optim import PagedAdamW8bit
+    except (ImportError, OSError, RuntimeError) as error:
+        raise AppError(
+            "FTB555",
+            f"moments of 8 bits (training.optimizer.moments) need bitsandbytes, which does not load: {error}",
+            "choose `float32` where it is a knob, or a machine on which bitsandbytes runs",
+        ) from error
+    # Said at the first step of every round; the field's text says it once.
+    warnings.filterwarnings("ignore", message="Paged optimizers are not supported on CPU")
+    made: torch.optim.Optimizer = PagedAdamW8bit(parameters, **settings)
+    return made
 
 
 def _out_of_memory(recipe: Recipe) -> AppError:

@@ -34,7 +34,7 @@ def quantization(block: Mapping[str, Any]) -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type=wanted["kind"],
         bnb_4bit_use_double_quant=wanted["double"],
-        bnb_4bit_compute_dtype=DTYPES[block["dtype"]],
+        bnb_4bit_compute_dtype=DTYPES[wanted.get("compute_dtype") or block["dtype"]],
     )
 
 

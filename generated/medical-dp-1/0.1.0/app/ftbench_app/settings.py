@@ -35,6 +35,7 @@ WHOLE = frozenset(
         "training.batch_size",
         "training.local_steps",
         "training.sequence_length",
+        "training.warmup_steps",
     }
 )
 """Fields of the spec that are whole numbers, beside those of the strategy."""
