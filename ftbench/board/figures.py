@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from ftbench.board.model import Estimate, OtherScoring, TaskFigure
-from ftbench.result.documents import Difference, Interval, Mean, Score, ScoringScores, TaskScores
+from ftbench.result.documents import Difference, Interval, Mean, Result, Score, ScoringScores, TaskScores
 from ftbench.result.statistics import Estimate as Bounded
 from ftbench.result.statistics import mover_mean
 
@@ -79,6 +79,19 @@ def over_seeds(runs: Iterable[tuple[int, Estimate]]) -> Estimate:
     for seed, found in runs:
         by_seed[seed].append(found)
     return _average([_average(found) for _, found in sorted(by_seed.items())])
+
+
+def constant(results: Sequence[Result]) -> list[str]:
+    """Tasks, and the mean, that are not above the best constant answer by their mean over bundles."""
+    first = results[0].scores
+    found = []
+    for name, task in sorted(first.tasks.items()):
+        told = [one.scores.tasks[name].tuned.value for one in results if name in one.scores.tasks]
+        if task.majority is not None and fmean(told) <= task.majority.value:
+            found.append(name)
+    if first.majority is not None and fmean(one.scores.tuned.value for one in results) <= first.majority:
+        found.append("mean")
+    return found
 
 
 def _view(seed: int, mean: Mean, tasks: Mapping[str, TaskScores], pick: Callable[[str, ScoringScores], OnTask]) -> View:

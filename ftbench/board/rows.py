@@ -83,22 +83,9 @@ def row(
         target=budgets.target(results),
         within=budgets.reached_within(results),
         bundles=[_reference(one) for one in group],
-        constant=(constant := _constant(results)),
+        constant=(constant := figures.constant(results)),
         notes=[*_flat(constant), *_notes(group), *_copies(group, table or group)],
     )
-
-
-def _constant(results: Sequence[Result]) -> list[str]:
-    """Tasks, and the mean, that are not above the best constant answer by their mean over bundles."""
-    first = results[0].scores
-    found = []
-    for name, task in sorted(first.tasks.items()):
-        told = [one.scores.tasks[name].tuned.value for one in results if name in one.scores.tasks]
-        if task.majority is not None and fmean(told) <= task.majority.value:
-            found.append(name)
-    if first.majority is not None and fmean(one.scores.tuned.value for one in results) <= first.majority:
-        found.append("mean")
-    return found
 
 
 def _flat(constant: Sequence[str]) -> list[str]:

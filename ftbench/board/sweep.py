@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Protocol
 
 from ftbench import codes
+from ftbench.board import compare as comparison
 from ftbench.board import figures
 from ftbench.board.collect import marks_of
+from ftbench.board.compare import Pair
 from ftbench.board.model import Estimate
-from ftbench.board.submission import Marks
+from ftbench.board.submission import Clusters, Marks
 from ftbench.board.sweep_model import SweepRow, SweepTask
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
@@ -74,8 +76,10 @@ def read_scored(bundle: Path, plan: Plan, store: Store) -> Scored:
     return Scored(documents.result, marks, digest(asked))
 
 
-def row(named: Named, due: Sequence[int], runs: BySeed, first: BySeed, confidence: float) -> SweepRow:
-    """One setting. `due`: the sweep's seeds; `first`: runs of the first setting, empty for itself."""
+def row(
+    named: Named, due: Sequence[int], runs: BySeed, first: BySeed, *, confidence: float, test: Pair | None = None
+) -> SweepRow:
+    """One setting. `due`: the sweep's seeds; `first`: the first setting's, empty for itself; `test`: of both."""
     results = [runs[seed].result for seed in sorted(runs)]
     views = [figures.tuned(one.seed, one.scores.tuned, one.scores.tasks) for one in results]
     shared = [seed for seed in due if seed in runs and seed in first and runs[seed].items == first[seed].items]
@@ -90,7 +94,10 @@ def row(named: Named, due: Sequence[int], runs: BySeed, first: BySeed, confidenc
         spread=stdev(one.scores.tuned.value for one in results) if len(results) > 1 else None,
         difference=_over_seeds({seed: mean(found.values()) for seed, found in paired.items()}),
         difference_seeds=shared,
+        p_value=None if test is None else test.p_value,
+        apart=None if test is None else test.apart,
         gain=_over_seeds({one.seed: figures.estimate(one.scores.difference) for one in results}),
+        constant=figures.constant(results) if results else [],
         tasks={
             task: SweepTask(
                 scoring=one.scoring,
@@ -107,12 +114,56 @@ def row(named: Named, due: Sequence[int], runs: BySeed, first: BySeed, confidenc
     )
 
 
-def rows(settings: Sequence[Named], due: Sequence[int], scored: Sequence[BySeed], confidence: float) -> list[SweepRow]:
-    """Every setting, with its whole runs in `scored` at the same place."""
+def rows(
+    settings: Sequence[Named],
+    due: Sequence[int],
+    scored: Sequence[BySeed],
+    confidence: float,
+    clusters: Clusters | None = None,
+) -> list[SweepRow]:
+    """Every setting, with its whole runs in `scored` at the same place; all are tested against the first together."""
+    tests = against_first(scored, confidence, clusters)
     return [
-        row(named, due, runs, scored[0] if number else {}, confidence)
+        row(named, due, runs, scored[0] if number else {}, confidence=confidence, test=tests.get(number))
         for number, (named, runs) in enumerate(zip(settings, scored, strict=True))
     ]
+
+
+def against_first(scored: Sequence[BySeed], confidence: float, clusters: Clusters | None = None) -> dict[int, Pair]:
+    """Place of a setting → its test against the first, one error for all of them, over the seeds that both have.
+
+    Settings that share no seed or no items with the first are not tested."""
+    found: dict[int, Pair] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, runs in enumerate(scored[1:], 1):
+        if shared := _shared(runs, scored[0]):
+            groups.setdefault(shared, []).append(place)
+    asked = sum(map(len, groups.values()))
+    for shared, places in groups.items():
+        # Each group of settings gets its share of the error, as tables do that cannot be tested in one.
+        level = 1 - (1 - confidence) * len(places) / asked
+        contenders = [_contender(scored[place], shared) for place in (0, *places)]
+        pairs = [(number, 0) for number in range(1, len(contenders))]
+        tested = comparison.compare(contenders, level, pairs=pairs, clusters=clusters).pairs
+        # `compare` adjusts for its own pairs; those of the other groups are added by Bonferroni.
+        found |= {places[one.a - 1]: _spread(one, asked / len(places)) for one in tested}
+    return found
+
+
+def _shared(runs: BySeed, first: BySeed) -> tuple[int, ...]:
+    return tuple(seed for seed in sorted(runs) if seed in first and runs[seed].items == first[seed].items)
+
+
+def _contender(runs: BySeed, seeds: Sequence[int]) -> comparison.Contender:
+    results = [runs[seed].result for seed in seeds]
+    score = figures.over_seeds((one.seed, figures.estimate(one.scores.tuned)) for one in results)
+    marks = [runs[seed].marks for seed in seeds]
+    values = [one.scores.tuned.value for one in results]
+    return comparison.Contender(score.value, score.interval, comparison.mean_marks(marks), values, marks)
+
+
+def _spread(pair: Pair, share: float) -> Pair:
+    return replace(pair, p_value=None if pair.p_value is None else min(1.0, pair.p_value * share))
 
 
 def compare(run: Scored, first: Scored, confidence: float) -> dict[str, Estimate]:

@@ -44,8 +44,15 @@ class SweepRow(Block):
     (Newcombe 1998, method 10), combined over tasks by MOVER and over seeds by their mean."""
     difference_seeds: list[int]
     """Those seeds."""
+    p_value: float | None
+    """Of the test against the first on the same items, adjusted for all settings of the sweep (`board.compare`); null
+    for the first, and where the two cannot be paired."""
+    apart: bool | None
+    """Whether it is told apart from the first, with one error for the whole sweep; null for the first."""
     gain: Estimate | None
     """Tuned minus untuned on the same items."""
+    constant: list[str]
+    """Tasks whose score is not above the best constant answer, and `mean`: what stands in `gain` is no gain."""
     tasks: dict[str, SweepTask]
     """Task → figures."""
     bytes_down: int | None

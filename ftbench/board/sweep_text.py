@@ -15,15 +15,14 @@ from ftbench.spec.canonical import canonical
 NONE = "—"
 FIGURES = ("Score", "Against the first", "Gain over untuned", "Traffic MiB", "Parameters", "Seeds")
 """Columns after those of what is varied."""
-
-
-def header(sweep: Sweep) -> list[str]:
-    """The columns, not escaped yet: what is varied, then figures."""
-    return [*sweep.varied, *FIGURES]
+SPARED = ("Parameters", "Traffic MiB", "Gain over untuned", "Seeds", "Against the first")
+"""Figures that are left out, one after the other, until the table fits the width of a terminal; its files have them."""
+GAP = 2
+"""Spaces between two columns."""
 
 
 def cells(sweep: Sweep, row: SweepRow) -> list[str]:
-    """A setting in the order of `header`, not escaped yet."""
+    """A setting as varied and then FIGURES, not escaped yet."""
     spread = f" ±{text.percent(row.spread)} over seeds" if row.spread is not None else ""
     first = row is sweep.rows[0]
     traffic = None if row.bytes_down is None or row.bytes_up is None else row.bytes_down + row.bytes_up
@@ -31,8 +30,8 @@ def cells(sweep: Sweep, row: SweepRow) -> list[str]:
     return [
         *(shown(row.values[path]) for path in sweep.varied),
         NONE if row.score is None else text.estimate(row.score) + spread,
-        "first" if first else _difference(row.difference),
-        NONE if row.gain is None else text.estimate(row.gain, signed=True),
+        "first" if first else _difference(row.difference) + (", apart" if row.apart else ""),
+        _difference(row.gain) + (" (no gain)" if "mean" in row.constant else ""),
         NONE if traffic is None else text.mib(traffic),
         NONE if row.trainable_parameters is None else text.count(row.trainable_parameters),
         f"{done} of {due}" if row.missing_seeds else str(done),
@@ -60,7 +59,8 @@ def conditions(sweep: Sweep) -> str:
     seeds = ", ".join(map(str, sweep.seeds))
     return (
         f"{trial}spec hash {sweep.spec_hash}; {len(sweep.rows)} settings, seeds {seeds}; intervals at "
-        f"{100 * sweep.confidence:g} % cover item sampling only; differences are paired on the same items"
+        f"{100 * sweep.confidence:g} % cover item sampling only; differences are paired on the same items; `apart`: "
+        "told apart from the first, one error for the whole sweep; `no gain`: not above the best constant answer"
     )
 
 
@@ -73,13 +73,35 @@ def failures(sweep: Sweep) -> list[str]:
     ]
 
 
-def lines(sweep: Sweep) -> Iterator[str]:
-    """The table for a terminal, in columns."""
+def lines(sweep: Sweep, width: int | None = None) -> Iterator[str]:
+    """The table for a terminal, in columns; with a `width`, those that fit beside each other."""
     yield heading(sweep)
     yield conditions(sweep)
-    yield from _columns([header(sweep), *(cells(sweep, row) for row in sweep.rows)])
+    grid = [[*names(sweep), *FIGURES], *(cells(sweep, row) for row in sweep.rows)]
+    if width is not None:
+        grid = [[row[i] for i in fitting(grid, width)] for row in grid]
+    yield from _columns(grid)
     for line in failures(sweep):
         yield f"not whole: {line}"
+
+
+def names(sweep: Sweep) -> list[str]:
+    """What is varied by its last words, where they tell it from the others; for a screen."""
+    last = [path.rsplit(".", 1)[-1] for path in sweep.varied]
+    return [
+        one if last.count(one) == 1 and one != "kind" else path for one, path in zip(last, sweep.varied, strict=True)
+    ]
+
+
+def fitting(grid: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Positions of the columns that fit into `width`; what is varied and the score stay."""
+    needed = {i: max(len(row[i]) for row in grid) for i in range(len(grid[0]))}
+    places = {grid[0][i]: i for i in needed}
+    for column in SPARED:
+        if sum(needed.values()) + GAP * (len(needed) - 1) <= width:
+            break
+        needed.pop(places[column], None)
+    return list(needed)
 
 
 def markdown(sweep: Sweep) -> str:
@@ -137,7 +159,7 @@ def _grid(columns: Sequence[str], rows: Iterator[list[str]]) -> Iterator[str]:
 def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield (" " * GAP).join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _difference(figure: Estimate | None) -> str:
@@ -150,7 +172,18 @@ def _tasks(sweep: Sweep) -> list[str]:
 
 _COLUMNS = (
     *("score", "score_low", "score_high", "spread", "difference", "difference_low", "difference_high"),
-    *("difference_seeds", "gain", "gain_low", "gain_high", "bytes_down", "bytes_up", "trainable_parameters"),
+    *(
+        "difference_seeds",
+        "p_value",
+        "apart",
+        "constant",
+        "gain",
+        "gain_low",
+        "gain_high",
+        "bytes_down",
+        "bytes_up",
+        "trainable_parameters",
+    ),
     *("exclusions", "seeds", "missing_seeds", "name"),
 )
 _PER_TASK = ("score", "score_low", "score_high", "difference", "difference_low", "difference_high", "items")
@@ -160,7 +193,9 @@ def _record(row: SweepRow) -> dict[str, object]:
     plain = row.model_dump(mode="json")
     record: dict[str, object] = {f"vary:{path}": _value(value) for path, value in row.values.items()}
     record |= {name: plain[name] for name in _COLUMNS if name in plain and not isinstance(plain[name], dict | list)}
-    record |= {name: " ".join(map(str, plain[name])) for name in ("seeds", "missing_seeds", "difference_seeds")}
+    record |= {
+        name: " ".join(map(str, plain[name])) for name in ("seeds", "missing_seeds", "difference_seeds", "constant")
+    }
     for name in ("score", "difference", "gain"):
         record |= _estimate(name, "", getattr(row, name))
     for task, one in row.tasks.items():

@@ -27,6 +27,7 @@ from ftbench.cli.run import ENGINES, _benchmark, _micro_batch, _timeout, engine_
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
+    from ftbench.board.submission import Clusters
     from ftbench.board.sweep import Scored
     from ftbench.board.sweep_model import Sweep, SweepRun
     from ftbench.data.store import Store
@@ -229,6 +230,7 @@ class _Job:
 
     def _conclude(self, failures: dict[Path, FtbenchError], store: Store) -> Sweep:
         """The document, from the bundles on disk."""
+        from ftbench.board.clusters import clustering
         from ftbench.board.sweep import read_scored
         from ftbench.errors import FtbenchError
         from ftbench.run import sweep
@@ -244,7 +246,7 @@ class _Job:
                 failures[cell.folder] = error
                 self.ui.diagnostics(error.diagnostics)
         runs = [self._run(cell, "to-do", scored.get(cell.folder), failures.get(cell.folder)) for cell in self.cells]
-        return self._document(runs, scored)
+        return self._document(runs, scored, clustering(self.sweep_plan.plan, store).of_task)
 
     def _run(
         self, cell: Cell, state: State, scored: Scored | None = None, failure: FtbenchError | None = None
@@ -265,7 +267,7 @@ class _Job:
             score=result.scores.tuned.value if result else None,
         )
 
-    def _document(self, runs: list[SweepRun], scored: dict[Path, Scored]) -> Sweep:
+    def _document(self, runs: list[SweepRun], scored: dict[Path, Scored], clusters: Clusters | None = None) -> Sweep:
         from ftbench.board.sweep import rows
         from ftbench.board.sweep_model import Sweep
 
@@ -283,7 +285,7 @@ class _Job:
             confidence=evaluation.confidence,
             varied=list(self.settings[0].values),
             seeds=seeds,
-            rows=rows(self.settings, seeds, by_setting, evaluation.confidence),
+            rows=rows(self.settings, seeds, by_setting, evaluation.confidence, clusters),
             runs=runs,
         )
 
@@ -296,7 +298,8 @@ class _Job:
         write_file(folder / "sweep.json", pretty(document.model_dump(mode="json")))
         write_file(folder / "table.csv", sweep_text.as_csv(document).encode())
         write_file(folder / "table.md", sweep_text.markdown(document).encode())
-        for line in sweep_text.lines(document):
+        console = self.ui.console
+        for line in sweep_text.lines(document, console.width if console is not None else None):
             self.ui.line(line)
         self.ui.note(f"written to {folder}: table.md, table.csv, sweep.json")
         self.ui.answer(document)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 from board_answers import evaluation, samples
 from hypothesis import given, settings
@@ -145,6 +146,45 @@ def test_markup_in_values_stays_text() -> None:
     document = sweep(named, [{1: scored(FIRST)}, {1: scored(SECOND)}], [1])
     assert "`=cmd¦'x'`" in sweep_text.markdown(document)
     assert "'=cmd|`x`" in sweep_text.as_csv(document)
+
+
+def test_one_error_for_the_whole_sweep() -> None:
+    """Nine settings as good as the first, and one that is better: only that one is told apart, p-values adjusted."""
+    rng = np.random.default_rng(3)
+    base = rng.integers(0, 2, 400)
+    equal = [np.where(rng.random(400) < 0.2, rng.integers(0, 2, 400), base) for _ in range(9)]
+    better = np.where(rng.random(400) < 0.2, 1, base)
+    found = [{1: scored({"a": one.tolist()})} for one in [base, *equal, better]]
+    named = [Setting(str(number)) for number in range(len(found))]
+    table = rows(named, [1], found, 0.95)
+    assert table[0].apart is None and table[0].p_value is None
+    assert [one.apart for one in table[1:]] == [False] * 9 + [True]
+    alone = rows(named[:2], [1], found[:2], 0.95)[1].p_value
+    assert alone is not None and table[1].p_value is not None and table[1].p_value >= alone
+
+
+def test_the_best_constant_answer_is_no_gain() -> None:
+    """A setting whose mean is not above the best constant answers' is marked; another is not."""
+    first, second = {1: scored(FIRST)}, {1: scored(SECOND)}
+    constant = first[1].result.scores.majority
+    assert constant is not None
+    scores = second[1].result.scores.model_copy(update={"majority": 0.0})
+    above = {1: Scored(second[1].result.model_copy(update={"scores": scores}), second[1].marks, second[1].items)}
+    named = [Setting("x", {"k": 1}), Setting("y", {"k": 2})]
+    document = sweep(named, [first, above], [1])
+    assert ["mean" in one.constant for one in document.rows] == [first[1].result.scores.tuned.value <= constant, False]
+    assert sweep_text.markdown(document).count("(no gain)") == 1
+
+
+@pytest.mark.parametrize("width", [80, 100, 170])
+def test_a_table_fits_its_terminal(width: int) -> None:
+    paths = {"strategy.server_learning_rate": 0.001, "strategy.kind": "fedadam"}
+    found = [{1: scored(FIRST), 2: scored(FIRST)}, {1: scored(SECOND), 2: scored(SECOND)}]
+    document = sweep([Setting("x", paths), Setting("y", paths)], found, [1, 2])
+    lines = [line for line in sweep_text.lines(document, width) if line.startswith(("server_", "0.001"))]
+    assert len(lines) == 3 and all(len(line) <= width for line in lines)
+    assert "Score" in lines[0]
+    assert ("Traffic MiB" in lines[0]) == (width == 170)
 
 
 marks = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=30)
