@@ -38,7 +38,7 @@ def test_scores_by_budget_and_the_cost_of_a_target(tmp_path: Path) -> None:
     untuned, tuned = (result["scores"][kind]["value"] for kind in ("untuned", "tuned"))
     assert untuned < scores[0] < scores[2] <= tuned
     target = result["cost_to_target"]
-    assert target["round"] == 4 and target["bytes"] == 4 * 580 * 1024
+    assert target["round"] == 5 and target["bytes"] == 5 * 580 * 1024
     assert 0 < target["seconds"] < result["cost"]["train_seconds"]
     bundle = next(tmp_path.glob("*/bundle"))
     path = builtin.specs()[SPEC]

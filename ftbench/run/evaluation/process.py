@@ -36,7 +36,7 @@ class Worker:
         job_file.parent.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         job_file.write_text(job.model_dump_json(indent=2))
-        command = [sys.executable, "-P", "-m", "ftbench.run.evaluation.worker", str(job_file)]
+        command = [sys.executable, "-P", "-m", "ftbench.run.evaluation.worker", str(job_file.absolute())]
         self._log = log
         with log.open("ab") as errors:
             self._start = errors.tell()
