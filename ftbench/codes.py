@@ -230,6 +230,12 @@ BELOW_ONE_ROUND = _code("FTB808", "the communication budget does not allow even 
 OVER_TRAFFIC = _code("FTB809", "the rounds of a run send more than the communication budget allows")
 CHOICE_UNCHECKED = _code("FTB810", "base model, targets and budgets were not held against one another")
 
+# FTB85x: doing part of a run again
+ARCHIVE_MISSING = _code("FTB850", "a run's archive, or a file of it, is not here")
+ARCHIVE_OTHER = _code("FTB851", "an archive is not the one that the bundle names, or is damaged")
+REPLAY_FAILED = _code("FTB852", "part of a run could not be done again")
+EVIDENCE_OTHER = _code("FTB853", "evidence of a spot-run cannot be read")
+
 # FTB9xx: the command line, the environment, generated files
 USAGE = _code("FTB901", "the command line was not understood")
 BUG = _code("FTB902", "ftbench itself failed: a bug")

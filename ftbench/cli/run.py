@@ -18,6 +18,7 @@ from ftbench.cli.options import (
     eval_workers_option,
     example,
     json_option,
+    keep_option,
     limit_options,
     limits_of,
     local_users_option,
@@ -113,6 +114,7 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
     callback=_micro_batch,
     help="Examples in one pass; the batch stays whole. auto: all, halved whenever memory runs out.",
 )
+@keep_option
 @click.option("--unpinned", is_flag=True, help="Let other package versions through; the result will not conform.")
 @unsafe_option
 @click.option("--open-code", is_flag=True, help="Carry out the code that an open entry brings. It may do all you may.")
@@ -145,6 +147,7 @@ def command(
     resume: Path | None,
     smoke: bool,
     micro_batch: int | None,
+    keep: int | None,
     unpinned: bool,
     unsafe_no_sandbox: bool,
     open_code: bool,
@@ -162,12 +165,13 @@ def command(
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import runner
+    from ftbench.run.keep import AUTO
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import load_entry, resolve_entry
 
     limits = limits_of(max_seconds, max_memory, max_device_memory)
     if resume is not None:
-        asked = (spec, entry, sets, model, seed, out, micro_batch, round_timeout)
+        asked = (spec, entry, sets, model, seed, out, micro_batch, keep, round_timeout)
         means = (engine, superlink, client_cpus, client_gpus, eval_workers)
         flags = (smoke, unpinned, unsafe_no_sandbox, open_code)
         if any(flags) or any(value is not None and value != () for value in (*asked, *means)):
@@ -219,6 +223,7 @@ def command(
             unsafe_no_sandbox=unsafe_no_sandbox,
             round_timeout=3600.0 if round_timeout is None else round_timeout,
             limits=limits,
+            keep_every=AUTO if keep is None else keep,
             listener=listener,
             spec=spec,
             modules=modules,

@@ -73,6 +73,8 @@ class RunSettings(Block):
     """CUDA devices of a simulated client, or the share of one; null: one each where there are several."""
     eval_workers: int = 1
     """Processes that evaluate at once."""
+    keep: int = -1
+    """Every so manieth round is kept in the archive; 0: none; -1: all where they are small (`run.keep`)."""
     limits: Limits = Limits()
     """What the operator allows."""
     token: str
@@ -141,6 +143,11 @@ class RunDir:
     def ledger(self) -> Path:
         """The hash-chained record."""
         return self.path / "ledger.jsonl"
+
+    @property
+    def archive(self) -> Path:
+        """What is kept of rounds, beside the bundle."""
+        return self.path / "archive"
 
     @property
     def measurements(self) -> Path:

@@ -30,7 +30,7 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
-from ftbench.run import conclude, knowable, open_division, preflight
+from ftbench.run import conclude, keep, knowable, open_division, preflight
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
@@ -66,6 +66,7 @@ def start(
     allow_local_users: bool = False,
     round_timeout: float = 3600.0,
     limits: Limits | None = None,
+    keep_every: int = keep.AUTO,
     listener: Listener | None = None,
     spec: str = "",
     modules: Mapping[str, bytes] | None = None,
@@ -73,8 +74,8 @@ def start(
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
     A base model of the hub that the store lacks is fetched first. `spec` is how the user named the benchmark; the
-    commands that are recommended name it too. `modules`: the code that an entry in the open division names, which is
-    carried out.
+    commands that are recommended name it too. `keep_every`: see `run.keep`. `modules`: the
+    code that an entry in the open division names, which is carried out.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
@@ -97,6 +98,7 @@ def start(
         allow_local_users=allow_local_users,
         round_timeout=round_timeout,
         limits=limits or Limits(),
+        keep=keep_every,
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
@@ -338,6 +340,7 @@ class _Start:
             "smoke": self.settings.smoke,
             "micro-batch": self.settings.micro_batch,
             "round-timeout": self.settings.round_timeout,
+            "keep-every": conclude.kept(self.run),
             "reference": "",
             "reference-client": 0,
             "open-code": open_division.setting(self.entry),

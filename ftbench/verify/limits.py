@@ -34,11 +34,15 @@ ATTACKED = (
 
 ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE, AUTHOR)
 
+TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
+"""What a spot-run bears on; its own checks say how far."""
+
 ABOVE: dict[Level, str] = {
     "CLAIMED": "CLAIMED: whether the documents can be read and the scores can be.",
     "INTACT": "INTACT: whether the files are those of the manifest.",
     "CONFORMS": "CONFORMS: whether lock, entry, base model, ledger and adapter are what the benchmark asks for.",
     "RESCORED": "RESCORED: whether items, prompts and scores are the benchmark's.",
+    "SPOT-RUN": "SPOT-RUN: whether answers, updates and adapters come out again where nobody foresees the draw.",
 }
 """What is missing when a level was not reached."""
 
@@ -46,4 +50,6 @@ ABOVE: dict[Level, str] = {
 def not_checked(reached: Level, notes: Sequence[str]) -> list[str]:
     """Sentences for a verdict: levels not reached, what a check could not establish here, what no check does yet."""
     missing = [text for level, text in ABOVE.items() if LEVELS.index(level) > LEVELS.index(reached)]
-    return [*missing, *dict.fromkeys(notes), *ALWAYS]
+    done_again = LEVELS.index(reached) >= LEVELS.index("SPOT-RUN")
+    always = [text for text in ALWAYS if not (done_again and text in TOLD_BY_SPOT)]
+    return [*missing, *dict.fromkeys(notes), *always]

@@ -20,7 +20,9 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
 4. RESCORED  The items are the task's items, the prompts the compiled prompts, by their digests where the bundle has no
              text: that comes from the verifier's store; programs run again in a sandbox end as
              recorded; every score comes out again from log-likelihoods, text and outcomes.
-5. SPOT-RUN  Not supported yet.
+5. SPOT-RUN  Where somebody hands over evidence of it (`ftbench.replay` makes it): items and rounds that bundle and
+             nonce draw were done again, and gave the recorded answers, updates and adapters, within what was measured
+             of machines of that kind.
 6. REPRODUCED Not supported yet.
 
 A level is reached when every check of it and of the levels below passed. Within a level all checks are made; above a
@@ -30,7 +32,7 @@ executed but the programs that answer code tasks, in the sandbox.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ftbench import __version__, codes
@@ -46,9 +48,10 @@ from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context
 from ftbench.verify.documents import describe_problems
+from ftbench.verify.evidence import Evidence
 from ftbench.verify.limits import not_checked
 
-SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED")
+SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN")
 """Levels that this version can establish."""
 MAX_EVIDENCE = 1_000
 """Characters of evidence kept for one check."""
@@ -61,22 +64,41 @@ def verify(
     store: Store,
     benchmarks: Sequence[Path] = (),
     required: Level = "RESCORED",
+    evidence: Evidence | None = None,
 ) -> Verdict:
     """Judge the bundle at `bundle`, a folder or an archive.
 
     With `spec`, its lock must be what that spec compiles to here; without, one of `benchmarks` or of those that come
-    with ftbench. The items come from `store`. Whatever is wrong with the bundle ends in the verdict. Raises
-    InvalidInput where there is no bundle at that path, the spec is wrong, or `required` is not supported yet (FTB690).
+    with ftbench. The items come from `store`. Without `evidence` of a spot-run its checks are not made. Whatever is
+    wrong with the bundle ends in the verdict. Raises InvalidInput where there is no bundle at that path, the spec is
+    wrong, or `required` is not supported yet (FTB690).
     """
+    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required)
+    context.spot = evidence
+    return climb(context, required, checks(context))
+
+
+def look(
+    bundle: Path, *, spec: Path | None, store: Store, benchmarks: Sequence[Path] = (), required: Level = "RESCORED"
+) -> Context:
+    """The bundle before any check. Raises as `verify`."""
     if required not in SUPPORTED:
-        hint = "ask for RESCORED or lower"
+        hint = "ask for SPOT-RUN or lower"
         raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
     own = _compile(spec) if spec is not None else None
-    return climb(Context(open_bundle(bundle), store, own, benchmarks), required, CHECKS)
+    return Context(open_bundle(bundle), store, own, benchmarks)
 
 
-def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict:
-    """Make the checks level by level and say how far it went."""
+def checks(context: Context) -> list[Check]:
+    """Those to be made: of a spot-run only where there is evidence of one."""
+    return [check for check in CHECKS if context.spot is not None or check.level != "SPOT-RUN"]
+
+
+def climb(
+    context: Context, required: Level, checks: Sequence[Check], made: Mapping[str, CheckResult] | None = None
+) -> Verdict:
+    """Make the checks level by level and say how far it went. `made`: check → its result, where it was made before."""
+    before = made or {}
     results: list[CheckResult] = []
     reached: Level = "NONE"
     for level in SUPPORTED[1:]:
@@ -85,9 +107,9 @@ def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict
         if reached != below:
             results += [_not_run(check, f"{below} was not reached") for check in here]
             continue
-        made = [_carry_out(check, context) for check in here]
-        results += made
-        if made and all(result.outcome == "passed" for result in made):
+        found = [before[check.id] if check.id in before else _carry_out(check, context) for check in here]
+        results += found
+        if found and all(result.outcome == "passed" for result in found):
             reached = level
     manifest = context.bundle.files.get(names.MANIFEST)
     claim = context.documents.result
