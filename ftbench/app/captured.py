@@ -22,6 +22,8 @@ from . import layers, prepared
 if TYPE_CHECKING:
     from .objective import Objective
 
+ENABLED = True
+"""For whoever measures what it is worth."""
 MOST = 40
 """Shapes that are captured; further ones are not."""
 WARM_UP = 2
@@ -221,7 +223,7 @@ _told: set[str] = set()
 
 def of(model: torch.nn.Module) -> Graphs | None:
     """The model's captured passes; None where nothing can be captured, which is told once on a CUDA device."""
-    if not next(model.parameters()).is_cuda:
+    if not ENABLED or not next(model.parameters()).is_cuda:
         return None
     if why := _hindered(model):
         if why not in _told:
@@ -243,7 +245,7 @@ def _hindered(model: torch.nn.Module) -> str:
     if prepared.of(model).head is None or not prepared.of(model).unmasked:
         return "adapter layers, head and attention are not all ours"
     every = layers.known(model).every
-    if every[0].dropout and model.get_base_model().is_gradient_checkpointing:  # type: ignore[operator]
+    if every[0].dropout and prepared.checkpointed(model):
         return "dropout is drawn again under gradient checkpointing"
     if any(layer.module._forward_hooks for layer in every):
         return "the strategy acts beside the adapter, by other tensors in every round"

@@ -39,10 +39,15 @@ def prepare(model: torch.nn.Module, *, any_family: bool = False) -> str:
     if why := layers.install(model, any_family=any_family):
         return why
     base: Any = model.get_base_model()  # type: ignore[operator]
-    if base.is_gradient_checkpointing:
+    if checkpointed(base):
         _checkpoint(base, any(layer.dropout for layer in layers.known(model).every))
     _known[model] = Prepared(head.find(base), attention.install(base))
     return ""
+
+
+def checkpointed(base: torch.nn.Module) -> bool:
+    """Whether layers are computed again in the backward pass."""
+    return any(getattr(module, "gradient_checkpointing", False) for module in base.modules())
 
 
 def _checkpoint(base: Any, random: bool) -> None:

@@ -6,7 +6,6 @@ and examples are kept by partition.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -101,11 +100,7 @@ def find_worker(wanted: Settings) -> Worker:
         folder = store.model(wanted.roots, wanted.model["name"], wanted.model["revision"])
         seeding.seed_everything(seeding.derive(wanted.seed, "worker"))
         if loading.device().type == "cuda":
-            # cuBLAS needs this before its first call; operations without a deterministic form only warn.
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            torch.use_deterministic_algorithms(True, warn_only=True)
-            torch.utils.deterministic.fill_uninitialized_memory = False
-            torch.backends.cuda.enable_cudnn_sdp(False)  # its backward pass has no deterministic form
+            loading.make_deterministic()
             warnings.showwarning = _noticing(warnings.showwarning)
         base = loading.load_base(folder, wanted.spec["model"])
         net = model.attach(base, wanted.adapter, seeding.derive(wanted.seed, "adapter")).to(loading.device())
