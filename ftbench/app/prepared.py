@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from . import attention, head, layers
+from . import attention, head, layers, norms
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ def prepare(model: torch.nn.Module, *, any_family: bool = False) -> str:
     base: Any = model.get_base_model()  # type: ignore[operator]
     if checkpointed(base):
         _checkpoint(base, any(layer.dropout for layer in layers.known(model).every))
+    norms.install(base)
     _known[model] = Prepared(head.find(base), attention.install(base))
     return ""
 
