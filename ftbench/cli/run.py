@@ -64,6 +64,15 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
     return share
 
 
+def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """0 for `auto`."""
+    if text is None or text == "auto":
+        return None if text is None else 0
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter("it must be a whole number from 1, or auto")
+    return int(text)
+
+
 @click.command(
     "run",
     epilog=example(
@@ -97,6 +106,12 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
     callback=_share,
     type=float,
     help="Simulation: CUDA devices of a client, 0.5 for half of one (default: 1 where there are several).",
+)
+@click.option(
+    "--clients-at-once",
+    metavar="N|auto",
+    callback=_clients_at_once,
+    help="CPU: clients of a round that train at once; the result is the same (default: auto, as cores and memory allow).",
 )
 @eval_workers_option
 @out_option("Folder for runs; each makes a folder of its own there (default: runs).")
@@ -141,6 +156,7 @@ def command(
     superlink: str | None,
     client_cpus: int | None,
     client_gpus: float | None,
+    clients_at_once: int | None,
     eval_workers: int | None,
     out: Path | None,
     store: str | None,
@@ -172,7 +188,7 @@ def command(
     limits = limits_of(max_seconds, max_memory, max_device_memory)
     if resume is not None:
         asked = (spec, entry, sets, model, seed, out, micro_batch, keep, round_timeout)
-        means = (engine, superlink, client_cpus, client_gpus, eval_workers)
+        means = (engine, superlink, client_cpus, client_gpus, clients_at_once, eval_workers)
         flags = (smoke, unpinned, unsafe_no_sandbox, open_code)
         if any(flags) or any(value is not None and value != () for value in (*asked, *means)):
             raise click.UsageError(
@@ -216,6 +232,7 @@ def command(
             allow_local_users=allow_local_users,
             client_cpus=client_cpus or 1,
             client_gpus=client_gpus,
+            clients_at_once=clients_at_once or 0,
             eval_workers=eval_workers or 1,
             micro_batch=micro_batch or 0,
             smoke=smoke,

@@ -71,6 +71,8 @@ class RunSettings(Block):
     """CPUs of a simulated client."""
     client_gpus: float | None = None
     """CUDA devices of a simulated client, or the share of one; null: one each where there are several."""
+    clients_at_once: int = 0
+    """Clients of a round that train at once on a CPU; 0: as many as cores and memory allow."""
     eval_workers: int = 1
     """Processes that evaluate at once."""
     keep: int = -1

@@ -59,6 +59,7 @@ def start(
     client_cpus: int = 1,
     client_gpus: float | None = None,
     eval_workers: int = 1,
+    clients_at_once: int = 0,
     micro_batch: int = 0,
     smoke: bool = False,
     unpinned: bool = False,
@@ -90,6 +91,7 @@ def start(
         client_cpus=client_cpus,
         client_gpus=client_gpus,
         eval_workers=eval_workers,
+        clients_at_once=clients_at_once,
         stores=[str(root) for root in store.roots],
         micro_batch=micro_batch,
         smoke=smoke,
@@ -350,6 +352,9 @@ class _Start:
         """Clients that train at once: no more than are asked, have a core, and fit beside the server in memory."""
         import psutil
 
+        asked = self.settings.clients_at_once
+        if self.devices and self.settings.engine == "inline":
+            return 1
         if self.devices:
             return min(sampled, resources.places(self.settings, self.devices))
         folder = self.store.model_path(self.store.model_digest(self.entry.model))
@@ -358,7 +363,7 @@ class _Start:
         each = 2 * weights + 700 * 2**20
         fitting = int(psutil.virtual_memory().available * 0.8 / each) - 1
         cores = (os.cpu_count() or 1) // self.settings.client_cpus
-        return max(1, min(sampled, cores, fitting))
+        return max(1, min(sampled, asked or min(cores, fitting)))
 
     @contextlib.contextmanager
     def _timed(self, phase: conclude.TimedPhase) -> Iterator[None]:
