@@ -19,6 +19,8 @@ DOCUMENTS: dict[str, str] = {
     "environment": "ftbench.result.documents:Environment",
     "manifest": "ftbench.result.documents:Manifest",
     "verdict": "ftbench.result.documents:Verdict",
+    "withdrawn": "ftbench.board.withdrawn:Withdrawals",
+    "published": "ftbench.board.published:PublishedScores",
 }
 """Name of a document → its model."""
 
@@ -43,6 +45,7 @@ OUTPUTS: dict[str, str] = {
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
     "compare": "ftbench.board.versus:Versus",
     "leaderboard": "ftbench.board.model:Board",
+    "site": "ftbench.cli.outputs.site:SiteOutput",
     "list": "ftbench.cli.outputs.general:ListOutput",
     "schema": "ftbench.cli.outputs.general:SchemaOutput",
     "doctor": "ftbench.cli.outputs.general:DoctorOutput",

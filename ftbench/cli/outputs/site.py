@@ -1,0 +1,26 @@
+"""What `site`, `report` and `export` print with `--json`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ftbench.spec.primitives import Block
+
+
+class SiteOutput(Block):
+    """`ftbench site build`."""
+
+    format: Literal["ftbench/output/site/v1"] = "ftbench/output/site/v1"
+    """Format of this document."""
+    out: str
+    """The folder; its first page is index.html."""
+    files: int
+    """How many files it has."""
+    bytes: int
+    """Their size together."""
+    tables: int
+    """Tables shown."""
+    bundles: int
+    """Bundles that stand behind them."""
+    refused: int
+    """Bundles that hold no place."""
