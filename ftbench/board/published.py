@@ -87,4 +87,6 @@ def _row(row: dict[str | Any, str | Any]) -> dict[str, Any]:
 
 def _bad(path: Path, why: str) -> InvalidInput:
     hint = "columns or fields: benchmark, name, score (0 to 1), source; metric and conditions where known"
-    return InvalidInput(Diagnostic(codes.BAD_PUBLISHED, f"these are no published scores: {why}", Place(str(path)), hint))
+    return InvalidInput(
+        Diagnostic(codes.BAD_PUBLISHED, f"these are no published scores: {why}", Place(str(path)), hint)
+    )

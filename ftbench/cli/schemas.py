@@ -46,6 +46,7 @@ OUTPUTS: dict[str, str] = {
     "compare": "ftbench.board.versus:Versus",
     "leaderboard": "ftbench.board.model:Board",
     "site": "ftbench.cli.outputs.site:SiteOutput",
+    "report": "ftbench.cli.outputs.site:ReportOutput",
     "list": "ftbench.cli.outputs.general:ListOutput",
     "schema": "ftbench.cli.outputs.general:SchemaOutput",
     "doctor": "ftbench.cli.outputs.general:DoctorOutput",

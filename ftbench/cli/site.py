@@ -91,12 +91,14 @@ def build(
         gathered,
         title,
         published=elsewhere,
-        sources=[str(folder) for folder in folders],
+        sources=[folder.resolve().name for folder in folders],
         sizes=sizes(gathered),
     )
     files, size = write(context, out, lambda name: ui.note(f"writing {name}", "dim"))
     bundles, refused = context.bundles, len(gathered.board.refused)
     ui.line(f"{out / 'index.html'}: {files:,} files, {size / 2**20:.1f} MiB, {bundles} bundles, {refused} not ranked")
     ui.answer(
-        SiteOutput(out=str(out), files=files, bytes=size, tables=len(gathered.board.tables), bundles=bundles, refused=refused)
+        SiteOutput(
+            out=str(out), files=files, bytes=size, tables=len(gathered.board.tables), bundles=bundles, refused=refused
+        )
     )

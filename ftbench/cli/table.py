@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
         "sweep": Entry("sweep", "Run every combination of values and compare them in one table."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
+        "report": Entry("report", "Write what a run came to as one page and as Markdown."),
         "pack": Entry("pack", "Put a result bundle into one archive to hand in."),
     },
     "Judge it": {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -43,6 +44,8 @@ class Answers:
     """What became of each item by the scoring that ranks."""
     unparsable: frozenset[int] = field(default_factory=frozenset)
     """Places of items where the tuned model's answer could not be read by some scoring."""
+    common: frozenset[str] = field(default_factory=frozenset)
+    """Lines that stand in most prompts."""
 
     @property
     def withheld(self) -> bool:
@@ -71,7 +74,9 @@ def answers(
             whole = filled(samples, plan, store)
     rules = {task.name: task for task in plan.typed_spec().evaluation.tasks} if plan else {}
     return [
-        _answers(name, rules.get(name), _sorted(samples[name]), _sorted(whole[name]), tuned.get(name), untuned.get(name))
+        _answers(
+            name, rules.get(name), _sorted(samples[name]), _sorted(whole[name]), tuned.get(name), untuned.get(name)
+        )
         for name in sorted(samples)
     ]
 
@@ -89,11 +94,22 @@ def _answers(  # noqa: PLR0917
     if known and tuned is not None and untuned is not None:
         kinds = [_kind(before > 0, after > 0) for before, after in zip(untuned, tuned, strict=True)]
     silent = frozenset(at for at, one in enumerate(whole) if rule is not None and _unparsable(rule, one))
-    return Answers(name, rule, samples, whole, kinds, silent)
+    return Answers(name, rule, samples, whole, kinds, silent, _common(samples))
 
 
 def _sorted(samples: Sequence[Sample]) -> list[Sample]:
     return sorted(samples, key=lambda one: one.index)
+
+
+def _common(samples: Sequence[Sample]) -> frozenset[str]:
+    """Lines that stand in most prompts of a task: its template."""
+    counts = Counter(line for one in samples for line in set(_lines(one)))
+    return frozenset(line for line, count in counts.items() if 2 * count > len(samples))
+
+
+def _lines(sample: Sample) -> list[str]:
+    prompt = sample.prompt if isinstance(sample.prompt, str) else ""
+    return [line.strip() for line in prompt.splitlines() if line.strip()]
 
 
 def _kind(before: bool, after: bool) -> Kind:
@@ -122,7 +138,7 @@ def shown(told: Answers, at: int) -> dict[str, Any]:
         "word": WORDS[kind],
         "prompt": None if hidden else sample.prompt,
         "digest": sample.prompt.sha256 if isinstance(sample.prompt, Withheld) else "",
-        "brief": sample.item[:16] if hidden else _brief(sample),
+        "brief": sample.item[:16] if hidden else _brief(sample, told.common),
         "answers": _answered(sample),
         "options": _options(sample),
         "key": "Log-likelihoods in nats; ● is what the model chose." if sample.tuned.loglikelihoods else "",
@@ -131,11 +147,10 @@ def shown(told: Answers, at: int) -> dict[str, Any]:
     }
 
 
-def _brief(sample: Sample) -> str:
-    """What tells an item from its neighbours: the end of a prompt's longest line, templates being alike at both ends."""
-    assert isinstance(sample.prompt, str)
-    lines = [line.strip() for line in sample.prompt.splitlines() if line.strip()]
-    longest = max(lines, key=len, default="")
+def _brief(sample: Sample, common: Collection[str]) -> str:
+    """The longest line of a prompt that is not a line of most prompts."""
+    lines = _lines(sample)
+    longest = max([line for line in lines if line not in common] or lines, key=len, default="")
     return longest if len(longest) <= BRIEF else f"{longest[: BRIEF - 1]}…"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -20,8 +21,10 @@ def axis(ticks: Sequence[float], width: float = WIDTH) -> svg.Scale:
 def interval(figure: Estimate, scale: svg.Scale, marks: Sequence[tuple[float, str]] = (), *, kind: str = "") -> Markup:
     """A figure as a point on its interval; `marks` are upright lines with a class, such as the untuned score."""
     middle = HEIGHT / 2
+    track = svg.tag("line", x1=scale.start, x2=scale.end, y1=middle, y2=middle, class_="track")
     low, high, at = scale(figure.interval.low), scale(figure.interval.high), scale(figure.value)
-    parts = [svg.tag("line", x1=scale(value), x2=scale(value), y1=0.0, y2=HEIGHT, class_=name) for value, name in marks]
+    parts = [track]
+    parts += [svg.tag("line", x1=scale(value), x2=scale(value), y1=2.0, y2=20.0, class_=name) for value, name in marks]
     parts.append(svg.tag("rect", x=low, y=middle - 3, width=max(high - low, 1.0), height=6.0, rx=3.0, class_="span"))
     parts.append(svg.tag("circle", cx=at, cy=middle, r=3.6, class_="at"))
     return svg.drawing(scale.end + EDGE, HEIGHT, parts, class_=f"iv {kind}".strip())
@@ -32,7 +35,7 @@ def head(ticks: Sequence[float], scale: svg.Scale, *, sign: bool = False) -> Mar
     shown = ticks if len(ticks) <= 5 else [ticks[0], ticks[len(ticks) // 2], ticks[-1]]
     parts = []
     for tick in shown:
-        anchor: svg.Literal["start", "middle", "end"] = (
+        anchor: Literal["start", "middle", "end"] = (
             "start" if tick == ticks[0] else "end" if tick == ticks[-1] else "middle"
         )
         at = scale(tick) + {"start": -EDGE, "middle": 0.0, "end": EDGE}[anchor]
@@ -62,4 +65,4 @@ def outcomes(counts: Sequence[tuple[str, int]], width: float = 640.0) -> Markup:
         if count:
             parts.append(svg.tag("rect", x=at, y=0.0, width=max(length, 1.0), height=14.0, class_=name))
         at += length
-    return svg.drawing(width, 14.0, parts, class_="outcomes")
+    return svg.drawing(width, 14.0, parts, class_="outcomes", stretch=True)

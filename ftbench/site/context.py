@@ -82,10 +82,16 @@ def label(row: Row) -> str:
 
 def untuned(table: Table, model: str) -> Reference | None:
     """The untuned reference of a base model."""
-    return next((one for one in table.references if one.kind == "untuned" and one.model and one.model.name == model), None)
+    return next(
+        (one for one in table.references if one.kind == "untuned" and one.model and one.model.name == model), None
+    )
 
 
 def marks(table: Table, model: str | None = None) -> list[tuple[float, str]]:
     """Upright lines in a column of scores: the untuned model's, where the table has it."""
-    found = [one for one in table.references if one.kind == "untuned" and (model is None or (one.model and one.model.name == model))]
+    found = [
+        one
+        for one in table.references
+        if one.kind == "untuned" and (model is None or (one.model and one.model.name == model))
+    ]
     return [(found[0].score.value, "untuned")] if len(found) == 1 else []

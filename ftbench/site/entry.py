@@ -16,7 +16,7 @@ from ftbench.result.documents import LEVELS, CheckResult, Round, Verdict
 from ftbench.site import bars, figures, links, plots, samples, svg
 from ftbench.site.answers import Answers, answers
 from ftbench.site.compare import shown as compared
-from ftbench.site.context import Context, label, marks
+from ftbench.site.context import Context, label
 from ftbench.site.render import MEANS, html
 from ftbench.site.table import adapter, strategy, traffic
 from ftbench.spec import knobs
@@ -44,7 +44,8 @@ def pages(context: Context, table: Table, row: Row) -> Iterator[tuple[str, bytes
         for one in told:
             yield from samples.pages(context, table, row, bundle, one)
         runs.append(_run(context, table, row, bundle, documents, told))
-        curves += _lines(bundle, documents, len(row.bundles))
+        rounds = [line.body for line in documents.ledger or [] if isinstance(line.body, Round)]
+        curves += lines_of(bundle.seed, rounds, alone=len(row.bundles) == 1)
     yield links.entry(table, row), _page(context, table, row, runs, curves)
 
 
@@ -75,10 +76,9 @@ def _page(
         seeds=_seeds(row),
         axis=bars.head(ticks, scale),
         tasks=[_task(row, name, scale) for name in row.tasks],
-        curve=_curve(curves),
-        curve_said="Mean training loss of the round’s clients" + (
-            ", and loss on the validation rows." if any("validation" in one.name for one in curves) else "."
-        ),
+        curve=curve(curves),
+        curve_said="Mean training loss of the round’s clients"
+        + (", and loss on the validation rows." if any("validation" in one.name for one in curves) else "."),
         runs=runs,
         compares=[_compare(table, row, a, b) for a, b in compared(table) if row.entry in (a.entry, b.entry)],
         choices=_choices(context, table, row),
@@ -104,19 +104,20 @@ def _task(row: Row, name: str, scale: svg.Scale) -> dict[str, Any]:
     return {"name": name, "figure": figure, "drawing": drawing, "also": also, "constant": name in row.constant}
 
 
-def _lines(bundle: BundleRef, documents: Documents, bundles: int) -> list[plots.Line]:
-    rounds = [line.body for line in documents.ledger or [] if isinstance(line.body, Round)]
-    number, of = bundle.seed, f" s{bundle.seed}" if bundles > 1 else ""
+def lines_of(seed: int, rounds: Sequence[Round], *, alone: bool) -> list[plots.Line]:
+    """The curves of one run: its clients' mean training loss, and the loss on validation rows where there are any."""
+    of = "" if alone else f" s{seed}"
     train = [(float(one.round), fmean(reply.loss for reply in one.replies)) for one in rounds if one.replies]
     checked = [(float(one.round), one.validation_loss) for one in rounds if one.validation_loss is not None]
-    colour = svg.series(number - 1 if bundles > 1 else 0)
+    colour = svg.series(0 if alone else seed - 1)
     found = [plots.Line(f"training{of}", train, colour)] if train else []
     if checked:
-        found.append(plots.Line(f"validation{of}", checked, svg.series(1) if bundles == 1 else f"{colour} dashed"))
+        found.append(plots.Line(f"validation{of}", checked, svg.series(1) if alone else f"{colour} dashed"))
     return found
 
 
-def _curve(lines: Sequence[plots.Line]) -> Markup | None:
+def curve(lines: Sequence[plots.Line]) -> Markup | None:
+    """Loss by round; null without a round."""
     if not lines:
         return None
     first, last = lines[0].points[0], lines[0].points[-1]
@@ -134,7 +135,7 @@ def _run(  # noqa: PLR0917
         "levels": _levels(verdict),
         "not_checked": verdict.not_checked,
         "verifier": verdict.verifier,
-        "environment": _environment(documents),
+        "environment": environment(documents),
         "commands": _commands(context, table, row, bundle),
     }
 
@@ -232,7 +233,8 @@ def _costs(context: Context, table: Table, row: Row) -> list[tuple[str, str]]:
     return found
 
 
-def _environment(documents: Documents) -> list[tuple[str, str]]:
+def environment(documents: Documents) -> list[tuple[str, str]]:
+    """Where a run took place, as its submitter tells it."""
     told = documents.environment
     if told is None:
         return []
@@ -261,6 +263,9 @@ def _commands(context: Context, table: Table, row: Row, bundle: BundleRef) -> li
     if table.division == "open":
         again = []  # its code is in the bundle, and the entry's file that names it is its author's
     return [
-        {"said": "Verify the bundle, which scores every answer again", "text": shlex.join(["ftbench", "verify", where])},
+        {
+            "said": "Verify the bundle, which scores every answer again",
+            "text": shlex.join(["ftbench", "verify", where]),
+        },
         *again,
     ]

@@ -17,7 +17,8 @@ def percent(value: float) -> str:
 
 def signed(value: float) -> str:
     """A difference in points of 100."""
-    return _typographic(f"{100 * value:+.1f}")
+    told = f"{100 * value:+.1f}"
+    return "0.0" if told in ("+0.0", "-0.0") else _typographic(told)
 
 
 def interval(bounds: Interval, *, sign: bool = False) -> str:

@@ -139,5 +139,3 @@ def _edit(edit: Edit) -> dict[str, str]:
 def _value(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= VALUE else f"{text[: VALUE - 1]}…"
-
-

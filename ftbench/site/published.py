@@ -11,5 +11,7 @@ from ftbench.site.render import html
 
 def page(context: Context) -> bytes:
     """`published.html`."""
-    groups = [{"name": name, "rows": list(rows)} for name, rows in groupby(context.published, lambda one: one.benchmark)]
+    groups = [
+        {"name": name, "rows": list(rows)} for name, rows in groupby(context.published, lambda one: one.benchmark)
+    ]
     return html("published.html", links.PUBLISHED, site=context, groups=groups)

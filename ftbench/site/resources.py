@@ -7,7 +7,7 @@ from typing import Any
 
 from ftbench.base_models import catalogue, from_spec
 from ftbench.base_models.catalogue import BaseModel
-from ftbench.base_models.estimate import Estimate, estimate
+from ftbench.base_models.estimate import Estimate, Setting, estimate
 from ftbench.board.model import Row, Table
 from ftbench.compile.plan import Plan
 from ftbench.errors import FtbenchError
@@ -17,22 +17,24 @@ from ftbench.site.render import html
 from ftbench.spec import knobs
 from ftbench.spec.model import Spec
 
-CHECKED = (
-    "Against three measurements on one H200 it came out 1.6 to 1.8 times too high, since it counts the logits of every "
-    "token."
-)
 BUILT_IN = "builtin/"
+KINDS = {"lora": "LoRA", "dora": "DoRA"}
 
 
 def page(context: Context) -> bytes:
     """`resources.html`."""
-    benchmarks = [one for plan in _plans(context) if (one := _benchmark(plan)) is not None]
+    plans = _plans(context)
+    names = {plan.metadata.name for plan in plans}
+    main = [plan for plan in plans if not any(plan.metadata.name.startswith(f"{name}-") for name in names)]
+    benchmarks = [_benchmark(plan) for plan in plans]
+    columns = [one for one in benchmarks if one["name"] in {plan.metadata.name for plan in main}]
     measured = [_measured(context, table, row) for table in context.board.tables for row in table.rows]
     return html(
         "resources.html",
         links.RESOURCES,
         site=context,
-        checked=CHECKED,
+        columns=columns,
+        models=_matrix(columns),
         benchmarks=benchmarks,
         measured=[one for one in measured if one is not None],
     )
@@ -49,23 +51,40 @@ def _plans(context: Context) -> Sequence[Plan]:
     ]
 
 
-def _benchmark(plan: Plan) -> dict[str, Any] | None:
+def _matrix(columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Models by the main benchmarks."""
+    every = {row["name"]: row for column in columns for row in column["rows"]}
+    return [
+        {**row, "cells": [next((one for one in column["rows"] if one["name"] == name), None) for column in columns]}
+        for name, row in sorted(every.items(), key=lambda one: (one[1]["parameters"], one[0]))
+    ]
+
+
+def _benchmark(plan: Plan) -> dict[str, Any]:
     spec = plan.typed_spec()
-    rows = [row for model in catalogue.models().values() if (row := _row(spec, model)) is not None]
-    if not rows:
-        return None
     setting = from_spec.setting(spec)
-    bits = f"{setting.bits}-bit weights"
+    rows = [_row(spec, model, others) for model, others in _shapes()]
     said = (
-        f"{spec.adapter.kind.upper() if spec.adapter.kind == 'dora' else 'LoRA'} of rank {spec.adapter.rank}, {bits}, "
+        f"{KINDS[spec.adapter.kind]} of rank {spec.adapter.rank}, {setting.bits}-bit weights, "
         f"batches of {spec.training.batch_size} of at most {setting.sequence_length} tokens, "
         f"{setting.clients_per_round} clients in each of {setting.rounds} rounds."
-    ).replace("DORA", "DoRA")
+    )
     about = {"name": plan.metadata.name, "version": plan.metadata.version, "title": plan.metadata.title}
-    return {**about, "id": links.slug(plan.metadata.name), "said": said, "rows": rows}
+    return {**about, "id": links.slug(plan.metadata.name), "said": said, "rows": [one for one in rows if one]}
 
 
-def _row(spec: Spec, model: BaseModel) -> dict[str, Any] | None:
+def _shapes() -> list[tuple[BaseModel, str]]:
+    """The catalogue's models, the variants of one shape and size as one, with what is said of the other."""
+    found: dict[tuple[str, int], list[BaseModel]] = {}
+    for model in catalogue.models().values():
+        key = model.architecture.model_copy(update={"context": 1}).model_dump_json()
+        found.setdefault((key, model.parameters), []).append(model)
+    pairs = [sorted(models, key=lambda one: len(one.name)) for models in found.values()]
+    return [(models[0], ", ".join(one.name.rpartition("/")[2] for one in models[1:])) for models in pairs]
+
+
+def _row(spec: Spec, model: BaseModel, others: str) -> dict[str, Any] | None:
+    """None for a model that the benchmark does not admit, or whose layers it does not find."""
     if spec.model.max_parameters is not None and model.parameters > spec.model.max_parameters:
         return None
     try:
@@ -75,6 +94,7 @@ def _row(spec: Spec, model: BaseModel) -> dict[str, Any] | None:
         return None
     return {
         "name": model.name,
+        "others": others,
         "parameters": model.parameters,
         "download": whole.download_bytes,
         "trained": whole.trainable_parameters,
@@ -99,9 +119,9 @@ def _measured(context: Context, table: Table, row: Row) -> dict[str, Any] | None
         return None
     plan = context.plan(table)
     environment = context.documents(row.bundles[0]).environment
-    result = context.submission(row.bundles[0]).result
-    clients = _asked(plan.typed_spec()) if plan else None
-    messages = result.cost.rounds * clients if clients else None
+    rounds = context.submission(row.bundles[0]).result.cost.rounds
+    setting: Setting | None = from_spec.setting(plan.typed_spec()) if plan else None
+    messages = rounds * setting.clients_per_round if setting else None
     return {
         "model": row.model.name,
         "name": f"{table.name} {table.version}",
@@ -110,13 +130,8 @@ def _measured(context: Context, table: Table, row: Row) -> dict[str, Any] | None
         "device": ", ".join(environment.devices) or f"{environment.cpu_count} CPU cores" if environment else "–",
         "device_memory": row.peak_device_bytes,
         "memory": row.peak_memory_bytes,
-        "round": row.train_seconds / result.cost.rounds if row.train_seconds and result.cost.rounds else None,
+        "round": row.train_seconds / rounds if row.train_seconds and rounds else None,
         "seconds": row.train_seconds,
         "down": row.bytes_down / messages if messages else None,
         "up": row.bytes_up / messages if messages else None,
     }
-
-
-def _asked(spec: Spec) -> int:
-    return from_spec.setting(spec).clients_per_round
-

@@ -40,12 +40,17 @@ def pages(context: Context, table: Table, row: Row, bundle: BundleRef, told: Ans
         yield here, _page(about, here, CLUSTERS, 1, len(set(labels)), [], clusters)
 
 
-def _about(  # noqa: PLR0917
+def _about(
     context: Context, table: Table, row: Row, bundle: BundleRef, told: Answers, *, clustered: bool
 ) -> dict[str, Any]:
     counts = {view: len(told.places(view)) for view in VIEWS}
     views = [
-        {"id": view, "name": name, "count": counts[view], "target": _first(table, row, bundle, told, view, counts[view])}
+        {
+            "id": view,
+            "name": name,
+            "count": counts[view],
+            "target": _first(table, row, bundle, told, view, counts[view]),
+        }
         for view, name in VIEWS.items()
     ]
     if clustered:
@@ -105,8 +110,9 @@ def _page(  # noqa: PLR0917
     views = [{**one, "current": one["id"] == view} for one in about["views"]]
     pages = paging.count(total) if view != CLUSTERS else 1
     named = [
-        {"gap": True} if one is None else {"gap": False, "number": one, "current": one == number}
-        | {"target": about["address"](view, one)}
+        {"gap": True}
+        if one is None
+        else {"gap": False, "number": one, "current": one == number} | {"target": about["address"](view, one)}
         for one in paging.named(number, pages)
     ]
     current = {"id": view, "name": next(one["name"] for one in views if one["current"])}
@@ -114,9 +120,7 @@ def _page(  # noqa: PLR0917
     return html("samples.html", here, **{**about, **more})
 
 
-def _clusters(
-    table: Table, row: Row, bundle: BundleRef, told: Answers, labels: Sequence[str]
-) -> list[dict[str, Any]]:
+def _clusters(table: Table, row: Row, bundle: BundleRef, told: Answers, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Clusters of several items first. Their names are texts of the data, which withheld tasks do not show."""
     members: dict[str, list[int]] = defaultdict(list)
     for at, name in enumerate(labels):

@@ -56,6 +56,8 @@ def powers(low: float, high: float) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     fine = [f * 10.0**p for p in range(first, last + 1) for f in (1, 2, 5)]
     kept = [one for one in fine if low / 1.001 <= one <= high * 1.001]
+    if len(kept) < 3:
+        return [one for one in ticks(low, high, 4) if low <= one <= high]
     return kept if len(kept) <= 6 else [one for one in kept if f"{one:e}"[0] == "1"]
 
 
@@ -69,15 +71,26 @@ def tag(name: str, content: str = "", /, **attributes: object) -> str:
     return f"<{name}{told}>{content}</{name}>" if content else f"<{name}{told}/>"
 
 
-def text(x: float, y: float, said: str, *, anchor: Literal["start", "middle", "end"] = "start", class_: str = "") -> str:
+def text(
+    x: float, y: float, said: str, *, anchor: Literal["start", "middle", "end"] = "start", class_: str = ""
+) -> str:
     """Words. What comes from outside is escaped here."""
     return tag("text", str(escape(printable(said))), x=x, y=y, text_anchor=anchor, class_=class_ or None)
 
 
-def drawing(width: float, height: float, parts: Iterable[str], *, class_: str, label: str = "") -> Markup:
+def drawing(
+    width: float, height: float, parts: Iterable[str], *, class_: str, label: str = "", stretch: bool = False
+) -> Markup:
     """A whole picture; without a label it says nothing that the page does not say beside it."""
     about: dict[str, object] = {"role": "group", "aria_label": printable(label)} if label else {"aria_hidden": "true"}
-    head = {"viewBox": f"0 0 {_number(width)} {_number(height)}", "width": width, "height": height, "class_": class_}
+    head: dict[str, object] = {
+        "viewBox": f"0 0 {_number(width)} {_number(height)}",
+        "width": width,
+        "height": height,
+        "class_": class_,
+    }
+    if stretch:
+        head["preserveAspectRatio"] = "none"
     return Markup(tag("svg", "".join(parts), **head, **about))  # noqa: S704 - built from escaped parts
 
 

@@ -53,7 +53,9 @@ def strategy(row: Row, context: Context, table: Table) -> str:
 
 
 def _page(context: Context, table: Table) -> bytes:
-    ends = [end for one in [*table.rows, *table.references] for end in (one.score.interval.low, one.score.interval.high)]
+    scores = [*(one.score for one in table.rows), *(one.score for one in table.references)]
+    scores = [*(one.score for one in table.rows), *(one.score for one in table.references)]
+    ends = [end for one in scores for end in (one.interval.low, one.interval.high)]
     ticks = svg.around(ends)
     scale = bars.axis(ticks)
     private = any(row.epsilon is not None for row in table.rows)
@@ -79,7 +81,7 @@ def _page(context: Context, table: Table) -> bytes:
         csv=links.sheet(table, "csv"),
         json=links.sheet(table, "json"),
         pairs=links.pairs(table) if table.comparisons else None,
-        findings=[*render.findings(table), *table.clusters],
+        findings=table.clusters,
         plots=list(_plots(context, table)),
         by_task=_by_task(table),
         budgets=_budgets(table),
@@ -93,7 +95,11 @@ def _facts(table: Table) -> list[dict[str, str]]:
     tasks = len(table.rows[0].tasks)
     smallest = table.smallest_difference
     return [
-        {"name": "Entries", "value": str(len(table.rows)), "note": f"{sum(len(row.bundles) for row in table.rows)} bundles"},
+        {
+            "name": "Entries",
+            "value": str(len(table.rows)),
+            "note": f"{sum(len(row.bundles) for row in table.rows)} bundles",
+        },
         {"name": "Items", "value": text.count(items), "note": f"{tasks} task{'s' * (tasks != 1)}"},
         {
             "name": "Smallest difference seen",
@@ -130,7 +136,7 @@ def _beside(one: Reference, scale: svg.Scale) -> dict[str, Any]:
         said += f"{'; ' if said else ''}±{figures.percent(one.spread)} over clients"
     return {
         "name": breakdown.who(one).strip("()"),
-        "model": render.model_name(one) if one.model else "the best constant answer to each task",
+        "model": one.model.name if one.model else "the best constant answer to each task",
         "score": one.score,
         "drawing": bars.interval(one.score, scale, kind="ref"),
         "said": said,
@@ -149,9 +155,7 @@ def _plots(context: Context, table: Table) -> Iterator[dict[str, Any]]:
         if len(known) < 2:
             continue
         points = [
-            plots.Point(
-                label(row), links.href(here, links.entry(table, row)), cost(row) or 0.0, row.score, row in best
-            )
+            plots.Point(label(row), links.href(here, links.entry(table, row)), cost(row) or 0.0, row.score, row in best)
             for row in known
         ]
         lines = [(value, "untuned") for value, _ in marks(table)]

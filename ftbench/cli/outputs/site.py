@@ -24,3 +24,14 @@ class SiteOutput(Block):
     """Bundles that stand behind them."""
     refused: int
     """Bundles that hold no place."""
+
+
+class ReportOutput(Block):
+    """`ftbench report`."""
+
+    format: Literal["ftbench/output/report/v1"] = "ftbench/output/report/v1"
+    """Format of this document."""
+    html: str
+    """The page."""
+    markdown: str
+    """The same in Markdown."""
