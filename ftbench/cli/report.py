@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ftbench.cli.options import ExistingFolder, example, json_option, store_option
 from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.data.store import Store
 
 HTML, MARKDOWN = "report.html", "report.md"
 
@@ -38,13 +42,11 @@ def command(ui: Ui, run: Path, *, out: Path | None, store: str | None) -> None:
     ui.answer(ReportOutput(html=str(page), markdown=str(text)))
 
 
-def write(run: Path, out: Path, store: object) -> tuple[Path, Path]:
+def write(run: Path, out: Path, store: Store) -> tuple[Path, Path]:
     """Both forms, into a folder. Raises InvalidInput (FTB714) where there is no run."""
     from ftbench.atomic import write_file
-    from ftbench.data.store import Store
     from ftbench.site.report import as_html, as_markdown, gather
 
-    assert isinstance(store, Store)
     report = gather(run, store)
     out.mkdir(parents=True, exist_ok=True)
     write_file(out / HTML, as_html(report))

@@ -37,6 +37,7 @@ OUTPUTS: dict[str, str] = {
     "diff": "ftbench.cli.outputs.general:DiffOutput",
     "hash": "ftbench.cli.outputs.general:HashOutput",
     "run": "ftbench.cli.outputs.result:RunOutput",
+    "watch": "ftbench.cli.outputs.watch:WatchOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",
