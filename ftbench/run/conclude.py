@@ -16,6 +16,7 @@ from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import budgets, bundle, ledger
+from ftbench.result.card import card
 from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
 from ftbench.result.rows import rows_of
 from ftbench.result.score import score
@@ -62,7 +63,8 @@ def conclude(run: RunDir, samples: Samples, devices: Sequence[str]) -> RunOutcom
     plan = run.plan()
     result = _result(run, plan, samples, devices)
     withheld = withheld_tasks(plan.typed_spec().evaluation)
-    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld)
+    told = card(result, run.entry())
+    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld, told)
     return RunOutcome(run.path, made, result, run.settings().spec)
 
 
