@@ -51,8 +51,8 @@ def _lines(result: Result, entry: ResolvedEntry) -> list[str]:
         *(["## Choices", "", *chosen, ""] if chosen else []),
         "## Check it",
         "",
-        "Who has the whole bundle runs `ftbench verify BUNDLE`, which says how far it can be believed, and why. Scores of",
-        "another spec hash answer another question and are not to be compared with these.",
+        "Who has the whole bundle runs `ftbench verify BUNDLE`, which says how far it can be believed, and why.",
+        "Scores of another spec hash answer another question and are not to be compared with these.",
     ]
 
 

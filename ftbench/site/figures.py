@@ -48,14 +48,14 @@ def size(count: float | None) -> str:
     return f"{count:.3g} TiB"
 
 
-def parameters(count: int | None) -> str:
+def parameters(count: float | None) -> str:
     """`34.8 K`, `1.54 B`."""
     if count is None:
         return DASH
     for limit, unit in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
         if count >= limit:
             return f"{count / limit:.3g} {unit}"
-    return str(count)
+    return f"{count:.0f}"
 
 
 def seconds(figure: float | None) -> str:

@@ -61,7 +61,6 @@ def _cell(table: Table, model: str) -> dict[str, Any] | None:
         return None
     best = rows[0]  # a table's rows come best first
     scale = bars.axis([0.0, 1.0], WIDTH)
-    place = f"place {figures.rank(best.rank)} of {len(table.rows)}"
     return {
         "score": best.score,
         "place": best.rank,
@@ -69,7 +68,7 @@ def _cell(table: Table, model: str) -> dict[str, Any] | None:
         "entries": len(rows),
         "target": f"{links.table(table)}#{links.anchor(best)}",
         "drawing": bars.interval(best.score, scale, marks(table, model)),
-        "said": f"{table.name} {table.version}: {figures.estimate(best.score)} per cent, {place}, entry {label(best)}",
+        "said": f"{table.name}, {label(best)}",
     }
 
 

@@ -86,7 +86,7 @@ def curves(lines: Sequence[Line], *, across: str, up: str, label: str) -> Markup
 
 
 def _points(points: Sequence[Point], across: svg.Scale, up: svg.Scale) -> Iterator[str]:
-    taken: list[tuple[float, float, float]] = []
+    taken = [(across(one.cost) - 6, across(one.cost) + 6, up(one.score.value) + 4) for one in points]
     for one in sorted(points, key=lambda one: (not one.efficient, -one.score.value, one.label)):
         x, y = across(one.cost), up(one.score.value)
         kind = "efficient" if one.efficient else "other"
@@ -108,7 +108,7 @@ def _label(said: str, x: float, y: float, taken: list[tuple[float, float, float]
         for shift in (4.0, -10.0, 18.0):
             place = (start, start + length, y + shift)
             inside = place[0] >= LEFT and place[1] <= WIDTH and TOP - 8 <= place[2] <= HEIGHT - BOTTOM + 2
-            clear = all(place[1] < a or place[0] > b or abs(place[2] - other) > 13 for a, b, other in taken)
+            clear = all(place[1] < a or place[0] > b or abs(place[2] - other) > 12 for a, b, other in taken)
             if inside and clear:
                 taken.append(place)
                 return svg.text(x - 9 if left else x + 9, place[2], short, anchor="end" if left else "start")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ftbench import codes
+from ftbench.board.model import Refused
 from ftbench.site import links
 from ftbench.site.context import Context
 from ftbench.site.render import html
@@ -22,12 +23,18 @@ GROUPS = (
 """Id, name, what it means, the codes; the first takes all other codes."""
 
 
+def _group(one: Refused) -> str:
+    """By its code; a bundle of which nothing could be established is damaged, whatever was asked for."""
+    if one.level == "NONE" and one.code == codes.BELOW_LEVEL:
+        return "damaged"
+    return next((name for name, *_, some in GROUPS if some and one.code in some), "refused")
+
+
 def page(context: Context) -> bytes:
     """`refused.html`."""
-    named = {code for *_, some in GROUPS for code in some or ()}
     groups = []
-    for name, title, said, some in GROUPS:
-        rows = [one for one in context.board.refused if (one.code in some if some else one.code not in named)]
+    for name, title, said, _ in GROUPS:
+        rows = [one for one in context.board.refused if _group(one) == name]
         if rows:
             groups.append({"id": name, "name": title, "said": said, "rows": rows})
     return html("refused.html", links.REFUSED, site=context, required=context.board.required, groups=groups)

@@ -50,9 +50,9 @@ def environment() -> Environment:
         "interval": figures.interval,
         "estimate": figures.estimate,
         "rank": figures.rank,
-        "size": figures.size,
-        "parameters": figures.parameters,
-        "seconds": figures.seconds,
+        "size": _whole(figures.size),
+        "parameters": _whole(figures.parameters),
+        "seconds": _whole(figures.seconds),
         "p": figures.p_value,
         "seeds": figures.seeds,
         "count": lambda number: f"{number:,}",
@@ -77,6 +77,11 @@ def lines(text: str) -> Markup:
     """Text that may have several lines, for a <pre>: line ends and tabs stay, other control characters are shown."""
     shown = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
     return Markup(escape(shown))  # noqa: S704 - escaped
+
+
+def _whole(words: Callable[[float | None], str]) -> Callable[[float | None], Markup]:
+    """A figure and its unit that no line end parts."""
+    return lambda value: Markup("&nbsp;").join(words(value).split(" "))
 
 
 def _finalize(value: object) -> object:
