@@ -23,8 +23,9 @@ ARROWS: dict[str, set[str]] = {
     "run": {"base_models", "compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
+    "export": {"verify", "compile", "data", "result", "spec"},
     "site": {"board", "verify", "compile", "base_models", "data", "result", "spec"},
-    "cli": {"site", "board", "verify", "run", "compile", "base_models", "data", "result", "spec"},
+    "cli": {"export", "site", "board", "verify", "run", "compile", "base_models", "data", "result", "spec"},
     "app": set(),
     "tasks": set(),
 }

@@ -47,6 +47,7 @@ OUTPUTS: dict[str, str] = {
     "compare": "ftbench.board.versus:Versus",
     "leaderboard": "ftbench.board.model:Board",
     "site": "ftbench.cli.outputs.site:SiteOutput",
+    "export": "ftbench.cli.outputs.site:ExportOutput",
     "report": "ftbench.cli.outputs.site:ReportOutput",
     "list": "ftbench.cli.outputs.general:ListOutput",
     "schema": "ftbench.cli.outputs.general:SchemaOutput",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.group("site")
+@click.group("site", epilog=example("ftbench site build results -o site"))
 def command() -> None:
     """Make web pages of a folder of result bundles."""
 

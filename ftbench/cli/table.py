@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "verify": Entry("verify", "Say how far a result bundle can be believed, and why."),
         "compare": Entry("compare", "Compare two runs item by item: what differs, and whether it shows."),
         "leaderboard": Entry("leaderboard", "Verify every bundle of a folder and rank what holds."),
+        "export": Entry("export", "Write a verified result in a form that others read."),
         "site": Entry("site", "Make web pages of a folder of bundles, down to the single answer."),
     },
     "Look around": {

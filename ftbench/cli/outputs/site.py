@@ -35,3 +35,14 @@ class ReportOutput(Block):
     """The page."""
     markdown: str
     """The same in Markdown."""
+
+
+class ExportOutput(Block):
+    """`ftbench export`."""
+
+    format: Literal["ftbench/output/export/v1"] = "ftbench/output/export/v1"
+    """Format of this document."""
+    form: Literal["eee", "hf"]
+    """What was written."""
+    files: list[str]
+    """Where it lies."""
