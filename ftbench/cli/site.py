@@ -16,15 +16,11 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.group("site", epilog=example("ftbench site build results -o site"))
-def command() -> None:
-    """Make web pages of a folder of result bundles."""
-
-
-@command.command(
-    "build",
+@click.command(
+    "site",
     epilog=example("ftbench site build runs", "ftbench site build results -o site --published published.csv"),
 )
+@click.argument("action", metavar="build", type=click.Choice(["build"]))
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -44,9 +40,10 @@ def command() -> None:
 @store_option
 @json_option
 @click.pass_obj
-def build(
+def command(
     ui: Ui,
     *,
+    action: str,
     folders: tuple[Path, ...],
     out: Path,
     title: str,
