@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("verify", "board", "site")]
 
-import forge
+import forge  # noqa: E402 - it lies with the tests
 
 
 def bundles(root: Path) -> None:
@@ -58,7 +58,8 @@ def rows(root: Path) -> None:
     for number in range(500):
         share = 0.3 + 0.5 * number / 500
         marks = {name: [int(draw.random() < share) for _ in range(320)] for name in ("task-a", "task-b")}
-        found.append(board_conftest.make(f"runs/{number}", name=f"entry-{number}", right=marks, knobs={"adapter.rank": number}))
+        choice = {"adapter.rank": number}
+        found.append(board_conftest.make(f"runs/{number}", name=f"entry-{number}", right=marks, knobs=choice))
     with timed("ranking"):
         board = ranked(found)
     by_bundle = {one.verdict.bundle: one for one in found if one.verdict.bundle}

@@ -80,7 +80,8 @@
       body.append(...sorted, ...rest);
       if (document.activeElement !== search) search.value = now.get("q") || "";
       for (const k in selects) selects[k].value = now.get(k) || "";
-      said.textContent = shown === rows.length ? rows.length + (rows.length === 1 ? " entry" : " entries") : shown + " of " + rows.length + " entries";
+      const [one, many] = table.dataset.noun.split(" ");
+      said.textContent = shown === rows.length ? rows.length + " " + (rows.length === 1 ? one : many) : shown + " of " + rows.length + " " + many;
       clear.hidden = ![...now.keys()].length;
     }
     addEventListener("popstate", apply);
