@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any
@@ -13,7 +12,7 @@ from markupsafe import Markup
 from ftbench.board import render
 from ftbench.board.model import BundleRef, Row, Table
 from ftbench.result.documents import LEVELS, CheckResult, Round, Verdict
-from ftbench.site import bars, figures, links, plots, samples, svg
+from ftbench.site import again, bars, figures, links, plots, samples, svg
 from ftbench.site.answers import Answers, answers
 from ftbench.site.compare import shown as compared
 from ftbench.site.context import Context, label
@@ -136,7 +135,7 @@ def _run(  # noqa: PLR0917
         "not_checked": verdict.not_checked,
         "verifier": verdict.verifier,
         "environment": environment(documents),
-        "commands": _commands(context, table, row, bundle),
+        "commands": again.commands(context, table, row, bundle, _choices(context, table, row)),
     }
 
 
@@ -246,26 +245,4 @@ def environment(documents: Documents) -> list[tuple[str, str]]:
         ("CPUs", str(told.cpu_count)),
         ("accelerators", devices),
         ("packages", packages),
-    ]
-
-
-def _commands(context: Context, table: Table, row: Row, bundle: BundleRef) -> list[dict[str, str]]:
-    where = context.folder(bundle)
-    benchmark = f"generated/{table.name}/{table.version}"
-    run = ["ftbench", "run", benchmark, "--model", f"{row.model.name}@{row.model.revision}", "--seed", str(bundle.seed)]
-    plan = context.plan(table)
-    spec = plan.typed_spec() if plan else None
-    if spec is not None and (knobs.BASE_MODEL not in spec.knobs or spec.model.base == row.model):
-        run = ["ftbench", "run", benchmark, "--seed", str(bundle.seed)]
-    for one in _choices(context, table, row):
-        run += [] if one["default"] else ["--set", f"{one['path']}={one['value']}"]
-    again = [{"said": "Train and score again", "text": shlex.join(run)}]
-    if table.division == "open":
-        again = []  # its code is in the bundle, and the entry's file that names it is its author's
-    return [
-        {
-            "said": "Verify the bundle, which scores every answer again",
-            "text": shlex.join(["ftbench", "verify", where]),
-        },
-        *again,
     ]

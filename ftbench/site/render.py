@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from unicodedata import category
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -75,7 +76,7 @@ def badge(level: Level) -> Markup:
 
 def lines(text: str) -> Markup:
     """Text that may have several lines, for a <pre>: line ends and tabs stay, other control characters are shown."""
-    shown = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+    shown = "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
     return Markup(escape(shown))  # noqa: S704 - escaped
 
 
@@ -85,7 +86,12 @@ def _whole(words: Callable[[float | None], str]) -> Callable[[float | None], Mar
 
 
 def _finalize(value: object) -> object:
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def visible(text: str) -> str:
+    """As `printable`, but that spaces of every width stay, which texts are full of and which turn nothing around."""
+    return "".join(c if category(c) == "Zs" else printable(c) for c in text)
 
 
 def _from(here: str) -> Callable[[str], str]:

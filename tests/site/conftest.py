@@ -63,6 +63,7 @@ def submit(root: Path) -> list[str]:
         first = forge.make_world(root / "first", _hostile)
     with _texts(f" {SECRET}"):
         second = forge.make_world(root / "second", _closed)
+    forge.make_world(root / "third", _newer)
     bundles = root / "bundles"
     for seed in (1, 2, 3):
         forge.write_folder(_named(first, seed).files, bundles / f"mine-s{seed}")
@@ -85,7 +86,7 @@ def submit(root: Path) -> list[str]:
     words = ["site", "build", str(bundles), "--published", str(root / "published.csv")]
     words += ["--withdrawn", str(root / "withdrawn.json"), "--title", f"A board {HOSTILE}"]
     words += ["--store", f"{root / 'first' / 'store'}:{root / 'second' / 'store'}"]
-    for name in ("first", "second"):
+    for name in ("first", "second", "third"):
         words += ["--benchmarks", str(root / name / "benchmarks")]
     return words
 
@@ -108,6 +109,12 @@ def _texts(more: str) -> Iterator[None]:
 def _hostile(value: dict[str, Any]) -> None:
     value["metadata"]["title"] = f"World {SCRIPT}"
     value["reporting"] = {"reading": f"Read {PICTURE}", "clusters": {"jars": {"column": "question"}}}
+
+
+def _newer(value: dict[str, Any]) -> None:
+    """Another version of the first, of which there are no bundles yet."""
+    value["metadata"] |= {"version": "0.2.0", "title": f"World {SCRIPT}"}
+    value["federation"]["rounds"] = 6
 
 
 def _closed(value: dict[str, Any]) -> None:

@@ -115,6 +115,12 @@ def test_text_that_may_not_be_passed_on_is_on_no_page(built: Built) -> None:
         assert "withheld" in text and " which one?" not in text and "wrote" not in text.replace("models wrote", "")
 
 
+def test_versions_are_told_apart_in_words(built: Built, pages: dict[Path, Reader]) -> None:
+    text = " ".join("".join(pages[built.root / "index.html"].text).split())
+    assert re.search(r"forged-world: 0\.1\.0 \(\w{12}\) → 0\.2\.0 \(\w{12}\)", text)
+    assert "federation.rounds was 4, is 6 (score-affecting)" in text
+
+
 def test_what_is_not_ranked_has_its_reason(built: Built, pages: dict[Path, Reader]) -> None:
     text = "".join(pages[built.root / "refused.html"].text)
     for told in ("gone", "FTB711", "asked for", "tampered", "FTB707", "broken.zip", "FTB703"):
