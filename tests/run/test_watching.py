@@ -124,3 +124,23 @@ def test_a_tool_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MissingResource) as refused:
         loggers.Logging(Silent(), "wandb")
     assert "ftbench[wandb]" in refused.value.diagnostics[0].hint
+
+
+def test_the_command_says_it_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from ftbench.cli.main import run
+
+    assert run(["watch", str(tmp_path)]) == 3
+    capsys.readouterr()
+    progress = Progress("bench", "inline", tmp_path, phase="train", rounds=3, round=1, started=True, doing=DOING)
+    Keeping(Silent()).show(progress)
+    (tmp_path / "ledger.jsonl").write_bytes(body(1, [2.0]))
+    assert run(["watch", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["phase"], told["rounds"], told["history"][0]["loss"]) == ("train", 3, 2.0)
+    os.utime(tmp_path / NAME, (0, 0))
+    assert run(["watch", str(tmp_path), "--once"]) == 0
+    assert "ftbench run --resume" in capsys.readouterr().out
+    progress.phase = "done"
+    Keeping(Silent()).show(progress)
+    assert run(["watch", str(tmp_path)]) == 0
+    assert "report.html" in capsys.readouterr().err
