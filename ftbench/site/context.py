@@ -71,8 +71,9 @@ class Context:
         return read(found) if whole else Documents()
 
     def folder(self, bundle: BundleRef) -> str:
-        """The bundle as a command names it: below the folder that was given."""
-        return f"{self.sources[0]}/{bundle.path}" if len(self.sources) == 1 and bundle.path else bundle.path
+        """The bundle as a command names it, from the folder above those that were given."""
+        below = len(self.sources) == 1 and bundle.path != self.sources[0]
+        return f"{self.sources[0]}/{bundle.path}" if below else bundle.path
 
 
 def label(row: Row) -> str:
