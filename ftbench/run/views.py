@@ -28,6 +28,8 @@ PLAIN_STEPS = 4
 """Plain lines that an evaluation prints for each model."""
 QUIET = 15.0
 """Seconds after which a plain view says again what is going on."""
+LOADED = ", once they have loaded the model"
+"""Of the first round of a start, which takes longest."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 CURVE = 40
 """Rounds that the curve in a terminal has room for."""
@@ -66,7 +68,7 @@ def line(progress: Progress) -> str:
             parts = [f"starting {progress.waiting or progress.engine}"]
         elif progress.round == 0:
             parts.append(f"round 1/{progress.rounds} under way")
-            parts += [progress.doing] if progress.doing else []
+            parts += [f"{progress.doing}{LOADED}"] if progress.doing else []
         else:
             loss = f"loss {progress.loss:.4f}" if progress.loss is not None else "no loss"
             parts += [f"round {progress.round}/{progress.rounds}", loss, budget(progress)]
@@ -84,7 +86,7 @@ def line(progress: Progress) -> str:
 def under_way(progress: Progress) -> str:
     """What is being done this moment, and for how long already where that is known."""
     if progress.phase == "train" and progress.started and progress.round < progress.rounds:
-        doing = f": {progress.doing}" if progress.doing else ""
+        doing = f": {progress.doing}{'' if progress.round else LOADED}" if progress.doing else ""
         return f"in round {progress.round + 1}/{progress.rounds} for {duration(progress.round_seconds)}{doing}"
     return line(progress)
 

@@ -84,9 +84,9 @@ def test_a_round_that_takes_long_is_told_again(tmp_path: Path) -> None:
         progress.seconds = progress.round_seconds = float(second)
         view.show(progress)
     assert stream.getvalue().splitlines() == [
-        "[0 s] training, round 1/2 under way, 2 of 4 clients train",
-        "[16 s] still in round 1/2 for 16 s: 2 of 4 clients train",
-        "[32 s] still in round 1/2 for 32 s: 2 of 4 clients train",
+        "[0 s] training, round 1/2 under way, 2 of 4 clients train, once they have loaded the model",
+        "[16 s] still in round 1/2 for 16 s: 2 of 4 clients train, once they have loaded the model",
+        "[32 s] still in round 1/2 for 32 s: 2 of 4 clients train, once they have loaded the model",
     ]
 
 
