@@ -35,7 +35,7 @@ def records(one: Exported, source: str) -> dict[str, bytes]:
                 dataset_revision=(pin.revision if pin is not None else None) or task.source.revision,
                 source_url=source,
                 source_name=f"ftbench {one.result.name} {one.result.version}",
-                notes=_notes(one),
+                notes=_notes(one, one.result.scores.tasks[task.name].tuned.items),
             )
         )
     if not entries:
@@ -45,7 +45,7 @@ def records(one: Exported, source: str) -> dict[str, bytes]:
     return {f"{FOLDER}/ftbench-{one.result.name}.yaml": _yaml(told)}
 
 
-def _notes(one: Exported) -> str:
+def _notes(one: Exported, items: int) -> str:
     return (
         f"spec hash {one.result.spec_hash}; adapter {one.result.adapter}; {one.verdict.level} by {one.verdict.verifier}"
     )
