@@ -217,6 +217,11 @@ TAMPERED_COPY = _code("FTB707", "a copy of another bundle, by its manifest, that
 NOT_COMPARABLE = _code("FTB708", "two runs of different spec hashes are not compared")
 SPECS_NOT_RUNS = _code("FTB709", "`diff` compares specs, and was given a run or a bundle")
 NOTHING_TO_COMPARE = _code("FTB710", "a side of `compare` is no run, bundle or entry that could be compared")
+WITHDRAWN = _code("FTB711", "a result bundle that was taken back, by the list of withdrawn bundles")
+NOT_A_SITE = _code("FTB712", "the folder to write a site to holds something that is no site of ftbench")
+BAD_PUBLISHED = _code("FTB713", "a list of published scores cannot be read")
+NOTHING_FOR_THE_HUB = _code("FTB715", "a result has no task that the hub has a data set of")
+NO_REPORT = _code("FTB714", "a folder holds no run that a report could be written about")
 
 # FTB8xx: base models
 NO_SUCH_MODEL = _code("FTB801", "no base model of that name is known")

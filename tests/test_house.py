@@ -24,7 +24,9 @@ ARROWS: dict[str, set[str]] = {
     "verify": {"compile", "data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
     "replay": {"verify", "run", "compile", "data", "result", "spec"},
-    "cli": {"board", "replay", "verify", "run", "compile", "base_models", "data", "result", "spec"},
+    "export": {"verify", "compile", "data", "result", "spec"},
+    "site": {"board", "verify", "compile", "base_models", "data", "result", "spec"},
+    "cli": {"export", "site", "board", "replay", "verify", "run", "compile", "base_models", "data", "result", "spec"},
     "app": set(),
     "tasks": set(),
 }

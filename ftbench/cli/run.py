@@ -32,6 +32,8 @@ from ftbench.compile.plan import PLAN
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
     from ftbench.compile.plan import Plan
+    from ftbench.result.documents import Result
+    from ftbench.run.loggers import Logging, Tool
     from ftbench.run.progress import Listener, Progress
     from ftbench.run.summary import RunOutcome
     from ftbench.spec.entry import Entry
@@ -141,6 +143,9 @@ def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text:
     help="Longest time without progress (default: 3600).",
 )
 @limit_options
+@click.option(
+    "--log", type=click.Choice(["tensorboard", "wandb"]), help="Send rounds and scores there too, by its own package."
+)
 @json_option
 @click.pass_obj
 def command(
@@ -171,6 +176,7 @@ def command(
     max_seconds: float | None,
     max_memory: float | None,
     max_device_memory: float | None,
+    log: Tool | None,
 ) -> None:
     """Run a benchmark: train, score the model before and after, write the result bundle.
 
@@ -178,6 +184,7 @@ def command(
     run. Ctrl-C stops a run in order; --resume goes on with it at its last round. A run that reaches a limit of the
     operator's ends as incomplete; --resume with a higher one goes on.
     """
+    ui.note(f"reading {resume or spec or QUICKSTART}", "dim")
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import runner
@@ -194,7 +201,7 @@ def command(
             raise click.UsageError(
                 "--resume goes on as the run began; only --store, --allow-local-users and limits can be given"
             )
-        with _following(ui) as listener:
+        with _following(ui, log) as listener:
             outcome = runner.resume(
                 resume,
                 listener,
@@ -202,6 +209,7 @@ def command(
                 limits=limits,
                 allow_local_users=allow_local_users,
             )
+            listener.finished(outcome.result)
         _show(ui, outcome)
         return
     if superlink is not None and engine is not None:
@@ -221,7 +229,7 @@ def command(
     given = load_entry(entry) if entry else None
     resolved = resolve_entry(plan.typed_spec(), given, sets, model, seed, commit_of=commit_of(ui, found))
     modules = _modules(ui, given, allowed=open_code)
-    with _following(ui) as listener:
+    with _following(ui, log) as listener:
         outcome = runner.start(
             compiled,
             resolved,
@@ -245,6 +253,7 @@ def command(
             spec=spec,
             modules=modules,
         )
+        listener.finished(outcome.result)
     _show(ui, outcome)
 
 
@@ -283,8 +292,9 @@ def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:
 class _Remembering:
     """Passes on what a run tells, and remembers where it lies."""
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, listener: Listener, logging: Logging | None) -> None:
+        self._listener = listener if logging is None else logging
+        self._logging = logging
         self.run_dir: Path | None = None
 
     def show(self, progress: Progress) -> None:
@@ -296,22 +306,35 @@ class _Remembering:
         """Pass it on."""
         self._listener.note(text)
 
+    def finished(self, result: Result) -> None:
+        """What it came to."""
+        if self._logging is not None:
+            self._logging.finished(result)
+
 
 @contextlib.contextmanager
-def _following(ui: Ui) -> Iterator[Listener]:
+def _following(ui: Ui, log: Tool | None) -> Iterator[_Remembering]:
     """Live progress. Who stops a run with Ctrl-C is told how to go on with it."""
     from ftbench.cli.benchmark import shell
     from ftbench.run.views import view
 
     remembered: _Remembering | None = None
+    logging: Logging | None = None
     try:
         with view() as listener:
-            remembered = _Remembering(listener)
+            if log is not None:
+                from ftbench.run.loggers import Logging
+
+                logging = Logging(listener, log)
+            remembered = _Remembering(listener, logging)
             yield remembered
     except KeyboardInterrupt:
         if remembered is not None and remembered.run_dir is not None:
             ui.note(f"stopped; go on with: {shell('ftbench', 'run', '--resume', str(remembered.run_dir))}", "note")
         raise
+    finally:
+        if logging is not None:
+            logging.close()
 
 
 def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
@@ -331,7 +354,8 @@ def _show(ui: Ui, outcome: RunOutcome) -> None:
     from ftbench.cli.outputs.result import RunOutput
     from ftbench.run.summary import rows
 
-    found = rows(outcome)
+    report = _report(ui, outcome)
+    found = rows(outcome) + ([("report", str(report))] if report is not None else [])
     width = max(len(name) for name, _ in found)
     for name, value in found:
         ui.line(f"{name:<{width}}  {value}")
@@ -340,6 +364,22 @@ def _show(ui: Ui, outcome: RunOutcome) -> None:
             run_dir=str(outcome.run_dir),
             bundle=None if outcome.bundle is None else str(outcome.bundle),
             verify=outcome.verify_command or None,
+            report=None if report is None else str(report),
             result=outcome.result,
         )
     )
+
+
+def _report(ui: Ui, outcome: RunOutcome) -> Path | None:
+    """The page that says what the run came to. A run is no worse for a page that could not be written."""
+    from ftbench.cli.report import write
+    from ftbench.data.store import Store
+    from ftbench.errors import FtbenchError
+
+    here = Path.cwd()
+    run = outcome.run_dir.relative_to(here) if outcome.run_dir.is_relative_to(here) else outcome.run_dir
+    try:
+        return write(run, run, Store.default(None))[0]
+    except (FtbenchError, OSError) as error:
+        ui.note(f"no report could be written: {error}", "warning")
+        return None

@@ -19,6 +19,8 @@ DOCUMENTS: dict[str, str] = {
     "environment": "ftbench.result.documents:Environment",
     "manifest": "ftbench.result.documents:Manifest",
     "verdict": "ftbench.result.documents:Verdict",
+    "withdrawn": "ftbench.board.withdrawn:Withdrawals",
+    "published": "ftbench.board.published:PublishedScores",
 }
 """Name of a document → its model."""
 
@@ -35,6 +37,7 @@ OUTPUTS: dict[str, str] = {
     "diff": "ftbench.cli.outputs.general:DiffOutput",
     "hash": "ftbench.cli.outputs.general:HashOutput",
     "run": "ftbench.cli.outputs.result:RunOutput",
+    "watch": "ftbench.cli.outputs.watch:WatchOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",
@@ -43,6 +46,9 @@ OUTPUTS: dict[str, str] = {
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
     "compare": "ftbench.board.versus:Versus",
     "leaderboard": "ftbench.board.model:Board",
+    "site": "ftbench.cli.outputs.site:SiteOutput",
+    "export": "ftbench.cli.outputs.site:ExportOutput",
+    "report": "ftbench.cli.outputs.site:ReportOutput",
     "list": "ftbench.cli.outputs.general:ListOutput",
     "schema": "ftbench.cli.outputs.general:SchemaOutput",
     "doctor": "ftbench.cli.outputs.general:DoctorOutput",

@@ -29,14 +29,18 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "estimate": Entry("estimate", "Say what a benchmark asks for with a base model: traffic, memory, download."),
         "data": Entry("data", "Fetch data and base models, list and check what is in the store."),
         "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
+        "watch": Entry("watch", "Look at a run from another terminal while it goes on."),
         "sweep": Entry("sweep", "Run every combination of values and compare them in one table."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
+        "report": Entry("report", "Write what a run came to as one page and as Markdown."),
         "pack": Entry("pack", "Put a result bundle into one archive to hand in."),
     },
     "Judge it": {
         "verify": Entry("verify", "Say how far a result bundle can be believed, and why."),
         "compare": Entry("compare", "Compare two runs item by item: what differs, and whether it shows."),
         "leaderboard": Entry("leaderboard", "Verify every bundle of a folder and rank what holds."),
+        "export": Entry("export", "Write a verified result in a form that others read."),
+        "site": Entry("site", "Make web pages of a folder of bundles, down to the single answer."),
     },
     "Look around": {
         "list": Entry("list_", "List specs, knobs, strategies, checks and more."),

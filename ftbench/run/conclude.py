@@ -16,6 +16,7 @@ from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import archive, budgets, bundle, ledger
+from ftbench.result.card import card
 from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
 from ftbench.result.rows import rows_of
 from ftbench.result.score import score
@@ -64,7 +65,8 @@ def conclude(run: RunDir, samples: Samples, devices: Sequence[str]) -> RunOutcom
     result = _result(run, plan, samples, devices)
     result = result.model_copy(update={"archive": _archive(run, result)})
     withheld = withheld_tasks(plan.typed_spec().evaluation)
-    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld)
+    told = card(result, run.entry())
+    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld, told)
     return RunOutcome(run.path, made, result, run.settings().spec)
 
 

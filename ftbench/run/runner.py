@@ -40,6 +40,7 @@ from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
 from ftbench.run.progress import SMOKE_ITEMS, Follower, Listener, Silent, begin
+from ftbench.run.progress_file import Keeping
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
@@ -218,7 +219,7 @@ class _Start:
             run.path,
             smoke=self.settings.smoke,
         )
-        self.follower = Follower(progress, listener)
+        self.follower = Follower(progress, Keeping(listener))
         self.guard = Guard(run, self.settings.limits, conclude.spent_seconds(run))
 
     def conduct(self) -> RunOutcome:

@@ -16,7 +16,7 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
                 says, and not zero; no digest turns up where an average cannot give it; the references are those asked
                 for;
              d. packages and costs told are the plan's and the ledger's; text of items that may not be passed on is not
-                there.
+                there; the adapter's model card says what the result says.
 4. RESCORED  The items are the task's items, the prompts the compiled prompts, by their digests where the bundle has no
              text: that comes from the verifier's store; programs run again in a sandbox end as
              recorded; every score comes out again from log-likelihoods, text and outcomes.
