@@ -80,12 +80,13 @@ def _fetch(ui: Ui, spec: str | None, models: tuple[str, ...], store: Store, *, w
     from ftbench.cli.benchmark import load, pins_of
     from ftbench.data.fetch import fetch
     from ftbench.data.hub import Hub
+    from ftbench.data.local import beside
 
     hub = Hub(store.scratch(), tell=ui.note)
     items, warnings = [], []
     if spec is not None:
         loaded = load(ui, spec)
-        for one in fetch(loaded.spec, pins_of(ui, loaded), store, lambda: hub):
+        for one in fetch(loaded.spec, pins_of(ui, loaded), store, lambda: hub, near=beside(loaded)):
             items.append(_fetched(one))
         warnings += _base_model(loaded.spec.model.base, store, models)
     for name in models:

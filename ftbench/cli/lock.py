@@ -54,16 +54,17 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
 def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bool) -> int:
     from ftbench.cli.outputs.general import LockOutput, problems
     from ftbench.data.hub import Hub
+    from ftbench.data.local import beside
     from ftbench.data.overlap import report
     from ftbench.data.pinning import attempt, unresolved_pins
 
     known = None if renew else _known(loaded)
     found: list[Diagnostic] = []
     if offline:
-        pins = unresolved_pins(loaded.spec, known, store, place=loaded.place)
+        pins = unresolved_pins(loaded.spec, known, store, place=loaded.place, near=beside(loaded))
     else:
         hub = partial(Hub, store.scratch(), tell=ui.note)
-        tried = attempt(loaded.spec, store, known, hub, renew=renew, place=loaded.place)
+        tried = attempt(loaded.spec, store, known, hub, renew=renew, place=loaded.place, near=beside(loaded))
         pins, found = tried.pins, tried.warnings
         if tried.errors:
             _keep_good(ui, loaded, pins, renew=renew)
@@ -133,6 +134,7 @@ def _show(ui: Ui, pins: Pins) -> None:
 
 def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     from ftbench.cli.outputs.general import LockOutput, problems
+    from ftbench.data.local import beside
     from ftbench.data.pins_check import confirm_pins
     from ftbench.errors import CheckFailed, MissingResource
     from ftbench.spec.load import load_pins, pins_path
@@ -141,7 +143,7 @@ def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     found: list[Diagnostic]
     try:
         pins = load_pins(loaded.path)
-        found = confirm_pins(loaded.spec, pins, store)
+        found = confirm_pins(loaded.spec, pins, store, beside(loaded))
     except MissingResource as error:
         found = error.diagnostics
     fresh = not any(one.severity == "error" for one in found)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.spec.model import HubSource, Source, Spec
+from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_inputs
 
 _AGAIN = "run `ftbench lock` on the spec again"
@@ -64,7 +64,9 @@ def _sources(spec: Spec, pins: Pins) -> Iterator[tuple[str, str]]:
             yield codes.BAD_PINS, f"the pin of `{key}` has a digest, but no commit"
         elif isinstance(source, HubSource) and source.revision and pin.revision != source.revision:
             yield codes.STALE_PINS, f"the pin of `{key}` is of another commit than the spec's"
-        elif isinstance(source, HubSource) and source.rows and pin.rows not in (None, source.rows):
+        elif isinstance(source, FileSource) and pin.files is not None and not source.names(pin.files):
+            yield codes.STALE_PINS, f"the pin of `{key}` was made from other files than the spec names"
+        elif not isinstance(source, BuiltinSource) and source.rows and pin.rows not in (None, source.rows):
             yield codes.PIN_SIZES, f"the pin of `{key}` has {pin.rows} rows, and the spec says {source.rows}"
     for key in pins.sources:
         if key not in wanted:
