@@ -85,6 +85,9 @@ NOT_WRITABLE = _code("FTB310", "the store cannot be written to")
 FILE_OUTSIDE = _code("FTB311", "a local file lies outside the spec's folder tree")
 FILE_CHANGED = _code("FTB312", "a local file is no longer the one that was locked")
 CARRIAGE_RETURN = _code("FTB313", "values of a local file hold line ends of Windows")
+ARCHIVE = _code("FTB314", "an archive of data is none, or holds what it should not")
+NO_LOCAL_MODEL = _code("FTB315", "a folder or file is no base model that could be taken into the store")
+NO_DRAFT = _code("FTB319", "a spec cannot be drafted from these files")
 STALE_SOURCE = _code("FTB320", "a source's pin was made from another `source` or `columns` than the spec has")
 STALE_PARTITION = _code(
     "FTB321", "the partition's pin was made from other rows, clients, partition or seed than the spec has"

@@ -20,10 +20,11 @@ ARROWS: dict[str, set[str]] = {
     "data": {"micro", "spec"},
     "compile": {"data", "spec"},
     "base_models": {"data", "spec"},
+    "draft": {"base_models", "data", "spec"},
     "run": {"base_models", "compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
-    "cli": {"board", "verify", "run", "compile", "base_models", "data", "result", "spec"},
+    "cli": {"board", "verify", "run", "compile", "draft", "base_models", "data", "result", "spec"},
     "app": set(),
     "tasks": set(),
 }

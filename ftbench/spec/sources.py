@@ -81,6 +81,11 @@ class FileSource(_FileSource):
         gone = {"files": [ROWS], "format": "jsonl", "member": None, "sha256": None, "licence": None}
         return self.model_copy(update=gone)
 
+    @property
+    def nameless(self) -> bool:
+        """Whether it is a plan's, which says nothing of files."""
+        return self.files == [ROWS]
+
     def names(self, found: Iterable[str]) -> bool:
         """Whether `files` names each of these paths, and each of its patterns one of them."""
         paths = set(found)
@@ -88,7 +93,7 @@ class FileSource(_FileSource):
         return all(hits) and set().union(*hits) == paths
 
 
-ROWS = "rows.jsonl"
+ROWS = "(rows)"
 """What stands for the files of a `file` source in a plan: its rows, which the pins name by digest."""
 
 
