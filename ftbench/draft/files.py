@@ -16,8 +16,12 @@ from ftbench.spec import extends
 from ftbench.spec.model import FileSource
 
 Format = Literal["parquet", "csv", "json", "jsonl"]
-FORMATS: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv"} | {
-    ".parquet": "parquet"
+FORMATS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
 }
 """Ending → format; archives of text hold no answers."""
 
