@@ -115,11 +115,16 @@ def _dequantise(path: Path, target: Path) -> None:
     import torch
     import transformers
 
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     digest = file_sha256(path)
+    plain = transformers.GgufConfig(dequantize=True)  # else its blocks stay packed and cannot be saved
     where: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(path.parent), **where)
-        model = transformers.AutoModelForCausalLM.from_pretrained(str(path.parent), dtype=torch.bfloat16, **where)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            str(path.parent), dtype=torch.bfloat16, quantization_config=plain, **where
+        )
     except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
         message = f"transformers cannot read this GGUF file: {' '.join(str(error).split())[:300]}"
         raise _refused(
@@ -132,7 +137,8 @@ def _dequantise(path: Path, target: Path) -> None:
             one.unlink()
     settings = _json(target / CONFIG)
     settings[MARK] = {"format": "gguf", "sha256": digest, "by": f"transformers {transformers.__version__}"}
-    settings.pop("_name_or_path", None)
+    for gone in ("_name_or_path", "quantization_config"):
+        settings.pop(gone, None)
     (target / CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
 
 

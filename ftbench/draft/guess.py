@@ -91,9 +91,10 @@ def _answer(train: Given, test: Given, shared: list[str], options: Sequence[str]
     if (named := _named(shared)) is not None:
         notes["answer"] = "by its name"
         return named
-    few = [name for name in shared if _few(test.values(name)) and _few(train.values(name))]
+    free = [name for name in shared if not GROUPS.search(name) and not IDS.search(name)]
+    few = [name for name in free if _few(test.values(name)) and _few(train.values(name))]
     if len(few) == 1:
-        notes["answer"] = "the only column with few different values"
+        notes["answer"] = "the only column with few different values that names nobody"
         return few[0]
     message = f"which of {_listed(shared)} is the answer cannot be told"
     raise _refused(

@@ -131,7 +131,7 @@ def _federation(out: _Lines, frame: Frame, found: Guess, named: dict[str, str]) 
     first, last = (1e-2, 1e-3) if frame.micro else (5e-4, 5e-5)
     out.put(2, "optimizer", {"kind": "adamw"})
     out.put(2, "schedule", {"kind": "cosine", "learning_rate": first, "final_learning_rate": last})
-    out.put(2, "local_steps", 16 if frame.micro else 10)
+    out.put(2, "local_steps", 10)
     out.put(2, "batch_size", 16)
 
 
@@ -157,7 +157,7 @@ def _model(out: _Lines, frame: Frame, longest: int) -> None:
     out.put(0, "adapter", block=True)
     out.put(2, "kind", "lora")
     out.put(2, "rank", 8)
-    out.put(2, "alpha", 2 if frame.micro else 16)
+    out.put(2, "alpha", 8 if frame.micro else 16)
     out.put(2, "dropout", 0.0)
     out.put(2, "targets", "all-linear")
     out.put(0, "strategy", {"kind": "fedavg"})
