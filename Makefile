@@ -12,7 +12,7 @@ MISSING := $(strip $(foreach tool,bwrap node g++,$(if $(shell command -v $(tool)
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1)
 
-.PHONY: quickstart test test-fast test-slow test-deployment lint types generated check-generated clean help
+.PHONY: quickstart demo test test-fast test-slow test-deployment lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -21,6 +21,9 @@ quickstart: $(VENV)/.run ## run the embedded quickstart: train, score, verify, s
 	$(BIN)/ftbench doctor
 	$(BIN)/ftbench run quickstart --out runs
 	$(BIN)/ftbench leaderboard runs
+
+demo: $(VENV)/.run ## a real 135M model and a small federation on messages you can judge (downloads 110 MB; 2 cores, minutes)
+	$(BIN)/python benchmarks/demo/demo.py runs/demo
 
 test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests and one real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow"
