@@ -35,6 +35,7 @@ test-fast: $(VENV)/.dev ## the tests without the real run
 
 test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
 	$(UNSANDBOXED) $(BIN)/pytest -m slow
+	$(MAKE) demo
 
 test-deployment: $(VENV)/.dev ## runs on a SuperLink with two SuperNodes over TLS (needs openssl and ssh-keygen)
 	$(BIN)/pytest -m slow tests/run/test_deployment.py

@@ -77,15 +77,15 @@ def side_by_side(bundle: Path) -> None:
     for one in samples[:16]:
         options = [str(option).strip() for option in one["options"]]
         said = [
-            options[max(range(len(options)), key=one[name]["likelihood"].__getitem__)] for name in ("untuned", "tuned")
+            options[max(range(len(options)), key=one[name]["loglikelihoods"].__getitem__)]
+            for name in ("untuned", "tuned")
         ]
         text = one["prompt"].split("\n")[0].removeprefix("Message: ")
         print(f"  {text[:84]:<84} {options[one['target']]:<10} {said[0]:<10} {said[1]}")
-    counts = [sum(one["target"] == place for one in samples) for place in range(len(samples[0]["options"]))]
     scores = result["scores"]
     before, after = (100 * scores[name]["value"] for name in ("untuned", "tuned"))
     print(f"\n  {len(samples)} messages: untuned {before:.0f} %, tuned {after:.0f} %")
-    print(f"  majority (the best constant answer): {100 * max(counts) / len(samples):.0f} %\n")
+    print(f"  majority (the best constant answer): {100 * scores['majority']:.0f} %\n")
 
 
 def main(folder: Path, steps: int) -> int:

@@ -14,6 +14,7 @@ from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_input
 
 _AGAIN = "run `ftbench lock` on the spec again"
 _ONLINE = "run `ftbench lock` on the spec, online: it asks the hub once and writes what it finds"
+_HERE = "run `ftbench lock` on the spec: it reads the files and writes their digests"
 
 
 def check_pins(spec: Spec, pins: Pins, place: Place | None = None) -> list[Diagnostic]:
@@ -34,9 +35,14 @@ def unresolved(spec: Spec, pins: Pins, place: Place | None = None) -> list[Diagn
     if pins.partition is None:
         open_.append("the partition")
     message = f"not resolved yet: {', '.join(open_)}; the benchmark compiles as a draft and cannot be run"
+    named = sources(spec)
+    local = not any(
+        isinstance(named[key], HubSource) for key, pin in pins.sources.items() if not pin.digest and key in named
+    )
+    how = _HERE if local else _ONLINE
     if spec.metadata.status == "published":
-        return [Diagnostic(codes.UNRESOLVED, f"a published spec has pins that are {message}", place, _ONLINE)]
-    return [Diagnostic(codes.UNRESOLVED, message, place, _ONLINE, "warning")]
+        return [Diagnostic(codes.UNRESOLVED, f"a published spec has pins that are {message}", place, how)]
+    return [Diagnostic(codes.UNRESOLVED, message, place, how, "warning")]
 
 
 def sources(spec: Spec) -> dict[str, Source]:
