@@ -32,6 +32,8 @@ SHOWN = 3
 class Hint(Block):
     """One source's rows in our columns, as a copy had them."""
 
+    inputs: Sha256
+    """The pins' digest of the `source` and `columns` that it is about: it says nothing of others."""
     rows: Count
     """How many."""
     unordered: Sha256
@@ -58,8 +60,9 @@ def hints_path(spec: Path) -> Path:
 
 def read(spec: Path) -> Hints:
     """The hints beside a spec; none where there are none. Raises InvalidInput (FTB317) for a file that is none."""
-    path = hints_path(spec)
-    if not path.is_file():
+    places = [hints_path(spec), hints_path(spec.parent.parent / spec.name)]  # a track's are its domain's
+    path = next((one for one in places if one.is_file()), None)
+    if path is None:
         return Hints(sources={})
     try:
         return Hints.model_validate_json(path.read_bytes())
@@ -70,11 +73,12 @@ def read(spec: Path) -> Hints:
         ) from error
 
 
-def make(rows: Iterable[Row], origin: str) -> Hint:
+def make(rows: Iterable[Row], inputs: str, origin: str) -> Hint:
     """The hint that rows in our columns give."""
     every = sorted(hashlib.sha256(row_line(row)).digest() for row in rows)
     short = b"".join(one[:SHORT] for one in every)
     return Hint(
+        inputs=inputs,
         rows=len(every),
         unordered=hashlib.sha256(b"".join(every)).hexdigest(),
         digests=base64.b64encode(short).decode(),
@@ -87,10 +91,10 @@ def report(hints: Hints, pins: Pins, store: Store) -> list[Diagnostic]:
     found = []
     for key, hint in sorted(hints.sources.items()):
         pin = pins.sources.get(key)
-        if pin is None or pin.digest is None or not store.has_rows(pin.digest):
+        if pin is None or pin.digest is None or pin.inputs != hint.inputs or not store.has_rows(pin.digest):
             continue
         rows = store.rows(pin.digest)
-        now = make(rows, hint.origin)
+        now = make(rows, hint.inputs, hint.origin)
         if now.unordered != hint.unordered:
             found.append(_differs(key, hint, rows))
     return found

@@ -29,7 +29,8 @@ def own_benchmark(loaded: LoadedSpec, published: Pins | None, pins: Pins) -> lis
     """A warning (FTB316) where `pins` resolve a built-in spec to other rows than were published with it."""
     if published is None:
         return []
-    other, open_ = [], []
+    other: list[str] = []
+    open_: list[str] = []
     for key, pin in sorted(pins.sources.items()):
         old = published.sources.get(key)
         if pin.digest is None or (old is not None and old.digest == pin.digest):

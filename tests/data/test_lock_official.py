@@ -70,9 +70,9 @@ def test_a_hint_tells_where_the_hub_differs_and_moves_no_hash(
 
     assert run(["lock", str(spec)]) == 0
     first = (tmp_path / "small-hub.pins.json").read_bytes()
-    digest = load_pins(spec).sources["task:even"].digest
-    rows = Store([tmp_path / "store"]).rows(str(digest))
-    hint = hints.make(reversed(rows), "a copy")
+    pin = load_pins(spec).sources["task:even"]
+    rows = Store([tmp_path / "store"]).rows(str(pin.digest))
+    hint = hints.make(reversed(rows), pin.inputs, "a copy")
 
     def write(one: hints.Hint) -> None:
         hints.hints_path(spec).write_bytes(pretty(hints.Hints(sources={"task:even": one}).model_dump(mode="json")))
@@ -81,7 +81,11 @@ def test_a_hint_tells_where_the_hub_differs_and_moves_no_hash(
     capsys.readouterr()
     assert run(["lock", str(spec)]) == 0
     assert "FTB317" not in capsys.readouterr().err  # the order does not count
-    write(hints.make([*rows[:3], *rows[4:], {"question": "another"}], "a copy"))
+    other = [*rows[:3], *rows[4:], {"question": "another"}]
+    write(hints.make(other, "0" * 64, "a copy"))  # of another source: it says nothing
+    assert run(["lock", str(spec)]) == 0
+    assert "FTB317" not in capsys.readouterr().err
+    write(hints.make(other, pin.inputs, "a copy"))
     assert run(["lock", str(spec)]) == 0
     told = capsys.readouterr().err
     assert "FTB317 warning: `task:even`: the hub's 12 rows are not the 12 of a copy" in told
