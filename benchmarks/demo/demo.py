@@ -97,7 +97,7 @@ def main(folder: Path, steps: int) -> int:
 
     make_rows.main(folder)
     name = model(folder)
-    for old in ("bakery.yaml", "demo.yaml"):
+    for old in ("bakery.yaml", "demo.yaml", "demo.pins.json"):
         (folder / old).unlink(missing_ok=True)
     ftbench(folder, "new", "bakery", "--train", "train.jsonl", "--test", "test.jsonl", "--model", name)
     (folder / "demo.yaml").write_text(SMALL.format(steps=steps))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from ftbench import codes
-from ftbench.cli.options import SPEC, example, json_option, out_option, store_option
+from ftbench.cli.options import SPEC, example, json_option, store_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ftbench.cli.outputs.data import DataItem
     from ftbench.data.fetch import FetchedRows
     from ftbench.data.hub import Hub
@@ -51,7 +50,12 @@ ACTIONS = ("fetch", "list", "verify", "overlap", "export", "add")
 )
 @click.option("--name", metavar="OWNER/NAME", help="With add --model: what the model is called.")
 @click.option("--only", metavar="KEY", multiple=True, help="With export: this source alone (train, task:NAME, …).")
-@out_option("With export: the archive to write.")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With export: the archive. Default: NAME-VERSION-rows.tar.",
+)
 @click.option(
     "--no-weights",
     is_flag=True,
@@ -174,8 +178,6 @@ def _fetch_model(name: str, store: Store, hub: Hub, *, weights: bool) -> tuple[D
 
 
 def _export(ui: Ui, spec: str, out: Path | None, only: tuple[str, ...], store: Store) -> int:
-    from pathlib import Path
-
     from ftbench.cli.benchmark import load, pins_of
     from ftbench.cli.outputs.data import DataItem
     from ftbench.data.archive import export
@@ -199,8 +201,6 @@ def _export(ui: Ui, spec: str, out: Path | None, only: tuple[str, ...], store: S
 
 
 def _add(ui: Ui, archive: str | None, models: tuple[str, ...], name: str, store: Store, *, weights: bool) -> int:
-    from pathlib import Path
-
     from ftbench.cli.outputs.data import DataItem
     from ftbench.data import local_models
     from ftbench.data.archive import take

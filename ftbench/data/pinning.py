@@ -89,7 +89,10 @@ class Attempt:
         """A warning where the rows of local files are not those that were pinned before."""
         if old is None or old.digest in (None, found.digest):
             return
-        message = f"`{key}`: its files changed since they were locked: {old.rows:,} rows then, {found.rows:,} now"
+        counts = (
+            f"{old.rows:,} rows then, {found.rows:,} now" if old.rows != found.rows else f"{found.rows:,} other rows"
+        )
+        message = f"`{key}`: its files changed since they were locked: {counts}"
         hint = "this is another benchmark from here on; results under the old pins stay with those"
         at = self.place(_at(key)) if self.place else None
         self.warnings.append(Diagnostic(codes.FILE_CHANGED, message, at, hint, "warning"))

@@ -20,7 +20,7 @@ from ftbench.errors import InvalidInput
 ANSWERS = ("answer", "label", "output", "completion", "response", "target", "class", "intent", "category", "sentiment")
 GROUPS = re.compile(
     r"client|site|hospital|clinic|user|author|bank|company|firm|organi[sz]ation|org|court|school|region|country|branch"
-    r"|department|owner|speaker|office|group",
+    r"|department|owner|speaker|office|group|shop|store|team|city|station",
     re.IGNORECASE,
 )
 IDS = re.compile(r"(^|_)(id|uid|uuid|index|idx|nr|no|key|url|date|time|timestamp)$", re.IGNORECASE)
