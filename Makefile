@@ -15,7 +15,7 @@ AXE := axe-core@4.14.1
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1) $(if $(BROWSER),,FTBENCH_TESTS_WITHOUT_BROWSER=1)
 
-.PHONY: quickstart test test-fast test-slow test-deployment test-site site results lint types generated check-generated clean help
+.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site results lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -24,6 +24,9 @@ quickstart: $(VENV)/.run ## run the embedded quickstart: train, score, verify, s
 	$(BIN)/ftbench doctor
 	$(BIN)/ftbench run quickstart --out runs
 	$(BIN)/ftbench leaderboard runs
+
+demo: $(VENV)/.run ## a real 135M model and a small federation on messages you can judge (downloads 110 MB; 2 cores, minutes)
+	$(BIN)/python benchmarks/demo/demo.py runs/demo
 
 test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests and one real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow"
@@ -36,6 +39,7 @@ test-fast: $(VENV)/.dev ## the tests without the real run
 
 test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
 	$(UNSANDBOXED) $(BIN)/pytest -m slow
+	$(MAKE) demo
 
 test-site: $(VENV)/.dev ## the site in a browser, and by a checker of accessibility (needs chromium and npm)
 	npm install --silent --ignore-scripts --no-save --prefix $(VENV)/axe $(AXE)

@@ -20,13 +20,15 @@ ARROWS: dict[str, set[str]] = {
     "data": {"micro", "spec"},
     "compile": {"data", "spec"},
     "base_models": {"data", "spec"},
+    "draft": {"base_models", "data", "spec"},
     "run": {"base_models", "compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
     "replay": {"verify", "run", "compile", "data", "result", "spec"},
     "export": {"verify", "compile", "data", "result", "spec"},
     "site": {"board", "verify", "compile", "base_models", "data", "result", "spec"},
-    "cli": {"export", "site", "board", "replay", "verify", "run", "compile", "base_models", "data", "result", "spec"},
+    "cli": {"export", "site", "board", "replay", "verify", "run", "compile", "draft", "base_models", "data", "result"}
+    | {"spec"},
     "app": set(),
     "tasks": set(),
 }

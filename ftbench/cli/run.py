@@ -345,8 +345,11 @@ def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
 
         return folder, read_plan(folder / PLAN)
     from ftbench.cli.benchmark import compiled
+    from ftbench.data.at_hand import changed_files
+    from ftbench.spec.load import load_pins
 
-    _, made = compiled(ui, spec)
+    loaded, made = compiled(ui, spec)
+    ui.diagnostics(changed_files(loaded, load_pins(loaded.path)))
     return made, made.plan
 
 

@@ -26,7 +26,9 @@ DOCUMENTS: dict[str, str] = {
 
 OUTPUTS: dict[str, str] = {
     "error": "ftbench.cli.outputs.general:ErrorOutput",
+    "new": "ftbench.cli.outputs.general:NewOutput",
     "validate": "ftbench.cli.outputs.general:ValidateOutput",
+    "preview": "ftbench.run.preview:Preview",
     "lock": "ftbench.cli.outputs.general:LockOutput",
     "partition": "ftbench.cli.outputs.partition:PartitionOutput",
     "privacy": "ftbench.cli.outputs.privacy:PrivacyOutput",

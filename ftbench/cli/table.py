@@ -14,7 +14,9 @@ class Entry(NamedTuple):
 
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Write a benchmark": {
+        "new": Entry("new", "Write a spec from two files, or an entry for a spec."),
         "validate": Entry("validate", "Check specs and report every problem at once."),
+        "preview": Entry("preview", "Show prompts and answers exactly as they are trained and scored."),
         "lock": Entry("lock", "Resolve a spec's data and partitions into its pins file."),
         "partition": Entry("partition", "Show which rows and labels each client holds, and how unlike they are."),
         "privacy": Entry("privacy", "Show what a spec's rounds spend of its privacy budget."),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ftbench.compile.plan import Plan
-from ftbench.result.documents import Finished, LedgerLine, Round, Started, Stopped
+from ftbench.result.documents import LedgerLine, Round, Started, Stopped
 from ftbench.run.processes.tail import LedgerTail
 from ftbench.run.reference_progress import ReferenceTails
 
@@ -164,6 +164,7 @@ class Follower:
         progress, now = self.progress, self._clock()
         if phase != progress.scoring:
             self._scoring_began = (done, now)
+            progress.seconds_left = None  # the last model's "0 s left" says nothing of this one
         progress.scoring, progress.answered, progress.asked = phase, done, total
         first, began = self._scoring_began
         if done > first:
@@ -212,8 +213,6 @@ class Follower:
             return True
         elif isinstance(body, Stopped):
             self._listener.note(f"stopped in round {body.round}: {body.reason} {body.detail}".rstrip())
-        elif isinstance(body, Finished):
-            progress.seconds_left = 0.0
         return False
 
 

@@ -28,7 +28,7 @@ from ftbench.spec.primitives import (
     Version,
 )
 from ftbench.spec.privacy import Privacy
-from ftbench.spec.sources import BuiltinSource, Columns, HubSource, Source
+from ftbench.spec.sources import BuiltinSource, Columns, FileSource, HubSource, Source
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Generation, References, Task
 from ftbench.spec.transport import Transport
 
@@ -38,6 +38,7 @@ __all__ = [
     "ClusterKey",
     "CodeTask",
     "Commit",
+    "FileSource",
     "Generation",
     "HubSource",
     "IidPartition",
