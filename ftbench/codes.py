@@ -218,6 +218,15 @@ NOT_COMPARABLE = _code("FTB708", "two runs of different spec hashes are not comp
 SPECS_NOT_RUNS = _code("FTB709", "`diff` compares specs, and was given a run or a bundle")
 NOTHING_TO_COMPARE = _code("FTB710", "a side of `compare` is no run, bundle or entry that could be compared")
 
+# FTB75x to FTB79x: signatures, decisions, claims and recorded answers
+NO_SSH_KEYGEN = _code("FTB750", "signatures are made and verified by OpenSSH's ssh-keygen, which is not here")
+BAD_SIGNATURE = _code("FTB751", "a file is no signature in the form that OpenSSH writes")
+CANNOT_SIGN = _code("FTB752", "a document or key with which nothing can be signed")
+SIGNATURE_BROKEN = _code("FTB753", "a signature that does not hold: other bytes, or made for another purpose")
+UNKNOWN_SIGNER = _code("FTB754", "a signature by nobody on the list of signers, or not at that time, or revoked")
+NO_SIGNERS = _code("FTB755", "a list of signers or of revoked keys is not there")
+NOT_SIGNED = _code("FTB756", "a document that should be signed is not")
+
 # FTB8xx: base models
 NO_SUCH_MODEL = _code("FTB801", "no base model of that name is known")
 BAD_MODEL_FACTS = _code("FTB802", "a model's config.json cannot be understood")

@@ -16,14 +16,15 @@ PACKAGE = ROOT / "ftbench"
 ARROWS: dict[str, set[str]] = {
     "spec": set(),
     "result": {"spec"},
+    "signing": {"result", "spec"},
     "micro": {"spec"},
     "data": {"micro", "spec"},
     "compile": {"data", "spec"},
     "base_models": {"data", "spec"},
     "run": {"base_models", "compile", "data", "result", "spec"},
-    "verify": {"compile", "data", "result", "spec"},
+    "verify": {"compile", "data", "result", "signing", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
-    "cli": {"board", "verify", "run", "compile", "base_models", "data", "result", "spec"},
+    "cli": {"board", "signing", "verify", "run", "compile", "base_models", "data", "result", "spec"},
     "app": set(),
     "tasks": set(),
 }

@@ -37,6 +37,7 @@ OUTPUTS: dict[str, str] = {
     "run": "ftbench.cli.outputs.result:RunOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",
+    "sign": "ftbench.cli.outputs.trust:SignOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",
     "verify": "ftbench.cli.outputs.result:VerifyOutput",
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",

@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
         "sweep": Entry("sweep", "Run every combination of values and compare them in one table."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
+        "sign": Entry("sign", "Sign a bundle or a verdict with an SSH key, or verify such a signature."),
         "pack": Entry("pack", "Put a result bundle into one archive to hand in."),
     },
     "Judge it": {

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, benchmarks_option, example, json_option, require_option, store_option
+from ftbench.cli.options import (
+    SPEC,
+    benchmarks_option,
+    example,
+    json_option,
+    require_option,
+    signer_options,
+    signers_of,
+    store_option,
+)
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from ftbench.result.documents import Level
+    from ftbench.result.documents import Level, Verdict
 
 
 STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
@@ -34,6 +43,14 @@ STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
     default="text",
     help="How to print the verdict: for people, as one JSON object (as --json), or as GitHub annotations.",
 )
+@signer_options
+@click.option(
+    "--verdict",
+    "written",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the verdict of one bundle to a file, for `ftbench sign`.",
+)
 @json_option
 @click.pass_obj
 def command(
@@ -45,6 +62,10 @@ def command(
     benchmarks: tuple[Path, ...],
     store: str | None,
     format_: str,
+    signers: Path | None,
+    revoked: Path | None,
+    at: str | None,
+    written: Path | None,
 ) -> int:
     """Say how far a result bundle can be believed, and why.
 
@@ -59,6 +80,9 @@ def command(
     from ftbench.verify import render
     from ftbench.verify.verifier import verify
 
+    if written is not None and len(bundles) != 1:
+        raise click.UsageError("--verdict goes with one bundle")
+    known = signers_of(signers, revoked, at)
     found = [
         VerifiedBundle(
             path=str(bundle),
@@ -68,6 +92,7 @@ def command(
                 store=Store.default(store),
                 benchmarks=benchmark_folders(benchmarks),
                 required=require,
+                signers=known,
             ),
         )
         for bundle in bundles
@@ -76,6 +101,16 @@ def command(
     for one in found:
         for line in printed(one.verdict, one.path).rstrip("\n").split("\n"):
             ui.line(line, STYLE.get(line[:6], ""))
+    if written is not None:
+        _write(ui, found[0].verdict, written)
     output = VerifyOutput(accepted=all(one.verdict.accepted for one in found), bundles=found)
     ui.answer(output)
     return 0 if output.accepted else CheckFailed.exit_code
+
+
+def _write(ui: Ui, verdict: Verdict, path: Path) -> None:
+    from ftbench.atomic import write_file
+    from ftbench.spec.canonical import pretty
+
+    write_file(path, pretty(verdict.model_dump(mode="json")))
+    ui.note(f"the verdict is in {path}; `ftbench sign {path} --key FILE` signs it", "note")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
+from ftbench.result.signed import Signed
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
@@ -490,3 +491,5 @@ class Verdict(Block):
     """ftbench and its version."""
     result: Result | None
     """The claim, where it could be parsed."""
+    signature: Signed | None = None
+    """Who signed the bundle; null where it is not signed, or the signature was not verified."""

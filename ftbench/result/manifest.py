@@ -10,8 +10,8 @@ from ftbench.spec.canonical import pretty, sha256
 
 
 def make(files: Mapping[str, bytes]) -> Manifest:
-    """The manifest of these files; a manifest among them is left out."""
-    listed = {name: files[name] for name in sorted(files) if name != names.MANIFEST}
+    """The manifest of these files; a manifest among them and its signature are left out."""
+    listed = {name: files[name] for name in sorted(files) if name not in names.UNLISTED}
     return Manifest(files={n: ManifestFile(size=len(data), sha256=sha256(data)) for n, data in listed.items()})
 
 
@@ -22,7 +22,7 @@ def to_bytes(manifest: Manifest) -> bytes:
 
 def path_problems(manifest: Manifest, files: Mapping[str, bytes]) -> list[str]:
     """Files that the manifest lists and the bundle lacks, and the other way about."""
-    here = set(files) - {names.MANIFEST}
+    here = set(files) - set(names.UNLISTED)
     missing = [f"`{name}` is in the manifest and not in the bundle" for name in sorted(set(manifest.files) - here)]
     extra = [f"`{name}` is in the bundle and not in the manifest" for name in sorted(here - set(manifest.files))]
     return missing + extra

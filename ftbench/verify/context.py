@@ -14,6 +14,8 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import adapter, ledger, names
 from ftbench.result.documents import Environment, Finished, LedgerLine, Lock, Manifest, Result, Round, Sample, Started
 from ftbench.result.files import Bundle
+from ftbench.result.signed import Signed
+from ftbench.signing.keygen import Signers
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.model import Spec, Strategy
@@ -43,6 +45,10 @@ class Context:
     """Set by `lock-known`."""
     known_app: Callable[[], dict[str, bytes]] = dict
     """Reads what lies under `app/` in the benchmark that the verifier knows; set by `lock-known`."""
+    signers: Signers | None = None
+    """Whose signatures are known; None: a bundle may be without one, and its key alone is told."""
+    signature: Signed | None = None
+    """Set by `signature-holds`."""
     notes: list[str] = field(default_factory=list)
     """What a check found that it could not establish, in sentences for `not_checked`."""
 

@@ -28,6 +28,8 @@ def text(verdict: Verdict, path: str) -> str:
         )
         marked = options.told(scores)
         lines += [f"  {printable(marked)}"] if marked else []
+    if verdict.signature is not None:
+        lines.append(f"  signed by {printable(verdict.signature.identity or 'somebody')}, key {verdict.signature.key}")
     for level in SUPPORTED[1:]:
         lines.append(level)
         for check in verdict.checks:

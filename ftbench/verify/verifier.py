@@ -5,7 +5,8 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
 1. CLAIMED   The documents are strict and fit their schemas; the scores can come out of their item counts; it is no
              trial run.
 2. INTACT    The bundle holds the permitted files under safe names and nothing else, each with the size and digest
-             that the manifest binds to its path.
+             that the manifest binds to its path; a signature of the manifest holds, and is by whom the verifier asked
+             for.
 3. CONFORMS  The lock is known here, and by the plan that comes with it, never by the bundle's:
              a. result, entry and base model are those that the spec allows, under the digests that name them; the
                 base model's revision is known here; the result stands in its entry's division, and an entry's own
@@ -41,6 +42,8 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
 from ftbench.result.documents import LEVELS, CheckResult, Level, Verdict
 from ftbench.result.opening import open_bundle
+from ftbench.signing import keygen
+from ftbench.signing.keygen import Signers
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
@@ -61,18 +64,22 @@ def verify(
     store: Store,
     benchmarks: Sequence[Path] = (),
     required: Level = "RESCORED",
+    signers: Signers | None = None,
 ) -> Verdict:
     """Judge the bundle at `bundle`, a folder or an archive.
 
     With `spec`, its lock must be what that spec compiles to here; without, one of `benchmarks` or of those that come
-    with ftbench. The items come from `store`. Whatever is wrong with the bundle ends in the verdict. Raises
-    InvalidInput where there is no bundle at that path, the spec is wrong, or `required` is not supported yet (FTB690).
+    with ftbench. The items come from `store`. With `signers` it must be signed by one of them. Whatever is wrong with
+    the bundle ends in the verdict. Raises InvalidInput where there is no bundle at that path, the spec is wrong, or
+    `required` is not supported yet (FTB690), MissingResource where `signers` cannot be used here.
     """
     if required not in SUPPORTED:
         hint = "ask for RESCORED or lower"
         raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
+    if signers is not None:
+        keygen.ready(signers)
     own = _compile(spec) if spec is not None else None
-    return climb(Context(open_bundle(bundle), store, own, benchmarks), required, CHECKS)
+    return climb(Context(open_bundle(bundle), store, own, benchmarks, signers=signers), required, CHECKS)
 
 
 def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict:
@@ -100,9 +107,10 @@ def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict
         required=required,
         accepted=LEVELS.index(reached) >= LEVELS.index(required),
         checks=results,
-        not_checked=not_checked(reached, context.notes),
+        not_checked=not_checked(reached, context.notes, context.signature),
         verifier=f"ftbench {__version__}",
         result=claim,
+        signature=context.signature,
     )
 
 

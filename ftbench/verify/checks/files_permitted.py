@@ -12,7 +12,7 @@ def run(context: Context) -> str | Failure:
     due = {*names.FIXED, *map(names.samples_name, context.result.scores.tasks)}
     due |= {name for kind, name in names.OPEN.items() if context.entry.open and getattr(context.entry.open, kind)}
     here = set(context.bundle.files)
-    problems = [f"`{name}` is no file of this bundle" for name in sorted(here - due)]
+    problems = [f"`{name}` is no file of this bundle" for name in sorted(here - due - {names.SIGNATURE})]
     problems += [f"`{name}` is missing" for name in sorted(due - here)]
     return judge(problems, f"{plural(len(due), 'file')}, each of the permitted list")
 

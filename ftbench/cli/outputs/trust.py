@@ -1,0 +1,23 @@
+"""What the commands of signing, claims and submission print with `--json`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ftbench.result.signed import Signed
+from ftbench.spec.primitives import Block
+
+
+class SignOutput(Block):
+    """`ftbench sign`."""
+
+    format: Literal["ftbench/output/sign/v1"] = "ftbench/output/sign/v1"
+    """Format of this document."""
+    file: str
+    """What is signed."""
+    signature: str
+    """Where its signature lies."""
+    namespace: str
+    """What it is signed for; `ssh-keygen -Y verify -n` takes it."""
+    signed: Signed
+    """The key, and with `--signers` whose it is."""
