@@ -226,6 +226,15 @@ SIGNATURE_BROKEN = _code("FTB753", "a signature that does not hold: other bytes,
 UNKNOWN_SIGNER = _code("FTB754", "a signature by nobody on the list of signers, or not at that time, or revoked")
 NO_SIGNERS = _code("FTB755", "a list of signers or of revoked keys is not there")
 NOT_SIGNED = _code("FTB756", "a document that should be signed is not")
+BAD_TABLE = _code("FTB760", "a file is no table of scores on the test sets of the spec")
+CLAIM_OUT_OF_RANGE = _code("FTB761", "a claimed score is below 0 or above 100 %")
+CLAIM_SCALE = _code("FTB762", "a claimed score is a percentage among fractions, or a fraction among percentages")
+CLAIM_NO_COUNT = _code("FTB763", "no count of right answers gives a claimed score, rounded or cut off")
+CLAIM_OTHER_COUNT = _code("FTB764", "a claimed score fits the number of items of another test set only")
+CLAIM_SWAPPED = _code("FTB765", "two claimed scores fit each other's test sets only")
+CLAIM_REPEATED = _code("FTB766", "claimed scores stand twice: on two test sets, or in two rows")
+CLAIM_MEAN = _code("FTB767", "a claimed mean is not the mean of the scores beside it")
+CLAIM_CONSTANT = _code("FTB768", "a claimed score is not above what one constant answer gets")
 
 # FTB8xx: base models
 NO_SUCH_MODEL = _code("FTB801", "no base model of that name is known")

@@ -20,6 +20,7 @@ from ftbench.cli.options import (
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
+    from ftbench.data.store import Store
     from ftbench.result.documents import Level, Verdict
 
 
@@ -31,8 +32,24 @@ STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
     "verify",
     epilog=example("ftbench verify runs/quickstart-1/bundle", "ftbench verify entry.zip --require CONFORMS --json"),
 )
-@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("bundles", metavar="BUNDLE...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--spec", type=SPEC, help="Hold the bundle to this spec, compiled here.")
+@click.option(
+    "--claims",
+    metavar="TABLE",
+    type=click.Path(path_type=Path),
+    help="In place of a bundle a table of bare scores (CSV or JSON): what arithmetic can tell of it, with --spec.",
+)
+@click.option(
+    "--column", "columns", metavar="COLUMN=TASK", multiple=True, help="With --claims: which test set a column is of."
+)
+@click.option(
+    "--constant",
+    "constants",
+    metavar="TASK=COUNT",
+    multiple=True,
+    help="With --claims: items that the best constant answer is right of, where the items are not here.",
+)
 @require_option
 @benchmarks_option
 @store_option
@@ -58,6 +75,9 @@ def command(
     *,
     bundles: tuple[Path, ...],
     spec: str | None,
+    claims: Path | None,
+    columns: tuple[str, ...],
+    constants: tuple[str, ...],
     require: Level,
     benchmarks: tuple[Path, ...],
     store: str | None,
@@ -80,6 +100,12 @@ def command(
     from ftbench.verify import render
     from ftbench.verify.verifier import verify
 
+    if claims is not None:
+        if bundles or spec is None:
+            raise click.UsageError("--claims takes no bundle, and goes with --spec")
+        return _claims(ui, claims, spec, Store.default(store), columns=columns, constants=constants)
+    if not bundles or columns or constants:
+        raise click.UsageError("name a bundle, or --claims TABLE; --column and --constant go with --claims")
     if written is not None and len(bundles) != 1:
         raise click.UsageError("--verdict goes with one bundle")
     known = signers_of(signers, revoked, at)
@@ -114,3 +140,38 @@ def _write(ui: Ui, verdict: Verdict, path: Path) -> None:
 
     write_file(path, pretty(verdict.model_dump(mode="json")))
     ui.note(f"the verdict is in {path}; `ftbench sign {path} --key FILE` signs it", "note")
+
+
+def _claims(
+    ui: Ui, path: Path, spec: str, store: Store, *, columns: tuple[str, ...], constants: tuple[str, ...]
+) -> int:
+    from ftbench.cli.benchmark import load
+    from ftbench.cli.outputs.result import VerifyOutput
+    from ftbench.errors import CheckFailed, MissingResource
+    from ftbench.spec.load import load_pins
+    from ftbench.verify.claims import render
+    from ftbench.verify.claims.report import report
+
+    loaded = load(ui, spec)
+    try:
+        pins = load_pins(loaded.path)
+    except MissingResource:
+        pins = None
+    told = _pairs("--constant", constants)
+    wrong = [text for text in told.values() if not text.isdecimal() or len(text) > 9]
+    if wrong:
+        raise click.UsageError(f"--constant: {wrong[0]!r} is no count")
+    counts = {task: int(text) for task, text in told.items()}
+    found = report(path, loaded.spec, pins, store, named=_pairs("--column", columns), constants=counts)
+    for line, style in render.text(found):
+        ui.line(line, style)
+    ui.answer(VerifyOutput(accepted=not found.impossible, bundles=[], claims=found))
+    return CheckFailed.exit_code if found.impossible else 0
+
+
+def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    """`A=B` → {A: B}."""
+    pairs = [text.rpartition("=") for text in given]
+    if any(not (left and right) for left, _, right in pairs):
+        raise click.UsageError(f"{option} takes NAME=VALUE")
+    return {left: right for left, _, right in pairs}

@@ -72,3 +72,36 @@ def test_wrong_use(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
     assert "FTB755" in capsys.readouterr().err
     assert run(["verify", submitted.good, "--signers", str(tmp_path / "none"), "--at", "soon"]) == 2
     assert run(["verify", submitted.good, submitted.good, "--verdict", str(tmp_path / "v")]) == 2
+
+
+def test_claims(tmp_path: Path, capsys: Captured) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("team,FPB,FIQA,Twitter,avg\nours,44.55,62.50,28.77,45.27\ntheirs,44.53,62.50,28.77,45.27\n")
+    words = [
+        "verify",
+        "--claims",
+        str(table),
+        "--spec",
+        "finance",
+        "--column",
+        "Twitter=tfns",
+        "--constant",
+        "tfns=1566",
+    ]
+    assert run(words) == 1
+    shown = capsys.readouterr().out
+    assert "1 of 2 rows cannot be as they stand" in shown and "FTB763" in shown and "FTB768" in shown
+    assert run([*words, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["claims"]["impossible"] == 1
+    table.write_text(table.read_text().rsplit("theirs")[0])
+    assert run(words) == 0
+    for wrong in (
+        ["--claims", str(table)],
+        ["--claims", str(table), "--spec", "finance", "x"],
+        ["x", "--column", "a=b"],
+    ):
+        assert run(["verify", *wrong]) == 2
+    assert run(["verify", *words[1:-1], "tfns=many"]) == 2
+    assert run(["verify"]) == 2
+    assert run([*words[:-3], "Twitter=tfn"]) == 3
+    assert "did you mean `tfns`" in capsys.readouterr().err
