@@ -235,6 +235,8 @@ CLAIM_SWAPPED = _code("FTB765", "two claimed scores fit each other's test sets o
 CLAIM_REPEATED = _code("FTB766", "claimed scores stand twice: on two test sets, or in two rows")
 CLAIM_MEAN = _code("FTB767", "a claimed mean is not the mean of the scores beside it")
 CLAIM_CONSTANT = _code("FTB768", "a claimed score is not above what one constant answer gets")
+BAD_ANSWERS = _code("FTB770", "a file holds no answers in a form that is read, or none that a scoring can use")
+OTHER_ITEMS = _code("FTB771", "recorded answers are not to the items of the task, each once")
 
 # FTB8xx: base models
 NO_SUCH_MODEL = _code("FTB801", "no base model of that name is known")

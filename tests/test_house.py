@@ -23,8 +23,9 @@ ARROWS: dict[str, set[str]] = {
     "base_models": {"data", "spec"},
     "run": {"base_models", "compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "signing", "spec"},
+    "recorded": {"data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
-    "cli": {"board", "signing", "verify", "run", "compile", "base_models", "data", "result", "spec"},
+    "cli": {"board", "recorded", "signing", "verify", "run", "compile", "base_models", "data", "result", "spec"},
     "app": set(),
     "tasks": set(),
 }

@@ -40,6 +40,7 @@ OUTPUTS: dict[str, str] = {
     "sign": "ftbench.cli.outputs.trust:SignOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",
     "verify": "ftbench.cli.outputs.result:VerifyOutput",
+    "score": "ftbench.cli.outputs.trust:ScoreOutput",
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
     "compare": "ftbench.board.versus:Versus",

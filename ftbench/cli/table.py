@@ -36,6 +36,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "Judge it": {
         "verify": Entry("verify", "Say how far a result bundle can be believed, and why."),
+        "score": Entry("score", "Score recorded answers, whoever's, by the scorings of a spec."),
         "compare": Entry("compare", "Compare two runs item by item: what differs, and whether it shows."),
         "leaderboard": Entry("leaderboard", "Verify every bundle of a folder and rank what holds."),
     },
