@@ -237,6 +237,12 @@ CLAIM_MEAN = _code("FTB767", "a claimed mean is not the mean of the scores besid
 CLAIM_CONSTANT = _code("FTB768", "a claimed score is not above what one constant answer gets")
 BAD_ANSWERS = _code("FTB770", "a file holds no answers in a form that is read, or none that a scoring can use")
 OTHER_ITEMS = _code("FTB771", "recorded answers are not to the items of the task, each once")
+BAD_DECISIONS = _code("FTB780", "a chain of decisions does not hold together, or what was added does not follow")
+OTHER_BUNDLE = _code("FTB781", "what lies at the place of a submission is not the bundle that was handed in")
+UNREACHED_BUNDLE = _code("FTB782", "the place of a submission cannot be reached")
+NOT_RECEIVED = _code("FTB783", "a submission that was never received")
+MEDDLED = _code("FTB784", "a submission changes what only verifiers write")
+NOT_CARRIED = _code("FTB785", "a result cannot be carried to a benchmark that differs in more than evaluation or stack")
 
 # FTB8xx: base models
 NO_SUCH_MODEL = _code("FTB801", "no base model of that name is known")

@@ -19,6 +19,10 @@ DOCUMENTS: dict[str, str] = {
     "environment": "ftbench.result.documents:Environment",
     "manifest": "ftbench.result.documents:Manifest",
     "verdict": "ftbench.result.documents:Verdict",
+    "submission": "ftbench.decisions.documents:Submission",
+    "registration": "ftbench.decisions.documents:Registration",
+    "decision-line": "ftbench.decisions.documents:DecisionLine",
+    "carried": "ftbench.decisions.documents:Carried",
 }
 """Name of a document → its model."""
 
@@ -40,6 +44,9 @@ OUTPUTS: dict[str, str] = {
     "sign": "ftbench.cli.outputs.trust:SignOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",
     "verify": "ftbench.cli.outputs.result:VerifyOutput",
+    "submit": "ftbench.cli.outputs.trust:SubmitOutput",
+    "decide": "ftbench.cli.outputs.trust:DecideOutput",
+    "carry": "ftbench.cli.outputs.trust:CarryOutput",
     "score": "ftbench.cli.outputs.trust:ScoreOutput",
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",

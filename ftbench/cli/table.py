@@ -37,6 +37,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Judge it": {
         "verify": Entry("verify", "Say how far a result bundle can be believed, and why."),
         "score": Entry("score", "Score recorded answers, whoever's, by the scorings of a spec."),
+        "submit": Entry("submit", "Hand a bundle in, check what was handed in, or note that it was received."),
+        "decide": Entry("decide", "Decide on what was handed in; decisions are chained and signed."),
+        "carry": Entry("carry", "Score a result under another spec hash, where only evaluation or stack moved."),
         "compare": Entry("compare", "Compare two runs item by item: what differs, and whether it shows."),
         "leaderboard": Entry("leaderboard", "Verify every bundle of a folder and rank what holds."),
     },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -32,7 +32,7 @@ STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
     "verify",
     epilog=example("ftbench verify runs/quickstart-1/bundle", "ftbench verify entry.zip --require CONFORMS --json"),
 )
-@click.argument("bundles", metavar="BUNDLE...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("bundles", metavar="BUNDLE|ROW|URL...", nargs=-1)
 @click.option("--spec", type=SPEC, help="Hold the bundle to this spec, compiled here.")
 @click.option(
     "--claims",
@@ -62,6 +62,9 @@ STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
 )
 @signer_options
 @click.option(
+    "--adapter", is_flag=True, help="Of a ROW or URL bring the adapter too; without it nothing is known of it."
+)
+@click.option(
     "--verdict",
     "written",
     metavar="FILE",
@@ -73,7 +76,7 @@ STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
 def command(
     ui: Ui,
     *,
-    bundles: tuple[Path, ...],
+    bundles: tuple[str, ...],
     spec: str | None,
     claims: Path | None,
     columns: tuple[str, ...],
@@ -86,11 +89,13 @@ def command(
     revoked: Path | None,
     at: str | None,
     written: Path | None,
+    adapter: bool,
 ) -> int:
     """Say how far a result bundle can be believed, and why.
 
     Every check is printed with its evidence, and what nobody has checked. Nothing of the bundle is imported or
-    unpickled. The exit code is 0 only if every bundle reaches the level required.
+    unpickled. The exit code is 0 only if every bundle reaches the level required. ROW is a file of results/submissions
+    and names a bundle by digest and place; URL is the place of a bundle's files.
     """
     from ftbench.cli.benchmark import benchmark_folders
     from ftbench.cli.outputs.result import VerifiedBundle, VerifyOutput
@@ -98,7 +103,6 @@ def command(
     from ftbench.errors import CheckFailed
     from ftbench.spec.load import find_spec
     from ftbench.verify import render
-    from ftbench.verify.verifier import verify
 
     if claims is not None:
         if bundles or spec is None:
@@ -109,20 +113,14 @@ def command(
     if written is not None and len(bundles) != 1:
         raise click.UsageError("--verdict goes with one bundle")
     known = signers_of(signers, revoked, at)
-    found = [
-        VerifiedBundle(
-            path=str(bundle),
-            verdict=verify(
-                bundle,
-                spec=find_spec(spec) if spec else None,
-                store=Store.default(store),
-                benchmarks=benchmark_folders(benchmarks),
-                required=require,
-                signers=known,
-            ),
-        )
-        for bundle in bundles
-    ]
+    held = {
+        "spec": find_spec(spec) if spec else None,
+        "store": Store.default(store),
+        "benchmarks": benchmark_folders(benchmarks),
+        "required": require,
+        "signers": known,
+    }
+    found = [VerifiedBundle(path=bundle, verdict=_verdict(bundle, held, adapter=adapter)) for bundle in bundles]
     printed = render.github if format_ == "github" else render.text
     for one in found:
         for line in printed(one.verdict, one.path).rstrip("\n").split("\n"):
@@ -132,6 +130,26 @@ def command(
     output = VerifyOutput(accepted=all(one.verdict.accepted for one in found), bundles=found)
     ui.answer(output)
     return 0 if output.accepted else CheckFailed.exit_code
+
+
+def _verdict(bundle: str, held: dict[str, Any], *, adapter: bool) -> Verdict:
+    """A bundle here is opened; what a row or an address names is brought, each file by its digest."""
+    from ftbench.verify.verifier import judge, verify
+
+    if not bundle.startswith(("https://", "http://")) and not bundle.endswith(".json"):
+        return verify(Path(bundle), **held)
+    from ftbench.signing import keygen
+    from ftbench.submit.place import bring, from_address, is_address
+
+    if held["signers"] is not None:
+        keygen.ready(held["signers"])
+    address, _, digest = bundle.partition("#sha256=")
+    brought = (
+        from_address(address, digest or None, adapter=adapter)
+        if is_address(bundle)
+        else bring(Path(bundle), adapter=adapter)
+    )
+    return judge(brought, **held)
 
 
 def _write(ui: Ui, verdict: Verdict, path: Path) -> None:

@@ -89,7 +89,7 @@ def scored(
     for model in models:
         answers = [line.answers.get(model, Answer()) for line in placed]
         if isinstance(task, CodeTask):
-            answers = _run(task, items, answers)
+            answers = run_programs(task, [item.row for item in items], answers)
         scorings = [one for one in task.scoring if all(_allows(one, answer) for answer in answers)]
         if not scorings:
             _refuse(
@@ -116,11 +116,12 @@ def _only(answer: Answer, scorings: Sequence[str]) -> Answer:
     return answer.model_copy(update=drop)
 
 
-def _run(task: CodeTask, items: Sequence[Item], answers: Sequence[Answer]) -> list[Answer]:
+def run_programs(task: CodeTask, rows: Sequence[Mapping[str, object]], answers: Sequence[Answer]) -> list[Answer]:
+    """The same answers with how their programs ended in the sandbox. Raises MissingResource (FTB573) without one."""
     reason = programs.missing(SCRIPT, programs.needs([task]))
     if reason:
         raise MissingResource(Diagnostic(codes.NO_SANDBOX, f"generated programs can't be run: {reason}"))
-    jobs = [programs.job(task, item.row, answer.text or "") for item, answer in zip(items, answers, strict=True)]
+    jobs = [programs.job(task, row, answer.text or "") for row, answer in zip(rows, answers, strict=True)]
     ran = programs.outcomes(SCRIPT, jobs)
     return [
         answer.model_copy(update={"passed": outcome["passed"], "status": outcome["status"]})

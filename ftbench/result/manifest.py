@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ftbench.result import names
 from ftbench.result.documents import Manifest, ManifestFile
@@ -20,7 +20,7 @@ def to_bytes(manifest: Manifest) -> bytes:
     return pretty(manifest.model_dump(mode="json"))
 
 
-def path_problems(manifest: Manifest, files: Mapping[str, bytes]) -> list[str]:
+def path_problems(manifest: Manifest, files: Collection[str]) -> list[str]:
     """Files that the manifest lists and the bundle lacks, and the other way about."""
     here = set(files) - set(names.UNLISTED)
     missing = [f"`{name}` is in the manifest and not in the bundle" for name in sorted(set(manifest.files) - here)]

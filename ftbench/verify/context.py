@@ -23,7 +23,7 @@ from ftbench.spec.outline import Outline
 from ftbench.spec.pins import PartitionPin
 from ftbench.verify import base, documents
 from ftbench.verify.filled import filled
-from ftbench.verify.outcome import NotRun
+from ftbench.verify.outcome import LeftOut, NotRun
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
@@ -184,4 +184,6 @@ class Context:
     @cached_property
     def tensors(self) -> dict[str, adapter.Tensor]:
         """The adapter's weights. Raises InvalidInput where the file is malformed."""
+        if names.ADAPTER in self.bundle.left_out:
+            raise LeftOut(names.ADAPTER)
         return adapter.read_tensors(self._have(self.bundle.files.get(names.ADAPTER), names.ADAPTER), names.ADAPTER)

@@ -22,6 +22,7 @@ UPDATES = (
 TEST_SET = "That the submitter did not also train privately on the test items."
 BEST_OF_K = "That this is not the best of several runs, under one name or many."
 HARDWARE = "Hardware, times, memory and package versions: they are as the submitter tells them."
+NOT_BROUGHT = "{}: {}, so that nothing is known of it here."
 AUTHOR = "Who submitted this: the bundle is not signed."
 KEY = "Who has the key {} that signed this: no list of signers was given (`--signers`)."
 

@@ -16,7 +16,7 @@ def text(verdict: Verdict, path: str) -> str:
     """Several lines: the outcome, each check with its evidence by level, and what was not checked."""
     name = f"{verdict.name} {verdict.version}" if verdict.name else "unknown benchmark"
     lines = [
-        f"{printable(path)}: {verdict.level} ({'accepted' if verdict.accepted else 'refused'}: "
+        f"{printable(path)}: {verdict.level}{_without(verdict)} ({'accepted' if verdict.accepted else 'refused'}: "
         f"{verdict.required} was asked for)",
         f"  {printable(name)}, spec hash {(verdict.spec_hash or 'unknown')[:12]}, {verdict.verifier}",
     ]
@@ -39,6 +39,10 @@ def text(verdict: Verdict, path: str) -> str:
     lines.append("not checked")
     lines += [f"  {printable(sentence)}" for sentence in verdict.not_checked]
     return "\n".join(lines) + "\n"
+
+
+def _without(verdict: Verdict) -> str:
+    return f" without {printable(', '.join(verdict.left_out))}" if verdict.left_out else ""
 
 
 def json(verdict: Verdict) -> str:

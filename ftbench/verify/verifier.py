@@ -41,6 +41,7 @@ from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
 from ftbench.result.documents import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.files import Bundle
 from ftbench.result.opening import open_bundle
 from ftbench.signing import keygen
 from ftbench.signing.keygen import Signers
@@ -49,7 +50,8 @@ from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context
 from ftbench.verify.documents import describe_problems
-from ftbench.verify.limits import not_checked
+from ftbench.verify.limits import NOT_BROUGHT, not_checked
+from ftbench.verify.outcome import LeftOut
 
 SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED")
 """Levels that this version can establish."""
@@ -78,8 +80,21 @@ def verify(
         raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
     if signers is not None:
         keygen.ready(signers)
+    return judge(open_bundle(bundle), store=store, spec=spec, benchmarks=benchmarks, required=required, signers=signers)
+
+
+def judge(
+    bundle: Bundle,
+    *,
+    spec: Path | None = None,
+    store: Store,
+    benchmarks: Sequence[Path] = (),
+    required: Level = "RESCORED",
+    signers: Signers | None = None,
+) -> Verdict:
+    """The same for a bundle that was opened already. What was not brought of it is not checked, and told."""
     own = _compile(spec) if spec is not None else None
-    return climb(Context(open_bundle(bundle), store, own, benchmarks, signers=signers), required, CHECKS)
+    return climb(Context(bundle, store, own, benchmarks, signers=signers), required, CHECKS)
 
 
 def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict:
@@ -94,7 +109,7 @@ def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict
             continue
         made = [_carry_out(check, context) for check in here]
         results += made
-        if made and all(result.outcome == "passed" for result in made):
+        if made and all(_passed(result, context) for result in made):
             reached = level
     manifest = context.bundle.files.get(names.MANIFEST)
     claim = context.documents.result
@@ -107,6 +122,7 @@ def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict
         required=required,
         accepted=LEVELS.index(reached) >= LEVELS.index(required),
         checks=results,
+        left_out=sorted(context.bundle.left_out),
         not_checked=not_checked(reached, context.notes, context.signature),
         verifier=f"ftbench {__version__}",
         result=claim,
@@ -140,6 +156,8 @@ def _carry_out(check: Check, context: Context) -> CheckResult:
     try:
         found = check.run(context)
     except NotRun as reason:
+        if isinstance(reason, LeftOut):
+            context.notes.append(NOT_BROUGHT.format(check.id, reason))
         return _not_run(check, str(reason))
     except MissingResource as error:
         return _not_run(check, "; ".join(describe_problems(error.diagnostics)))
@@ -151,6 +169,12 @@ def _carry_out(check: Check, context: Context) -> CheckResult:
     if isinstance(found, Failure):
         return _result(check, "failed", found.evidence, check.code)
     return _result(check, "passed", found, None)
+
+
+def _passed(result: CheckResult, context: Context) -> bool:
+    """Whether a check stands in no level's way: it passed, or asked for what was not brought."""
+    excused = {str(LeftOut(name)) for name in context.bundle.left_out}
+    return result.outcome == "passed" or (result.outcome == "not-run" and result.evidence in excused)
 
 
 def _not_run(check: Check, reason: str) -> CheckResult:
