@@ -14,16 +14,18 @@ from ftbench.cli.ui import Ui
 if TYPE_CHECKING:
     from ftbench.cli.outputs.trust import CheckedSubmission
     from ftbench.decisions.documents import DecisionLine
+    from ftbench.spec.entry import Entry
     from ftbench.submit.check import Checked
     from ftbench.submit.judge import Judge
 
-Action = Literal["new", "check", "receive"]
-ACTIONS = ("new", "check", "receive")
+Action = Literal["register", "new", "check", "receive"]
+ACTIONS = ("register", "new", "check", "receive")
 
 
 @click.command(
     "submit",
     epilog=example(
+        "ftbench submit register my-entry.yaml --spec medical --trials 12 --key ~/.ssh/id_ed25519",
         "ftbench submit new mine-s1 --bundle runs/quickstart-1/bundle --results results",
         "ftbench submit check --results results --base ../base/results",
         "ftbench submit receive --results results --verifier you@example.org --key ~/.ssh/id_ed25519",
@@ -47,11 +49,19 @@ ACTIONS = ("new", "check", "receive")
 )
 @click.option("--bundle", metavar="DIR", type=click.Path(path_type=Path), help="With new: the bundle to hand in.")
 @click.option("--place", metavar="URL", help="With new: where its files lie; without, they are copied beside.")
+@click.option(
+    "--trials",
+    type=click.IntRange(min=0),
+    help="With register: runs made to find the entries, which are not handed in.",
+)
 @click.option("--verifier", metavar="WHO", help="With receive: who writes the decisions down.")
 @click.option(
-    "--key", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="With receive: SSH key to sign with."
+    "--key",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With register and receive: SSH key to sign with.",
 )
-@click.option("--spec", type=SPEC, help="Hold every bundle to this spec, compiled here.")
+@click.option("--spec", type=SPEC, help="Hold every bundle to this spec, compiled here; with register the benchmark.")
 @signer_options
 @benchmarks_option
 @store_option
@@ -73,6 +83,7 @@ def command(
     base: Path | None,
     bundle: Path | None,
     place: str | None,
+    trials: int | None,
     verifier: str | None,
     key: Path | None,
     spec: str | None,
@@ -85,10 +96,15 @@ def command(
 ) -> int:
     """Hand a bundle in, check what was handed in as a maintainer's workflow does, or note that it was received.
 
-    new writes results/submissions/NAME.json. check judges the submissions that no decision knows yet, and with --base
-    refuses a change of anything that only verifiers write. receive does the same and adds a line for each to
-    decisions.jsonl; `ftbench decide` works off what waits there.
+    register announces the runs of entries (files; without one the spec's defaults) with all seeds of the spec, before
+    they are made; it is committed to results/registrations. new writes results/submissions/NAME.json. check judges the
+    submissions that no decision knows yet, and with --base refuses a change of anything that only verifiers write.
+    receive does the same and adds a line for each to decisions.jsonl; `ftbench decide` works off what waits there.
     """
+    if action == "register":
+        if spec is None or key is None or trials is None:
+            raise click.UsageError("`register` needs --spec, --trials and --key")
+        return _register(ui, names, results, spec, trials=trials, key=key)
     if action == "new":
         if len(names) != 1 or bundle is None:
             raise click.UsageError("`new` needs one NAME and --bundle")
@@ -99,6 +115,30 @@ def command(
             raise click.UsageError("`receive` takes no NAME and needs --verifier")
         return _receive(ui, results, judge, verifier, key)
     return _check(ui, names, results, base, judge=judge, github=format_ == "github")
+
+
+def _register(ui: Ui, entries: tuple[str, ...], results: Path, spec: str, *, trials: int, key: Path) -> int:
+    from ftbench.cli.benchmark import compiled
+    from ftbench.cli.outputs.trust import SubmitOutput
+    from ftbench.decisions import folder
+    from ftbench.decisions.documents import PlannedRun, Registration
+    from ftbench.signing.kinds import REGISTRATION
+    from ftbench.spec.entries import entry_digest, load_entry, resolve_entry
+
+    loaded, made = compiled(ui, spec)
+    chosen: list[Entry | None] = [load_entry(Path(path)) for path in entries] or [None]
+    runs = [
+        PlannedRun(entry=entry_digest(resolve_entry(loaded.spec, entry, seed=seed)), seed=seed)
+        for entry in chosen
+        for seed in loaded.spec.seeds.runs
+    ]
+    document = Registration(spec_hash=made.lock.spec_hash, runs=runs, trials=trials)
+    digest = folder.keep(results, folder.REGISTRATIONS, document, key, REGISTRATION)
+    written = str(results / folder.REGISTRATIONS / f"{digest}.json")
+    ui.line(f"{written}: {len(runs)} runs of {loaded.spec.metadata.name}, after {trials} trials", "good")
+    ui.line("commit it, and its signature, before the runs are made: what counts is the order of decisions.jsonl")
+    ui.answer(SubmitOutput(action="register", accepted=True, submissions=[], meddled=[], written=written))
+    return 0
 
 
 def judge_of(spec: str | None, signers: object, benchmarks: tuple[Path, ...], store: str | None) -> Judge:

@@ -35,12 +35,12 @@ class Submission(Block):
 
 
 class PlannedRun(Block):
-    """Runs of one entry."""
+    """One run."""
 
     entry: Sha256
-    """Digest of the resolved entry without metadata, as a result names it."""
-    seeds: Annotated[list[NonNegative], Field(min_length=1, max_length=1_000)]
-    """Seeds that it is going to be run with."""
+    """Digest of the resolved entry without metadata, as a result names it; the seed is in it."""
+    seed: NonNegative
+    """The seed that it is going to be run with."""
 
 
 class Registration(Block):
@@ -51,7 +51,7 @@ class Registration(Block):
     spec_hash: Sha256
     """The benchmark."""
     runs: Annotated[list[PlannedRun], Field(min_length=1, max_length=1_000)]
-    """Which entries, with which seeds."""
+    """Each entry with each seed."""
     trials: NonNegative
     """Runs that are made to find the entries, and not handed in."""
     note: Annotated[str, Field(max_length=2_000)] = ""

@@ -84,6 +84,6 @@ def registered(
         if known is None or who is None or body.submitter is None or body.submitter.key != who.key:
             continue
         spec_hash, entry, seed = run
-        if known.spec_hash == spec_hash and any(one.entry == entry and seed in one.seeds for one in known.runs):
+        if known.spec_hash == spec_hash and any((one.entry, one.seed) == (entry, seed) for one in known.runs):
             return body.document
     return None

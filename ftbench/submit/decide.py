@@ -119,7 +119,6 @@ def _register(
     found, digest, who = folder.registration(path, signers)
     if digest in seen:
         return
-    runs = sum(len(one.seeds) for one in found.runs)
     body = Decision(
         event="registered",
         time=now(),
@@ -129,7 +128,7 @@ def _register(
         level="NONE",
         submitter=who,
         verifier=verifier,
-        reasons=[f"{runs} runs of {len(found.runs)} entries announced, after {found.trials} trials"],
+        reasons=[f"{len(found.runs)} runs announced, after {found.trials} trials"],
     )
     chain.append(results, body, key)
     seen.add(digest)

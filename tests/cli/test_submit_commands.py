@@ -68,6 +68,51 @@ def test_the_whole_way(submitted: Any, tmp_path: Path, capsys: Captured) -> None
     assert "FTB780" in capsys.readouterr().err
 
 
+def test_register(tmp_path: Path, capsys: Captured) -> None:
+    """The digests are those that a run's result will name: the same entry, the same seed."""
+    from ftbench import builtin
+    from ftbench.spec.entries import entry_digest, resolve_entry
+    from ftbench.spec.load import load_spec
+
+    ada = keys.make_key(tmp_path, "ada")
+    results = ["--results", str(tmp_path / "r")]
+    words = ["submit", "register", "--spec", "quickstart", "--trials", "2", "--key", str(ada), *results]
+    assert run([*words, "--json"]) == 0
+    path = Path(json.loads(capsys.readouterr().out)["written"])
+    spec = load_spec(builtin.specs()["quickstart"]).spec
+    due = [{"entry": entry_digest(resolve_entry(spec, None, seed=s)), "seed": s} for s in spec.seeds.runs]
+    assert json.loads(path.read_text())["runs"] == due
+    assert run(["sign", str(path), "--check"]) == 0
+    assert run(["submit", "receive", "--verifier", "val", *results]) == 0
+    assert run(["submit", "receive", "--verifier", "val", *results]) == 0
+    assert run(["decide", *results]) == 0
+    assert "runs announced, after 2 trials" in capsys.readouterr().out
+    assert run(words[:-4]) == 2
+
+
+def test_carry(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
+    """To its own benchmark nothing moves, and the recorded answers give the same scores."""
+    import os
+
+    root = submitted.world.root
+    known = root / "spec.yaml"
+    from ftbench.spec.canonical import pretty
+
+    known.write_bytes(pretty(submitted.world.spec.model_dump(mode="json", exclude_none=True)))
+    known.with_name("spec.pins.json").write_bytes(pretty(submitted.world.compiled.plan.pins.model_dump(mode="json")))
+    if os.environ.get("FTBENCH_TESTS_WITHOUT_SANDBOX") == "1":
+        return
+    out = tmp_path / "carried.json"
+    words = ["carry", submitted.good, "--to", str(known), "--verifier", "val", *submitted.options]
+    assert run([*words, "--out", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["carried"]
+    result = json.loads((Path(submitted.good) / "result.json").read_text())
+    assert told["edits"] == [] and told["how"] == "answers" and told["scores"] == result["scores"]
+    assert run(words) == 2
+    assert run([*words[:3], "medical", *words[4:], "--out", str(out)]) == 3
+    assert "FTB785" in capsys.readouterr().err
+
+
 def test_wrong_use(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
     results = ["--results", str(tmp_path / "r")]
     assert run(["submit", "new", *results]) == 2

@@ -188,7 +188,7 @@ def test_a_shorter_or_other_chain_is_no_growth(signed: bytes) -> None:
 
 
 def test_standing(tmp_path: Path) -> None:
-    run = Registration(spec_hash="d" * 64, runs=[PlannedRun(entry=C, seeds=[1, 2])], trials=0)
+    run = Registration(spec_hash="d" * 64, runs=[PlannedRun(entry=C, seed=seed) for seed in (1, 2)], trials=0)
     own = {"submitter": ADA.model_dump()}
     for event, document, more in (
         ("registered", "e" * 64, {**own, "submission": None}),

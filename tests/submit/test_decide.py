@@ -107,7 +107,7 @@ def test_registered(tmp_path: Path, judge: Judge, signed: dict[int, Files], key:
     """Announced by the same key before it came; afterwards, or by another key, it does not count."""
     results = tmp_path / "results"
     told = Result.model_validate_json(signed[1][names.RESULT])
-    made = Registration(spec_hash=told.spec_hash, runs=[PlannedRun(entry=told.entry, seeds=[1])], trials=3)
+    made = Registration(spec_hash=told.spec_hash, runs=[PlannedRun(entry=told.entry, seed=1)], trials=3)
     with pytest.raises(InvalidInput):  # nobody's registration counts for nobody
         folder.keep(results, folder.REGISTRATIONS, made)
         list(receive(results, judge, VAL, None))

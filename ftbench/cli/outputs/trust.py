@@ -71,7 +71,7 @@ class SubmitOutput(Block):
 
     format: Literal["ftbench/output/submit/v1"] = "ftbench/output/submit/v1"
     """Format of this document."""
-    action: Literal["new", "check", "receive"]
+    action: Literal["register", "new", "check", "receive"]
     """What was asked for."""
     accepted: bool
     """Whether nothing speaks against it."""
