@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from ftbench.run.rundir import Limits
+    from ftbench.signing.keygen import Signers
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,6 +109,51 @@ def require_option(function: F) -> F:
         show_default=True,
         help="Level that a bundle must reach: " + ", ".join(LEVELS) + ".",
     )(function)
+
+
+def signer_options(function: F) -> F:
+    """`--signers`, `--revoked` and `--at`: whose signatures are known, and when a key must be valid."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    for option in reversed(
+        [
+            click.option(
+                "--signers",
+                metavar="FILE",
+                type=file,
+                help="OpenSSH's list of allowed signers: it must be by one of them.",
+            ),
+            click.option(
+                "--revoked", metavar="FILE", type=file, help="With --signers: keys that are revoked, or a KRL."
+            ),
+            click.option(
+                "--at",
+                metavar="TIME",
+                help="With --signers: when the key must be valid, such as 2026-03-01T12:00 (UTC; default: now).",
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+def signers_of(signers: Path | None, revoked: Path | None, at: str | None) -> Signers | None:
+    """What these options name; None without `--signers`. Raises UsageError."""
+    if signers is None:
+        if revoked is not None or at is not None:
+            raise click.UsageError("--revoked and --at go with --signers")
+        return None
+    from datetime import UTC, datetime
+
+    from ftbench.signing.keygen import Signers
+
+    moment = None
+    if at is not None:
+        try:
+            moment = datetime.fromisoformat(at)
+        except ValueError:
+            raise click.UsageError(f"--at {at!r} is no time such as 2026-03-01T12:00") from None
+        moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return Signers(signers, revoked, moment)
 
 
 def unsafe_option(function: F) -> F:

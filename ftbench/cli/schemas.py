@@ -21,6 +21,10 @@ DOCUMENTS: dict[str, str] = {
     "verdict": "ftbench.result.documents:Verdict",
     "withdrawn": "ftbench.board.withdrawn:Withdrawals",
     "published": "ftbench.board.published:PublishedScores",
+    "submission": "ftbench.decisions.documents:Submission",
+    "registration": "ftbench.decisions.documents:Registration",
+    "decision-line": "ftbench.decisions.documents:DecisionLine",
+    "carried": "ftbench.decisions.documents:Carried",
 }
 """Name of a document → its model."""
 
@@ -42,8 +46,13 @@ OUTPUTS: dict[str, str] = {
     "watch": "ftbench.cli.outputs.watch:WatchOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",
+    "sign": "ftbench.cli.outputs.trust:SignOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",
     "verify": "ftbench.cli.outputs.result:VerifyOutput",
+    "submit": "ftbench.cli.outputs.trust:SubmitOutput",
+    "decide": "ftbench.cli.outputs.trust:DecideOutput",
+    "carry": "ftbench.cli.outputs.trust:CarryOutput",
+    "score": "ftbench.cli.outputs.trust:ScoreOutput",
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
     "compare": "ftbench.board.versus:Versus",

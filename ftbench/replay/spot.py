@@ -22,6 +22,7 @@ from ftbench.result import archive as archives
 from ftbench.result import names
 from ftbench.result.documents import Level, Verdict
 from ftbench.run.environment import installed
+from ftbench.signing.keygen import Signers
 from ftbench.verify import verifier
 from ftbench.verify.context import Context
 from ftbench.verify.draw import NONCE_BYTES
@@ -42,6 +43,7 @@ def judge(
     store: Store,
     benchmarks: Sequence[Path],
     required: Level,
+    signers: Signers | None = None,
     archive: Path | None,
     nonce: str,
     threads: int,
@@ -51,7 +53,7 @@ def judge(
 
     Raises as `verify` and `spot_run`.
     """
-    context = verifier.look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required)
+    context = verifier.look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required, signers=signers)
     verdict = verifier.climb(context, required, verifier.checks(context))
     if verdict.level != "RESCORED":
         return verdict, None

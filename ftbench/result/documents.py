@@ -7,11 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
+from ftbench.result.sample_documents import Answer, Sample, Withheld
+from ftbench.result.signed import Signed
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
 
-__all__ = ["Lock", "Majority", "NonNegative", "OptionCounts", "Written"]
+__all__ = ["Answer", "Lock", "Majority", "NonNegative", "OptionCounts", "Sample", "Withheld", "Written"]
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------
@@ -151,50 +153,6 @@ class LedgerLine(Block):
     """sha256 of the line before, its newline included; for line 0 sha256 of "ftbench/ledger/v1\\n" + spec hash."""
     body: Event
     """What happened."""
-
-
-# --- samples ----------------------------------------------------------------------------------------------------------
-
-
-class Answer(Block):
-    """What one model answered to one item. What the task's scorings do not ask for is null."""
-
-    loglikelihoods: Annotated[list[float], Field(max_length=64)] | None = None
-    """Log-likelihood of each option given the prompt, in nats, in the order of the task's options."""
-    text: str | None = None
-    """What the model wrote, cut at the first stop string: whatever is extracted from it can be extracted again."""
-    passed: bool | None = None
-    """Code tasks: whether the program made of `text` passed its tests in the sandbox."""
-    status: Annotated[str, Field(max_length=40)] | None = None
-    """Code tasks: how the program ended, in the sandbox's words (`passed`, `failed`, `not-plain`, `timeout` …)."""
-
-
-class Withheld(Block):
-    """Stands for a text whose data may not be passed on: who has the data makes the text again."""
-
-    sha256: Sha256
-    """Of the text in UTF-8."""
-
-
-class Sample(Block):
-    """One line of `samples/<task>.jsonl.gz`: RFC 8785 bytes, in the order of the items."""
-
-    index: NonNegative
-    """Position of the item in the task's data, counted from 0."""
-    item: Sha256
-    """Digest of the item's canonical row."""
-    prompt: str | Withheld
-    """The prompt as given to the model; its digest where the task's source says `redistribute: no`."""
-    options: list[str | Withheld]
-    """The options as given to the model, or their digests; empty for code tasks."""
-    target: NonNegative | None
-    """Index of the right option; null for code tasks."""
-    untuned: Answer
-    """Before tuning."""
-    tuned: Answer
-    """With the adapter of the round that is scored."""
-    references: dict[str, Answer] = {}
-    """`centralised`, `fault-free`, `local-0` … → the answer of that reference."""
 
 
 # --- result -----------------------------------------------------------------------------------------------------------
@@ -493,3 +451,7 @@ class Verdict(Block):
     """ftbench and its version."""
     result: Result | None
     """The claim, where it could be parsed."""
+    left_out: list[str] = []
+    """Files of the bundle that the verifier did not bring: what needs them is not checked at any level."""
+    signature: Signed | None = None
+    """Who signed the bundle; null where it is not signed, or the signature was not verified."""

@@ -130,6 +130,8 @@ class Bundle:
     """Bytes of `files`."""
     asked: int = 0
     """Bytes let pass by `admits`, whether or not they turned out to be what they should: each costs its reading."""
+    left_out: set[str] = field(default_factory=set)
+    """Files that the manifest names and whoever opened the bundle did not bring."""
     folded: set[str] = field(default_factory=set)
     """Names of `files` as a file system without case takes them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ftbench.result import names
 from ftbench.result.documents import Manifest, ManifestFile
@@ -10,8 +10,8 @@ from ftbench.spec.canonical import pretty, sha256
 
 
 def make(files: Mapping[str, bytes]) -> Manifest:
-    """The manifest of these files; a manifest among them is left out."""
-    listed = {name: files[name] for name in sorted(files) if name != names.MANIFEST}
+    """The manifest of these files; a manifest among them and its signature are left out."""
+    listed = {name: files[name] for name in sorted(files) if name not in names.UNLISTED}
     return Manifest(files={n: ManifestFile(size=len(data), sha256=sha256(data)) for n, data in listed.items()})
 
 
@@ -20,9 +20,9 @@ def to_bytes(manifest: Manifest) -> bytes:
     return pretty(manifest.model_dump(mode="json"))
 
 
-def path_problems(manifest: Manifest, files: Mapping[str, bytes]) -> list[str]:
+def path_problems(manifest: Manifest, files: Collection[str]) -> list[str]:
     """Files that the manifest lists and the bundle lacks, and the other way about."""
-    here = set(files) - {names.MANIFEST}
+    here = set(files) - set(names.UNLISTED)
     missing = [f"`{name}` is in the manifest and not in the bundle" for name in sorted(set(manifest.files) - here)]
     extra = [f"`{name}` is in the bundle and not in the manifest" for name in sorted(here - set(manifest.files))]
     return missing + extra

@@ -10,6 +10,8 @@ LOCK = "ftbench.lock"
 LEDGER = "ledger.jsonl"
 ENVIRONMENT = "environment.json"
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.json.sig"
+"""The submitter's signature of the manifest, as `ssh-keygen -Y sign` names it; a bundle may be without."""
 MODEL = "model.json"
 ADAPTER = "adapter/adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter/adapter_config.json"
@@ -22,6 +24,8 @@ OPEN = {"strategy": "open/strategy.py", "client": "open/client.py"}
 """Open division: what an entry may bring → the module's path in the bundle, and in the run's folder."""
 FOLDERS = ("adapter", "samples", "open")
 """The only folders."""
+UNLISTED = (MANIFEST, SIGNATURE)
+"""What a manifest does not list: itself and what is made of it."""
 
 MAX_NAME = 200
 """Longest name, in characters."""
@@ -48,4 +52,4 @@ def is_safe(name: str) -> bool:
 
 def is_permitted(name: str) -> bool:
     """Whether a bundle may hold a file of this name."""
-    return name in FIXED or name == CARD or name in OPEN.values() or task_of(name) is not None
+    return name in (*FIXED, CARD, SIGNATURE, *OPEN.values()) or task_of(name) is not None

@@ -14,6 +14,8 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import adapter, ledger, names
 from ftbench.result.documents import Environment, Finished, LedgerLine, Lock, Manifest, Result, Round, Sample, Started
 from ftbench.result.files import Bundle
+from ftbench.result.signed import Signed
+from ftbench.signing.keygen import Signers
 from ftbench.spec.canonical import sha256
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
@@ -24,7 +26,7 @@ from ftbench.verify import base, documents
 from ftbench.verify.draw import Draw, draw
 from ftbench.verify.evidence import Evidence
 from ftbench.verify.filled import filled
-from ftbench.verify.outcome import NotRun
+from ftbench.verify.outcome import LeftOut, NotRun
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
@@ -50,6 +52,10 @@ class Context:
     """Reads all files of that benchmark; set by `lock-known`."""
     spot: Evidence | None = None
     """What somebody did again; None: nobody did."""
+    signers: Signers | None = None
+    """Whose signatures are known; None: a bundle may be without one, and its key alone is told."""
+    signature: Signed | None = None
+    """Set by `signature-holds`."""
     notes: list[str] = field(default_factory=list)
     """What a check found that it could not establish, in sentences for `not_checked`."""
 
@@ -205,4 +211,6 @@ class Context:
     @cached_property
     def tensors(self) -> dict[str, adapter.Tensor]:
         """The adapter's weights. Raises InvalidInput where the file is malformed."""
+        if names.ADAPTER in self.bundle.left_out:
+            raise LeftOut(names.ADAPTER)
         return adapter.read_tensors(self._have(self.bundle.files.get(names.ADAPTER), names.ADAPTER), names.ADAPTER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ftbench.result.documents import LEVELS, Level
+from ftbench.result.signed import Signed
 
 SWAPPED_ADAPTER = (
     "That the adapter came out of the training in the ledger: no round was trained again, so another adapter of the "
@@ -21,7 +22,9 @@ UPDATES = (
 TEST_SET = "That the submitter did not also train privately on the test items."
 BEST_OF_K = "That this is not the best of several runs, under one name or many."
 HARDWARE = "Hardware, times, memory and package versions: they are as the submitter tells them."
-AUTHOR = "Who submitted this: a bundle is not signed."
+NOT_BROUGHT = "{}: {}, so that nothing is known of it here."
+AUTHOR = "Who submitted this: the bundle is not signed."
+KEY = "Who has the key {} that signed this: no list of signers was given (`--signers`)."
 
 REPEATED = "Why rounds were asked again after too few replies ({} times): the bytes of these are in no total."
 LEFT_OUT = (
@@ -32,7 +35,7 @@ ATTACKED = (
     "That the {} of {} clients drawn as Byzantine attacked as the spec says: in a ledger their updates are digests."
 )
 
-ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE, AUTHOR)
+ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE)
 
 TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
 """What a spot-run bears on; its own checks say how far."""
@@ -47,9 +50,10 @@ ABOVE: dict[Level, str] = {
 """What is missing when a level was not reached."""
 
 
-def not_checked(reached: Level, notes: Sequence[str]) -> list[str]:
+def not_checked(reached: Level, notes: Sequence[str], signature: Signed | None = None) -> list[str]:
     """Sentences for a verdict: levels not reached, what a check could not establish here, what no check does yet."""
     missing = [text for level, text in ABOVE.items() if LEVELS.index(level) > LEVELS.index(reached)]
+    author = [AUTHOR] if signature is None else [KEY.format(signature.key)] if signature.identity is None else []
     done_again = LEVELS.index(reached) >= LEVELS.index("SPOT-RUN")
     always = [text for text in ALWAYS if not (done_again and text in TOLD_BY_SPOT)]
-    return [*missing, *dict.fromkeys(notes), *always]
+    return [*missing, *dict.fromkeys(notes), *always, *author]

@@ -20,6 +20,13 @@ class NotRun(Exception):
     """A check cannot be made: something that it needs is not here. It says what."""
 
 
+class LeftOut(NotRun):
+    """A check needs a file that the verifier did not bring. The level goes on without it, and the verdict says so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"`{name}` was not brought")
+
+
 def judge(problems: Iterable[str], evidence: str) -> str | Failure:
     """`evidence` if there are no problems, else a Failure that tells the first few."""
     found = list(problems)

@@ -16,7 +16,7 @@ def text(verdict: Verdict, path: str) -> str:
     """Several lines: the outcome, each check with its evidence by level, and what was not checked."""
     name = f"{verdict.name} {verdict.version}" if verdict.name else "unknown benchmark"
     lines = [
-        f"{printable(path)}: {verdict.level} ({'accepted' if verdict.accepted else 'refused'}: "
+        f"{printable(path)}: {verdict.level}{_without(verdict)} ({'accepted' if verdict.accepted else 'refused'}: "
         f"{verdict.required} was asked for)",
         f"  {printable(name)}, spec hash {(verdict.spec_hash or 'unknown')[:12]}, {verdict.verifier}",
     ]
@@ -28,6 +28,8 @@ def text(verdict: Verdict, path: str) -> str:
         )
         marked = options.told(scores)
         lines += [f"  {printable(marked)}"] if marked else []
+    if verdict.signature is not None:
+        lines.append(f"  signed by {printable(verdict.signature.identity or 'somebody')}, key {verdict.signature.key}")
     for level in SUPPORTED[1:]:
         here = [check for check in verdict.checks if check.level == level]
         lines += [level] if here else []
@@ -37,6 +39,10 @@ def text(verdict: Verdict, path: str) -> str:
     lines.append("not checked")
     lines += [f"  {printable(sentence)}" for sentence in verdict.not_checked]
     return "\n".join(lines) + "\n"
+
+
+def _without(verdict: Verdict) -> str:
+    return f" without {printable(', '.join(verdict.left_out))}" if verdict.left_out else ""
 
 
 def json(verdict: Verdict) -> str:

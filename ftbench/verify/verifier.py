@@ -5,7 +5,8 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
 1. CLAIMED   The documents are strict and fit their schemas; the scores can come out of their item counts; it is no
              trial run.
 2. INTACT    The bundle holds the permitted files under safe names and nothing else, each with the size and digest
-             that the manifest binds to its path.
+             that the manifest binds to its path; a signature of the manifest holds, and is by whom the verifier asked
+             for.
 3. CONFORMS  The lock is known here, and by the plan that comes with it, never by the bundle's:
              a. result, entry and base model are those that the spec allows, under the digests that name them; the
                 base model's revision is known here; the result stands in its entry's division, and an entry's own
@@ -42,14 +43,18 @@ from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
 from ftbench.result.documents import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.files import Bundle
 from ftbench.result.opening import open_bundle
+from ftbench.signing import keygen
+from ftbench.signing.keygen import Signers
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context
 from ftbench.verify.documents import describe_problems
 from ftbench.verify.evidence import Evidence
-from ftbench.verify.limits import not_checked
+from ftbench.verify.limits import NOT_BROUGHT, not_checked
+from ftbench.verify.outcome import LeftOut
 
 SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN")
 """Levels that this version can establish."""
@@ -65,28 +70,52 @@ def verify(
     benchmarks: Sequence[Path] = (),
     required: Level = "RESCORED",
     evidence: Evidence | None = None,
+    signers: Signers | None = None,
 ) -> Verdict:
     """Judge the bundle at `bundle`, a folder or an archive.
 
     With `spec`, its lock must be what that spec compiles to here; without, one of `benchmarks` or of those that come
-    with ftbench. The items come from `store`. Without `evidence` of a spot-run its checks are not made. Whatever is
-    wrong with the bundle ends in the verdict. Raises InvalidInput where there is no bundle at that path, the spec is
-    wrong, or `required` is not supported yet (FTB690).
+    with ftbench. The items come from `store`. Without `evidence` of a spot-run its checks are not made; with `signers`
+    the bundle must be signed by one of them. Whatever is wrong with the bundle ends in the verdict. Raises InvalidInput
+    where there is no bundle at that path, the spec is wrong, or `required` is not supported yet (FTB690),
+    MissingResource where `signers` cannot be used here.
     """
-    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required)
+    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required, signers=signers)
     context.spot = evidence
     return climb(context, required, checks(context))
 
 
+def judge(
+    bundle: Bundle,
+    *,
+    spec: Path | None = None,
+    store: Store,
+    benchmarks: Sequence[Path] = (),
+    required: Level = "RESCORED",
+    evidence: Evidence | None = None,
+    signers: Signers | None = None,
+) -> Verdict:
+    """The same for a bundle that was opened already. What was not brought of it is not checked, and told."""
+    context = Context(bundle, store, _compile(spec), benchmarks, signers=signers, spot=evidence)
+    return climb(context, required, checks(context))
+
+
 def look(
-    bundle: Path, *, spec: Path | None, store: Store, benchmarks: Sequence[Path] = (), required: Level = "RESCORED"
+    bundle: Path,
+    *,
+    spec: Path | None,
+    store: Store,
+    benchmarks: Sequence[Path] = (),
+    required: Level = "RESCORED",
+    signers: Signers | None = None,
 ) -> Context:
-    """The bundle before any check. Raises as `verify`."""
+    """The bundle at that path before any check. Raises as `verify`."""
     if required not in SUPPORTED:
         hint = "ask for SPOT-RUN or lower"
         raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
-    own = _compile(spec) if spec is not None else None
-    return Context(open_bundle(bundle), store, own, benchmarks)
+    if signers is not None:
+        keygen.ready(signers)
+    return Context(open_bundle(bundle), store, _compile(spec), benchmarks, signers=signers)
 
 
 def checks(context: Context) -> list[Check]:
@@ -109,7 +138,7 @@ def climb(
             continue
         found = [before[check.id] if check.id in before else _carry_out(check, context) for check in here]
         results += found
-        if found and all(result.outcome == "passed" for result in found):
+        if found and all(_passed(result, context) for result in found):
             reached = level
     manifest = context.bundle.files.get(names.MANIFEST)
     claim = context.documents.result
@@ -122,9 +151,11 @@ def climb(
         required=required,
         accepted=LEVELS.index(reached) >= LEVELS.index(required),
         checks=results,
-        not_checked=not_checked(reached, context.notes),
+        left_out=sorted(context.bundle.left_out),
+        not_checked=not_checked(reached, context.notes, context.signature),
         verifier=f"ftbench {__version__}",
         result=claim,
+        signature=context.signature,
     )
 
 
@@ -142,7 +173,9 @@ def problems(verdict: Verdict, bundle: Path) -> list[Diagnostic]:
     return [*failed, Diagnostic(codes.NOT_REACHED, message, place)]
 
 
-def _compile(path: Path) -> Compiled:
+def _compile(path: Path | None) -> Compiled | None:
+    if path is None:
+        return None
     from ftbench.compile.compiler import compile_spec
     from ftbench.spec.load import load_pins, load_spec
 
@@ -154,6 +187,8 @@ def _carry_out(check: Check, context: Context) -> CheckResult:
     try:
         found = check.run(context)
     except NotRun as reason:
+        if isinstance(reason, LeftOut):
+            context.notes.append(NOT_BROUGHT.format(check.id, reason))
         return _not_run(check, str(reason))
     except MissingResource as error:
         return _not_run(check, "; ".join(describe_problems(error.diagnostics)))
@@ -165,6 +200,12 @@ def _carry_out(check: Check, context: Context) -> CheckResult:
     if isinstance(found, Failure):
         return _result(check, "failed", found.evidence, check.code)
     return _result(check, "passed", found, None)
+
+
+def _passed(result: CheckResult, context: Context) -> bool:
+    """Whether a check stands in no level's way: it passed, or asked for what was not brought."""
+    excused = {str(LeftOut(name)) for name in context.bundle.left_out}
+    return result.outcome == "passed" or (result.outcome == "not-run" and result.evidence in excused)
 
 
 def _not_run(check: Check, reason: str) -> CheckResult:

@@ -50,5 +50,6 @@ def all_attacks() -> list[Attack]:
     import attacks_open  # noqa: F401
     import attacks_plausible  # noqa: F401
     import attacks_scores  # noqa: F401
+    import attacks_signature  # noqa: F401
 
     return ATTACKS

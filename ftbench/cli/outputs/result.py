@@ -6,6 +6,7 @@ from typing import Literal
 
 from ftbench.result.documents import Mean, Result, Score, Scores, Verdict
 from ftbench.spec.primitives import Block
+from ftbench.verify.claims.documents import Claims
 
 
 class RunOutput(Block):
@@ -50,9 +51,11 @@ class VerifyOutput(Block):
     format: Literal["ftbench/output/verify/v1"] = "ftbench/output/verify/v1"
     """Format of this document."""
     accepted: bool
-    """Whether every bundle reaches the level required."""
+    """Whether every bundle reaches the level required; of claims: whether no row is impossible."""
     bundles: list[VerifiedBundle]
     """In the order given."""
+    claims: Claims | None = None
+    """With --claims what arithmetic says of the table."""
 
 
 class VerifiedBundle(Block):

@@ -11,7 +11,8 @@ def run(context: Context) -> str | Failure:
     """A fixed list, one samples file for each task claimed, and the modules that an open entry names."""
     due = {*names.FIXED, *map(names.samples_name, context.result.scores.tasks)}
     due |= {name for kind, name in names.OPEN.items() if context.entry.open and getattr(context.entry.open, kind)}
-    here = set(context.bundle.files) - {names.CARD}  # a bundle of ftbench 0.1 has no card
+    # A bundle of ftbench 0.1 has no card.
+    here = {*context.bundle.files, *context.bundle.left_out} - {names.CARD, names.SIGNATURE}
     problems = [f"`{name}` is no file of this bundle" for name in sorted(here - due)]
     problems += [f"`{name}` is missing" for name in sorted(due - here)]
     return judge(problems, f"{plural(len(due), 'file')}, each of the permitted list")

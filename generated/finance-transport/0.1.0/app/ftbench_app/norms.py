@@ -11,7 +11,15 @@ from typing import Any
 import torch
 
 CLASSES = frozenset(
-    {"GraniteRMSNorm", "LlamaRMSNorm", "MistralRMSNorm", "Phi3RMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm", "SmolLM3RMSNorm"}
+    {
+        "GraniteRMSNorm",
+        "LlamaRMSNorm",
+        "MistralRMSNorm",
+        "Phi3RMSNorm",
+        "Qwen2RMSNorm",
+        "Qwen3RMSNorm",
+        "SmolLM3RMSNorm",
+    }
 )
 """transformers' classes that compute this; a test holds each to it."""
 

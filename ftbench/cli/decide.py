@@ -1,0 +1,134 @@
+"""`ftbench decide`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from ftbench.cli.options import (
+    SPEC,
+    benchmarks_option,
+    example,
+    finite,
+    json_option,
+    require_option,
+    signer_options,
+    signers_of,
+    store_option,
+)
+from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.result.documents import Level
+
+Said = Literal["accepted", "refused", "withdrawn", "re-scored"]
+
+
+@click.command(
+    "decide",
+    epilog=example(
+        "ftbench decide --pending --hours 8 --verifier you@example.org --key ~/.ssh/id_ed25519",
+        'ftbench decide mine-s1 --as withdrawn --why "asked for by the submitter" --verifier you@example.org',
+        "ftbench decide",
+    ),
+)
+@click.argument("name", required=False)
+@click.option(
+    "--results",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of submissions and decisions.",
+)
+@click.option("--pending", is_flag=True, help="Judge what waits, oldest first, and write down what comes of it.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
+    help="With --pending: begin nothing that would end later than this.",
+)
+@click.option(
+    "--as",
+    "said",
+    type=click.Choice(["accepted", "refused", "withdrawn", "re-scored"]),
+    help="With NAME: what you decided; `re-scored` lets it wait for another look.",
+)
+@click.option("--why", metavar="TEXT", help="With NAME: the reason, in words for the submitter.")
+@click.option("--verifier", metavar="WHO", help="Who decides.")
+@click.option(
+    "--key",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="SSH key to sign verdict and line with.",
+)
+@click.option("--spec", type=SPEC, help="Hold every bundle to this spec, compiled here.")
+@require_option
+@signer_options
+@benchmarks_option
+@store_option
+@json_option
+@click.pass_obj
+def command(
+    ui: Ui,
+    *,
+    name: str | None,
+    results: Path,
+    pending: bool,
+    hours: float | None,
+    said: Said | None,
+    why: str | None,
+    verifier: str | None,
+    key: Path | None,
+    spec: str | None,
+    require: Level,
+    signers: Path | None,
+    revoked: Path | None,
+    at: str | None,
+    benchmarks: tuple[Path, ...],
+    store: str | None,
+) -> int:
+    """Decide on what was handed in, and write it down in decisions.jsonl; without an option show what was decided.
+
+    A line is never changed: each names the digest of the one before it, and with --key it is signed. With --signers
+    the lines shown are held to the list.
+    """
+    from dataclasses import replace
+
+    from ftbench.cli.outputs.trust import DecideOutput
+    from ftbench.cli.submit import judge_of, words
+    from ftbench.decisions import chain, standing
+    from ftbench.submit.decide import say, work_off
+
+    known = signers_of(signers, revoked, at)
+    if (name is not None) != (said is not None and why is not None) or (name is not None and pending):
+        raise click.UsageError("NAME goes with --as and --why, and not with --pending")
+    if hours is not None and not pending:
+        raise click.UsageError("--hours goes with --pending")
+    if (pending or name) and verifier is None:
+        raise click.UsageError("--verifier says who decides")
+    written = []
+    if pending and verifier is not None:
+        judge = replace(judge_of(spec, known, benchmarks, store), required=require)
+        for checked, line in work_off(results, judge, verifier, key, hours=hours):
+            written.append(line)
+            for text, style in words(checked):
+                ui.line(text, style)
+    elif name is not None and said is not None and why is not None and verifier is not None:
+        written.append(say(results, name, said, why, verifier=verifier, key=key))
+    lines = chain.read(results)
+    if not written:
+        where = str(results / chain.FILE)
+        signed = [chain.signed_by(line, where, known) for line in lines]
+        for line, by in zip(lines, signed, strict=True):
+            whose = f", signed by {by.identity or by.key}" if by else ", not signed"
+            ui.line(f"{line.body.time} {line.body.event}: {line.body.submission or line.body.document[:12]}", "strong")
+            ui.line(f"  by {line.body.verifier}{whose}; {line.body.level}")
+            for reason in line.body.reasons:
+                ui.line(f"  {reason}")
+    waiting = [body.submission or body.document for body in standing.pending(lines)]
+    ui.line(f"{len(lines)} lines, {len(waiting)} wait: {', '.join(waiting[:20]) or 'nothing'}")
+    ui.answer(DecideOutput(written=written, lines=len(lines), pending=waiting))
+    return 0

@@ -1,0 +1,1 @@
+"""What was decided about submissions: an append-only, hash-chained and signed record."""

@@ -1,0 +1,115 @@
+"""A folder `results/`: what is handed in, registered and judged there.
+
+decisions.jsonl                      what was decided, in order
+submissions/NAME.json                a bundle by digest, and where it lies
+bundles/NAME/                        the bundle itself, where it is small enough to be kept here
+registrations/DIGEST.json (.sig)     runs that somebody announced
+verdicts/DIGEST.json (.sig)          verdicts, each by the digest of its file
+carried/DIGEST.json (.sig)           scores under another spec hash
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from ftbench import codes
+from ftbench.atomic import write_file
+from ftbench.decisions.documents import Registration, Submission
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import FtbenchError, InvalidInput
+from ftbench.result import safejson
+from ftbench.result.signed import Signed
+from ftbench.signing import keygen
+from ftbench.signing.keygen import Signers
+from ftbench.signing.kinds import REGISTRATION
+from ftbench.spec.canonical import pretty, sha256
+from ftbench.spec.primitives import Block
+
+SUBMISSIONS, BUNDLES, REGISTRATIONS, VERDICTS, CARRIED = (
+    "submissions",
+    "bundles",
+    "registrations",
+    "verdicts",
+    "carried",
+)
+SUBMITTED = (SUBMISSIONS, BUNDLES, REGISTRATIONS)
+"""The only folders that a submitter adds to."""
+MAX_BYTES = 2**20
+
+M = TypeVar("M", bound=Block)
+
+
+def submission(path: Path) -> Submission:
+    """A submission's file. Raises InvalidInput."""
+    return _document(path, Submission)
+
+
+def submissions(folder: Path) -> dict[str, Path]:
+    """Name → file of every submission."""
+    return {path.stem: path for path in sorted((folder / SUBMISSIONS).glob("*.json"))}
+
+
+def registrations(folder: Path) -> dict[str, Registration]:
+    """Digest → every registration that can be read; what a file is called does not matter."""
+    found = {}
+    for path in sorted((folder / REGISTRATIONS).glob("*.json")):
+        try:
+            found[sha256(path.read_bytes())] = _document(path, Registration)
+        except FtbenchError:
+            continue
+    return found
+
+
+def registration(path: Path, signers: Signers | None) -> tuple[Registration, str, Signed]:
+    """A registration, its digest and who signed it. Raises InvalidInput: nobody's registration counts for nobody."""
+    found = _document(path, Registration)
+    beside = path.with_name(path.name + ".sig")
+    if not beside.is_file():
+        hint = f"ftbench sign {path} --key FILE"
+        raise InvalidInput(Diagnostic(codes.NOT_SIGNED, "a registration is signed", Place(str(path)), hint))
+    data = path.read_bytes()
+    return found, sha256(data), keygen.signed(data, beside.read_bytes(), REGISTRATION, str(beside), signers)
+
+
+def keep(folder: Path, kind: str, document: Block, key: Path | None = None, namespace: str = "") -> str:
+    """Write a document under its digest, signed where there is a `key`. Returns the digest of its file."""
+    data = pretty(document.model_dump(mode="json"))
+    digest = sha256(data)
+    path = folder / kind / f"{digest}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    signature = keygen.sign(data, key, namespace) if key is not None else None
+    write_file(path, data)
+    if signature is not None:
+        write_file(path.with_name(path.name + ".sig"), signature)
+    return digest
+
+
+def meddled(old: Path, new: Path) -> list[str]:
+    """What differs between two copies of the folder that a submitter does not touch: anything but new files in the
+    folders of SUBMITTED. Links count as what they are."""
+    before, after = _files(old), _files(new)
+    gone = [f"`{name}` is gone" for name in sorted(before.keys() - after.keys())]
+    other = [f"`{name}` is changed" for name in sorted(before.keys() & after.keys()) if before[name] != after[name]]
+    added = sorted(after.keys() - before.keys())
+    outside = [f"`{name}` is added" for name in added if name.partition("/")[0] not in SUBMITTED]
+    links = [f"`{name}` is no plain file" for name in added if after[name] is None]
+    return gone + other + outside + links
+
+
+def _files(folder: Path) -> dict[str, str | None]:
+    """Path below the folder → digest; None for what is no plain file."""
+    found: dict[str, str | None] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            found[path.relative_to(folder).as_posix()] = None
+        elif path.is_file():
+            found[path.relative_to(folder).as_posix()] = sha256(path.read_bytes())
+    return found
+
+
+def _document(path: Path, model: type[M]) -> M:
+    if not path.is_file() or path.is_symlink():
+        raise InvalidInput(Diagnostic(codes.NO_PATH, "there is no such file", Place(str(path))))
+    with path.open("rb") as file:
+        return safejson.parse_model(file.read(MAX_BYTES + 1), model, str(path), max_bytes=MAX_BYTES)

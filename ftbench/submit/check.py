@@ -1,0 +1,151 @@
+"""What a maintainer's workflow does with submissions, and the words in which it tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ftbench.decisions import folder, standing
+from ftbench.decisions.documents import Decision, DecisionLine, Event, Registration
+from ftbench.diagnostics import printable
+from ftbench.errors import FtbenchError
+from ftbench.result.documents import Sample, Verdict
+from ftbench.result.files import Bundle
+from ftbench.spec.canonical import digest
+from ftbench.submit.judge import Judge
+from ftbench.submit.place import bring
+from ftbench.verify.documents import Documents, read
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A submission as it was found."""
+
+    name: str
+    bundle: str | None
+    """sha256 of its manifest; None where even that could not be read."""
+    verdict: Verdict | None
+    """None where the bundle could not be brought."""
+    identical: Sequence[str]
+    """Earlier submissions with the same adapter or answers."""
+    registration: str | None
+    """Digest of the registration that it stands in."""
+    record: standing.Record | None
+    """What its signer handed in before; None where nobody signed."""
+    entry: str | None
+    seed: int | None
+    adapter: str | None
+    answers: str | None
+    reasons: Sequence[str]
+    """In words for the submitter; never empty."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it reaches the level asked for."""
+        return self.verdict is not None and self.verdict.accepted
+
+
+def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[str, Registration]) -> Checked:
+    """Bring and judge one submission, and hold it to what was decided before. Nothing is raised: it is told."""
+    try:
+        told = folder.submission(path)
+    except FtbenchError as error:
+        return _unread(path.stem, None, error)
+    try:
+        bundle = bring(path)
+        verdict = judge.verdict(bundle)
+    except FtbenchError as error:
+        return _unread(path.stem, told.bundle, error)
+    documents = read(bundle)
+    claim = verdict.result
+    entry, seed, adapter = (claim.entry, claim.seed, claim.adapter) if claim else (None, None, None)
+    answers = answers_digest(documents)
+    run = (verdict.spec_hash, entry, seed)
+    copies = standing.identical(lines, adapter, answers, told.bundle)
+    planned = standing.registered(lines, known, verdict.signature, run, before=(told.bundle,))
+    return Checked(
+        name=path.stem,
+        bundle=told.bundle,
+        verdict=verdict,
+        identical=copies,
+        registration=planned,
+        record=standing.record(lines, verdict.signature, verdict.spec_hash),
+        entry=entry,
+        seed=seed,
+        adapter=adapter,
+        answers=answers,
+        reasons=[*in_words(verdict), *(f"identical to `{name}`, which came before" for name in copies)],
+    )
+
+
+def _unread(name: str, bundle: str | None, error: FtbenchError) -> Checked:
+    why = [f"{one.code}: {one.message}" + (f" ({one.hint})" if one.hint else "") for one in error.diagnostics[:5]]
+    nothing: list[str] = []
+    return Checked(
+        name,
+        bundle,
+        None,
+        nothing,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        [f"the bundle could not be read: {why[0]}", *why[1:]],
+    )
+
+
+def in_words(verdict: Verdict) -> list[str]:
+    """Why a verdict is what it is, for who handed the bundle in: what failed and what it found, or how far it went."""
+    if verdict.accepted:
+        return [f"reached {verdict.level}, {verdict.required} was asked for; every check up to it passed"]
+    failed = [one for one in verdict.checks if one.outcome == "failed"]
+    told = [f"{one.code} {one.check}: it does not hold that {one.title}: {one.evidence}" for one in failed]
+    missing = [f"{one.check} was not made: {one.evidence}" for one in verdict.checks if one.outcome == "not-run"]
+    found = told or missing[:3]
+    return [f"reached {verdict.level}, {verdict.required} was asked for", *(one[:1_900] for one in found[:20])]
+
+
+def answers_digest(documents: Documents) -> str | None:
+    """Digest of what the tuned model answered; None where nothing could be read."""
+
+    def answers(lines: Sequence[Sample]) -> list[list[object]]:
+        ordered = sorted(lines, key=lambda sample: sample.index)
+        return [[one.tuned.loglikelihoods, one.tuned.text] for one in ordered]
+
+    return digest({name: answers(lines) for name, lines in documents.samples.items()}) if documents.samples else None
+
+
+def decision(
+    event: Event, checked: Checked, verifier: str, verdict: str | None = None, reasons: Sequence[str] = ()
+) -> Decision:
+    """The body of a decision's line, with the time of now. `verdict`: digest of the verdict's file."""
+    found = checked.verdict
+    assert checked.bundle is not None
+    return Decision(
+        event=event,
+        time=now(),
+        submission=checked.name,
+        document=checked.bundle,
+        spec_hash=found.spec_hash if found else None,
+        level=found.level if found else "NONE",
+        verdict=verdict,
+        entry=checked.entry,
+        seed=checked.seed,
+        adapter=checked.adapter,
+        answers=checked.answers,
+        submitter=found.signature if found else None,
+        verifier=verifier,
+        reasons=[printable(one)[:2_000] for one in (reasons or checked.reasons)],
+    )
+
+
+def now() -> str:
+    """This moment, as decisions tell it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+__all__ = ["Bundle", "Checked", "check", "decision", "in_words", "now"]

@@ -1,0 +1,122 @@
+"""Bringing a bundle from where a submission says that it lies: every file by its digest, within limits, into memory."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import NoReturn
+
+from ftbench import codes
+from ftbench.decisions import folder
+from ftbench.decisions.documents import Submission
+from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.errors import InvalidInput, MissingResource
+from ftbench.result import names, safejson
+from ftbench.result.documents import Manifest
+from ftbench.result.files import LIMITS, Bundle, Limits
+from ftbench.result.opening import open_bundle
+from ftbench.signing.sshsig import MAX_BYTES as SIGNATURE_BYTES
+from ftbench.spec.canonical import sha256
+
+MANIFEST_BYTES = 2**20
+SECONDS = 60
+"""Longest that a server may be silent."""
+SCHEMES = ("https://", "http://")
+CHUNK = 2**20
+
+
+def is_address(argument: str) -> bool:
+    """Whether an argument is an address and no path."""
+    return argument.startswith(SCHEMES)
+
+
+def bring(path: Path, *, adapter: bool = True, limits: Limits = LIMITS) -> Bundle:
+    """The bundle of the submission in the file `path`, which lies in `results/submissions/`.
+
+    Without `adapter` its weights stay where they are, and the bundle says so. Raises InvalidInput (FTB781) where what
+    lies there is not that bundle, MissingResource (FTB782) where it cannot be reached.
+    """
+    told = folder.submission(path)
+    if is_address(told.place):
+        return from_address(told.place, told.bundle, adapter=adapter, limits=limits)
+    return _local(path.parent.parent, told, limits)
+
+
+def from_address(address: str, digest: str | None, *, adapter: bool = True, limits: Limits = LIMITS) -> Bundle:
+    """The bundle whose files lie below an address. `digest`: of its manifest; None: whatever lies there is taken."""
+    base = address.rstrip("/")
+    bundle = Bundle(Path(base.rpartition("/")[2] or "bundle"), limits)
+    data = _get(f"{base}/{names.MANIFEST}", MANIFEST_BYTES)
+    if digest is not None and sha256(data) != digest:
+        _other(address, f"its manifest has sha256 {sha256(data)[:12]}…, {digest[:12]}… was handed in")
+    manifest = safejson.parse_model(data, Manifest, names.MANIFEST, max_bytes=MANIFEST_BYTES)
+    if bundle.admits(names.MANIFEST, len(data)):
+        bundle.add(names.MANIFEST, data)
+    for name, listed in sorted(manifest.files.items()):
+        if name == names.ADAPTER and not adapter:
+            bundle.left_out.add(name)
+        elif not names.is_permitted(name):
+            bundle.refuse(name, "is no file of a bundle")
+        elif bundle.admits(name, listed.size):
+            content = _get(f"{base}/{name}", listed.size)
+            if len(content) != listed.size or sha256(content) != listed.sha256:
+                _other(address, f"`{printable(name)}` is not the file that the manifest names")
+            bundle.add(name, content)
+    signature = _get(f"{base}/{names.SIGNATURE}", SIGNATURE_BYTES, optional=True)
+    if signature and bundle.admits(names.SIGNATURE, len(signature)):
+        bundle.add(names.SIGNATURE, signature)
+    return bundle
+
+
+def _local(root: Path, told: Submission, limits: Limits) -> Bundle:
+    """What lies below `results/`, wherever the path leads: never out of it."""
+    place = (root / told.place).resolve()
+    if not place.is_relative_to(root.resolve()):
+        _other(told.place, "a place is an address, or a path below the folder of results")
+    bundle = open_bundle(place, limits)
+    found = sha256(bundle.files.get(names.MANIFEST, b""))
+    if found != told.bundle:
+        _other(told.place, f"its manifest has sha256 {found[:12]}…, {told.bundle[:12]}… was handed in")
+    return bundle
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows a server to another address, and never from https to less, nor to a file of this machine."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+        if not newurl.startswith(req.full_url.partition("://")[0] + "://"):
+            raise urllib.error.URLError(f"it leads to another kind of address: {newurl[:80]}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _get(address: str, most: int, *, optional: bool = False) -> bytes:
+    """What lies at an address, never more than `most` bytes and one. Empty where it is optional and not there."""
+    quoted = urllib.parse.quote(address, safe=":/?&=%@+,;~")
+    try:
+        request = urllib.request.Request(quoted, headers={"User-Agent": "ftbench"})  # noqa: S310 - `is_address` holds it
+        with urllib.request.build_opener(_Stay).open(request, timeout=SECONDS) as answer:
+            parts, left = [], most + 1
+            while left and (part := answer.read(min(CHUNK, left))):
+                parts.append(part)
+                left -= len(part)
+    except urllib.error.HTTPError as error:
+        if optional and error.code in (403, 404, 410):
+            return b""
+        _away(address, f"the server answers {error.code}")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        _away(address, str(getattr(error, "reason", error)) or type(error).__name__)
+    data = b"".join(parts)
+    if len(data) > most:
+        _other(address, f"there are more than the {most} bytes that may lie there")
+    return data
+
+
+def _other(place: str, message: str) -> NoReturn:
+    raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, message, Place(printable(place))))
+
+
+def _away(place: str, message: str) -> NoReturn:
+    raise MissingResource(Diagnostic(codes.UNREACHED_BUNDLE, printable(message)[:300], Place(printable(place))))

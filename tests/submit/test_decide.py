@@ -1,0 +1,187 @@
+"""Handing in, receiving, deciding: with copies, registrations, withdrawals, and a clock that runs out."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import forge
+import keys
+import pytest
+
+from ftbench.decisions import chain, folder, standing
+from ftbench.decisions.documents import PlannedRun, Registration
+from ftbench.errors import InvalidInput
+from ftbench.result import names
+from ftbench.result.documents import Result, Verdict
+from ftbench.signing import keygen, kinds
+from ftbench.signing.keygen import Signers
+from ftbench.spec.canonical import pretty, sha256
+from ftbench.submit.check import Checked
+from ftbench.submit.decide import receive, say, work_off
+from ftbench.submit.judge import Judge
+
+VAL = "val@example.org"
+Files = dict[str, bytes]
+
+
+def hand_in(results: Path, name: str, files: Files) -> None:
+    forge.write_folder(files, results / "bundles" / name)
+    value = {"format": "ftbench/submission/v1", "bundle": sha256(files[names.MANIFEST]), "place": f"bundles/{name}"}
+    path = results / "submissions" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pretty(value))
+
+
+def events(results: Path) -> list[tuple[str, str | None]]:
+    return [(line.body.event, line.body.submission) for line in chain.read(results)]
+
+
+def lied(world: forge.World) -> Files:
+    """Scores that its answers do not give; sealed again."""
+    made = forge.make(world, seed=3)
+    with made.samples("jars") as lines:
+        lines[0]["prompt"] = "an easier question"
+    forge.reseal(made)
+    return made.files
+
+
+def test_from_handing_in_to_a_decision(
+    tmp_path: Path, world: forge.World, judge: Judge, signed: dict[int, Files], key: Path
+) -> None:
+    results, val = tmp_path / "results", keys.make_key(tmp_path, "val")
+    hand_in(results, "zeta", signed[1])
+    assert [line is not None for _, line in receive(results, judge, VAL, val)] == [True]
+    hand_in(results, "alpha", lied(world))
+    copy = {name: data for name, data in signed[1].items() if name != names.SIGNATURE}
+    hand_in(results, "copy", copy)  # the same bundle under another name is received once
+    again = dict(signed[1]) | {names.ENVIRONMENT: signed[1][names.ENVIRONMENT] + b"\n"}
+    hand_in(results, "again", reseal_signed(again, keys.make_key(tmp_path, "eve")))
+    found = {one.name: (one, line) for one, line in receive(results, judge, VAL, val)}
+    assert set(found) == {"alpha", "again"} and found["again"][0].identical == ["zeta"]
+    assert [one.submission for one in standing.pending(chain.read(results))] == ["zeta", "again", "alpha"]
+    done = list(work_off(results, judge, VAL, val))
+    assert [(one.name, line.body.event) for one, line in done] == [
+        ("zeta", "accepted"),
+        ("again", "accepted"),
+        ("alpha", "refused"),
+    ]
+    told = done[2][1].body
+    assert told.level == "CONFORMS" and any("prompts-compiled" in reason for reason in told.reasons)
+    assert any("identical to `zeta`" in reason for reason in done[1][1].body.reasons)
+    assert done[0][1].body.submitter is not None
+    # The verdict that the line names is there, and whoever trusts the verifier can hold it to their key.
+    path = results / "verdicts" / f"{done[0][1].body.verdict}.json"
+    data = path.read_bytes()
+    assert sha256(data) == done[0][1].body.verdict and Verdict.model_validate_json(data).level == "RESCORED"
+    listed = Signers(keys.signers(tmp_path / "signers", (VAL, "", val)))
+    sig = path.with_name(path.name + ".sig").read_bytes()
+    assert keygen.signed(data, sig, kinds.VERDICT, "x", listed).identity == VAL
+    assert all(chain.signed_by(line, "x", listed) for line in chain.read(results))
+    assert list(receive(results, judge, VAL, val)) == [] and list(work_off(results, judge, VAL, val)) == []
+
+
+def reseal_signed(files: Files, key: Path) -> Files:
+    from ftbench.result import manifest
+
+    files = dict(files)
+    files[names.MANIFEST] = manifest.to_bytes(manifest.make(files))
+    files[names.SIGNATURE] = keygen.sign(files[names.MANIFEST], key, kinds.BUNDLE)
+    return files
+
+
+def test_hours(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> None:
+    """Each takes an hour by this clock: of two, an hour and a half leaves time for one, the older."""
+    results = tmp_path / "results"
+    hand_in(results, "b", signed[1])
+    list(receive(results, judge, VAL, None))
+    hand_in(results, "a", signed[2])
+    list(receive(results, judge, VAL, None))
+    ticks = iter(range(0, 100_000, 3600))
+    done = list(work_off(results, judge, VAL, None, hours=1.5, clock=lambda: float(next(ticks))))
+    assert [one.name for one, _ in done] == ["b"]
+    assert [one.submission for one in standing.pending(chain.read(results))] == ["a"]
+
+
+def test_registered(tmp_path: Path, judge: Judge, signed: dict[int, Files], key: Path) -> None:
+    """Announced by the same key before it came; afterwards, or by another key, it does not count."""
+    results = tmp_path / "results"
+    told = Result.model_validate_json(signed[1][names.RESULT])
+    made = Registration(spec_hash=told.spec_hash, runs=[PlannedRun(entry=told.entry, seed=1)], trials=3)
+    with pytest.raises(InvalidInput):  # nobody's registration counts for nobody
+        folder.keep(results, folder.REGISTRATIONS, made)
+        list(receive(results, judge, VAL, None))
+    folder.keep(results, folder.REGISTRATIONS, made, key, kinds.REGISTRATION)
+    hand_in(results, "one", signed[1])
+    hand_in(results, "two", signed[2])
+    found: dict[str, Checked] = {one.name: one for one, _ in receive(results, judge, VAL, None)}
+    assert found["one"].registration is not None and found["two"].registration is None  # seed 2 was not announced
+    assert [found[name].record and found[name].record.handed_in for name in ("one", "two")] == [0, 1]
+    assert events(results)[0] == ("registered", None)
+
+
+def test_said(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> None:
+    results = tmp_path / "results"
+    hand_in(results, "one", signed[1])
+    list(receive(results, judge, VAL, None))
+    say(results, "one", "refused", "the licence of the base model", verifier=VAL, key=None)
+    say(results, "one", "re-scored", "the licence was found", verifier=VAL, key=None)
+    list(work_off(results, judge, VAL, None))
+    say(results, "one", "withdrawn", "asked for by ada\nwith a line break", verifier=VAL, key=None)
+    assert [event for event, _ in events(results)] == ["received", "refused", "re-scored", "accepted", "withdrawn"]
+    assert "\n" not in chain.read(results)[-1].body.reasons[0]
+    with pytest.raises(InvalidInput) as error:
+        say(results, "on", "refused", "x", verifier=VAL, key=None)
+    assert error.value.diagnostics[0].code == "FTB783" and "did you mean" in error.value.diagnostics[0].hint
+
+
+def test_a_bundle_that_went_away_is_refused_in_words(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> None:
+    results = tmp_path / "results"
+    hand_in(results, "one", signed[1])
+    list(receive(results, judge, VAL, None))
+    shutil.rmtree(results / "bundles")
+    ((_, line),) = list(work_off(results, judge, VAL, None))
+    assert line.body.event == "refused" and "could not be read" in line.body.reasons[0]
+
+
+def test_what_is_above_the_ladder_is_asked_once_it_is_climbed(
+    tmp_path: Path, world: forge.World, judge: Judge, signed: dict[int, Files]
+) -> None:
+    asked: list[str | None] = []
+
+    def above(bundle: object, verdict: Verdict) -> Verdict:
+        asked.append(verdict.bundle)
+        return verdict
+
+    results = tmp_path / "results"
+    hand_in(results, "good", signed[1])
+    hand_in(results, "bad", lied(world))
+    list(receive(results, judge, VAL, None))
+    list(work_off(results, Judge(judge.store, judge.benchmarks, above=above), VAL, None))
+    assert asked == [sha256(signed[1][names.MANIFEST])]
+
+
+def test_meddling(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> None:
+    base = tmp_path / "base"
+    hand_in(base, "one", signed[1])
+    list(receive(base, judge, VAL, None))
+    head = tmp_path / "head"
+    shutil.copytree(base, head)
+    hand_in(head, "two", signed[2])
+    assert folder.meddled(base, head) == []
+    (head / "decisions.jsonl").write_bytes((head / "decisions.jsonl").read_bytes() + b"{}\n")
+    (head / "submissions" / "one.json").write_text("{}")
+    shutil.rmtree(head / "verdicts")
+    (head / "verdicts").mkdir()
+    (head / "verdicts" / "mine.json").write_text("{}")
+    (head / "notes.txt").write_text("bypass")
+    (head / "submissions" / "link.json").symlink_to("/etc/passwd")
+    told = " ".join(folder.meddled(base, head))
+    for word in (
+        "`decisions.jsonl` is changed",
+        "`submissions/one.json` is changed",
+        "is gone",
+        "`verdicts/mine.json`",
+    ):
+        assert word in told
+    assert "`notes.txt` is added" in told and "`submissions/link.json` is no plain file" in told

@@ -1,0 +1,135 @@
+"""Bringing bundles from an address: by digest, within limits, with or without the adapter."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import forge
+import pytest
+
+from ftbench.errors import FtbenchError
+from ftbench.result import manifest, names
+from ftbench.result.files import Limits
+from ftbench.spec.canonical import pretty, sha256
+from ftbench.submit.judge import Judge
+from ftbench.submit.place import bring, from_address
+from ftbench.verify import render
+
+NEED_SHAPES = {"bytes-counted", "budget-kept"}
+"""They count what is sent by the adapter's arrays."""
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        if "/away/" in self.path:
+            self.send_response(302)
+            self.send_header("Location", "file:///etc/passwd")
+            self.end_headers()
+        else:
+            super().do_GET()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder and its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def submission(root: Path, digest: str, place: str) -> Path:
+    path = root / "results" / "submissions" / "mine.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pretty({"format": "ftbench/submission/v1", "bundle": digest, "place": place}))
+    return path
+
+
+def refused(code: str, call: object) -> str:
+    assert callable(call)
+    with pytest.raises(FtbenchError) as error:
+        call()
+    assert error.value.diagnostics[0].code == code, error.value.diagnostics
+    return error.value.diagnostics[0].message
+
+
+def test_whole(served: tuple[Path, str], signed: dict[int, dict[str, bytes]], judge: Judge) -> None:
+    root, address = served
+    forge.write_folder(signed[1], root / "b")
+    digest = sha256(signed[1][names.MANIFEST])
+    found = bring(submission(root, digest, f"{address}/b/"))
+    assert found.files == signed[1] and not found.problems
+    verdict = judge.verdict(found)
+    assert verdict.accepted and verdict.signature is not None and verdict.left_out == []
+    unsigned = {name: data for name, data in signed[2].items() if name != names.SIGNATURE}
+    forge.write_folder(unsigned, root / "c")
+    assert from_address(f"{address}/c", None).files == unsigned
+
+
+def test_without_the_adapter(
+    served: tuple[Path, str], signed: dict[int, dict[str, bytes]], judge: Judge, world: forge.World
+) -> None:
+    """The level is told, and that nothing is known of the adapter; a lie elsewhere is caught all the same."""
+    root, address = served
+    files = {name: data for name, data in signed[1].items() if name != names.ADAPTER}
+    forge.write_folder(files, root / "b")
+    found = from_address(f"{address}/b", sha256(files[names.MANIFEST]), adapter=False)
+    verdict = judge.verdict(found)
+    assert verdict.level == "RESCORED" and verdict.left_out == [names.ADAPTER]
+    undone = {check.check for check in verdict.checks if check.outcome == "not-run"}
+    assert undone == {f"adapter-{what}" for what in ("config", "digest", "shape", "trained")} | NEED_SHAPES
+    assert sum(names.ADAPTER in sentence for sentence in verdict.not_checked) == len(undone)
+    assert f"RESCORED without {names.ADAPTER} (accepted" in render.text(verdict, "x")
+    lie = forge.Forged(world, dict(signed[1]), {"scores"})
+    with lie.result() as result:
+        result["scores"]["tuned"]["value"] += 0.01
+    forge.reseal(lie)
+    forge.write_folder(lie.files, root / "l")
+    assert judge.verdict(from_address(f"{address}/l", None, adapter=False)).level == "NONE"
+
+
+def test_what_is_not_what_was_handed_in(served: tuple[Path, str], signed: dict[int, dict[str, bytes]]) -> None:
+    root, address = served
+    digest = sha256(signed[1][names.MANIFEST])
+    forge.write_folder(signed[2], root / "other")
+    assert "manifest" in refused("FTB781", lambda: from_address(f"{address}/other", digest))
+    swapped = {**signed[1], names.LEDGER: signed[2][names.LEDGER]}
+    forge.write_folder(swapped, root / "swapped")
+    assert names.LEDGER in refused("FTB781", lambda: from_address(f"{address}/swapped", digest))
+    longer = {**signed[1], names.ENTRY: signed[1][names.ENTRY] + b"\n"}
+    forge.write_folder(longer, root / "longer")
+    assert "more than" in refused("FTB781", lambda: from_address(f"{address}/longer", digest))
+    refused("FTB782", lambda: from_address(f"{address}/none", digest))
+    refused("FTB782", lambda: from_address(f"{address}/away/x", digest))
+    refused("FTB782", lambda: from_address("http://127.0.0.1:9/x", digest))
+    (root / "big").mkdir()
+    (root / "big" / names.MANIFEST).write_bytes(b" " * (2**20 + 1))
+    refused("FTB781", lambda: from_address(f"{address}/big", None))
+
+
+def test_names_and_sizes_that_a_manifest_may_not_have(served: tuple[Path, str]) -> None:
+    root, address = served
+    files = {"../x": b"1", "a/b": b"2", names.ENTRY: b"3" * 100, "samples/x.jsonl.gz": b"4"}
+    (root / "b").mkdir()
+    (root / "b" / names.MANIFEST).write_bytes(manifest.to_bytes(manifest.make(files)))
+    forge.write_folder({"samples/x.jsonl.gz": b"4", names.ENTRY: b"3" * 100}, root / "b")
+    found = from_address(f"{address}/b", None, limits=Limits(total_bytes=1, file_bytes=1))
+    assert set(found.files) <= {"samples/x.jsonl.gz"} and found.problems
+
+
+@pytest.mark.parametrize("place", ["../outside", "/etc", "bundles/../../outside"])
+def test_a_place_never_leads_out(tmp_path: Path, signed: dict[int, dict[str, bytes]], place: str) -> None:
+    forge.write_folder(signed[1], tmp_path / "outside")
+    digest = sha256(signed[1][names.MANIFEST])
+    refused("FTB781", lambda: bring(submission(tmp_path, digest, place)))
+    (tmp_path / "results" / "link").symlink_to(tmp_path / "outside")
+    refused("FTB781", lambda: bring(submission(tmp_path, digest, "link")))
