@@ -290,7 +290,15 @@ def reset() -> None:
 
 
 def measure(
-    shape: str, kind: str, bits: int, checkpointing: bool, batch: int, tokens: int, lengths: str, *, budget: float,
+    shape: str,
+    kind: str,
+    bits: int,
+    checkpointing: bool,
+    batch: int,
+    tokens: int,
+    lengths: str,
+    *,
+    budget: float,
     bare: bool,
 ) -> dict[str, Any]:
     """One row: the bare loop, ours by operators and ours captured, on one model object from one adapter."""
@@ -422,9 +430,7 @@ def profiled(net: torch.nn.Module, made: list[Example], batch: int) -> dict[str,
     }
 
 
-def estimated(
-    net: Any, kind: str, bits: int, checkpointing: bool, batch: int, tokens: int
-) -> dict[str, float] | str:
+def estimated(net: Any, kind: str, bits: int, checkpointing: bool, batch: int, tokens: int) -> dict[str, float] | str:
     """What `ftbench estimate` says, in MiB by part; a text where its packages are missing."""
     try:
         from ftbench.base_models import estimate, hub_config
@@ -434,8 +440,15 @@ def estimated(
     architecture = hub_config.from_config(net.get_base_model().config.to_dict())
     parameters = sum(p.numel() for p in net.get_base_model().parameters())
     plain = BaseModel(
-        name="random", variant=None, pair=None, licence=None, parameters=max(1, parameters), revision=None,
-        stored="bfloat16", architecture=architecture, sources={},
+        name="random",
+        variant=None,
+        pair=None,
+        licence=None,
+        parameters=max(1, parameters),
+        revision=None,
+        stored="bfloat16",
+        architecture=architecture,
+        sources={},
     )
     setting = estimate.Setting(
         kind=kind,  # type: ignore[arg-type]
@@ -519,7 +532,9 @@ def tried(kind: str, bits: int, checkpointing: bool, dropout: float) -> str:
 
 def table(found: list[dict[str, Any]]) -> None:
     """Short, last."""
-    print(f"{'row':<46} {'bare':>8} {'oper.':>8} {'capt.':>8} {'ratio':>6} {'peak':>8} {'bare peak':>9} {'estimate':>8}")
+    print(
+        f"{'row':<46} {'bare':>8} {'oper.':>8} {'capt.':>8} {'ratio':>6} {'peak':>8} {'bare peak':>9} {'estimate':>8}"
+    )
     for one in found:
         name = " ".join(map(str, one["row"]))[:46]
         if "failed" in one or "skipped" in one:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ftbench.run.evaluation.job import TUNED, UNTUNED, AskedItem, Job, Phase, read_answers
@@ -18,11 +18,11 @@ def ask(
     drawn: Mapping[str, Sequence[int]],
     *,
     threads: int,
-    say: Callable[[str], None],
+    batch_size: int | None = None,
 ) -> tuple[list[ItemAgain], str]:
     """Task → indices: untuned and tuned answers by task and index, and the device that gave them.
 
-    `folder` holds the bundle's `adapter/`. Raises MissingResource where base model or items are not in the store.
+    `folder` holds the bundle's `adapter/`; `batch_size`: prompts in one pass, None: as many as are safe. Raises MissingResource where base model or items are not in the store.
     """
     store, base = context.store, context.entry.model
     digest = store.model_digest(base)
@@ -40,6 +40,7 @@ def ask(
         items={task: list(indices) for task, indices in drawn.items()},
         steps=True,
         threads=threads,
+        batch_size=batch_size,
         cache=str(folder / "cache.jsonl"),
         answers=str(folder / "answers"),
     )

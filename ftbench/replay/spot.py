@@ -21,6 +21,7 @@ from ftbench.replay import items, rounds
 from ftbench.result import archive as archives
 from ftbench.result import names
 from ftbench.result.documents import Level, Verdict
+from ftbench.result.files import Bundle
 from ftbench.run.environment import installed
 from ftbench.signing.keygen import Signers
 from ftbench.verify import verifier
@@ -62,6 +63,28 @@ def judge(
     return verifier.climb(context, required, verifier.checks(context), made), evidence
 
 
+def above(
+    *, store: Store, benchmarks: Sequence[Path], spec: Path | None, archives: Path | None, threads: int, say: Say
+) -> Callable[[Bundle, Verdict], Verdict]:
+    """For whoever works off many bundles: takes one that is RESCORED and its verdict, and gives the verdict with what
+    was done again. `archives`: a folder with the runs' archives by the digests that bundles name them with."""
+
+    def again(bundle: Bundle, verdict: Verdict) -> Verdict:
+        # Checks are not made again, but the one that finds the verifier's own copy of the benchmark.
+        made = {one.check: one for one in verdict.checks if one.check not in {"lock-known", "signature-holds"}}
+        context = verifier.known(bundle, store=store, benchmarks=benchmarks, spec=spec)
+        found = verifier.climb(context, verdict.required, verifier.checks(context), made)
+        if found.level != "RESCORED":
+            return found
+        name = context.result.archive
+        folder = archives / name if archives is not None and name is not None else None
+        context.spot = spot_run(context, archive=folder, nonce=new_nonce(), threads=threads, say=say)
+        whole = {one.check: one for one in found.checks}
+        return verifier.climb(context, verdict.required, verifier.checks(context), whole)
+
+    return again
+
+
 def spot_run(context: Context, *, archive: Path | None, nonce: str, threads: int, say: Say) -> Evidence:
     """Do again what the bundle of `context` and `nonce` draw. The bundle has reached RESCORED in that context.
 
@@ -78,13 +101,12 @@ def spot_run(context: Context, *, archive: Path | None, nonce: str, threads: int
     drawn = context.drawn
     with tempfile.TemporaryDirectory(prefix="ftbench-spot-") as scratch:
         folder = Path(scratch)
-        compiled = folder / "compiled"
-        write_folder(compiled, context.known_files() | {LOCK_NAME: context.bundle.files[names.LOCK]})
-        _write(context, folder)
+        compiled = lay_out(context, folder)
         number = sum(map(len, drawn.items.values()))
         say(f"asking {number} items again, untuned and tuned")
-        asked, device = items.ask(context, compiled, folder, drawn.items, threads=threads, say=say)
-        found = rounds.redo(context, compiled, folder, _archive(context, archive), drawn, threads=threads, say=say)
+        asked, device = items.ask(context, compiled, folder, drawn.items, threads=threads)
+        kept = kept_by(context, archive)
+        found = rounds.redo(context, compiled, folder, kept, drawn, threads=threads, say=say)
     return context.spot.model_copy(
         update={
             "items": asked,
@@ -101,15 +123,20 @@ def _empty(context: Context, nonce: str, threads: int) -> Evidence:
     return Evidence(bundle=bundle, nonce=nonce, machine=machine, items=[], clients=[], aggregations=[])
 
 
-def _write(context: Context, folder: Path) -> None:
-    """The bundle's adapter and ledger on disk, where the app and the harness look for them."""
+def lay_out(context: Context, folder: Path) -> Path:
+    """The bundle's adapter and ledger on disk, where app and harness look for them, and the verifier's own benchmark.
+
+    Returns that one's folder."""
+    compiled = folder / "compiled"
+    write_folder(compiled, context.known_files() | {LOCK_NAME: context.bundle.files[names.LOCK]})
     for name in (names.ADAPTER, names.ADAPTER_CONFIG, names.LEDGER):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(context.bundle.files[name])
+    return compiled
 
 
-def _archive(context: Context, folder: Path | None) -> rounds.Kept:
+def kept_by(context: Context, folder: Path | None) -> rounds.Kept:
     """The archive that the bundle names, or why there is none to work with."""
     if context.result.archive is None:
         return rounds.Kept(None, None, "the run kept nothing of its rounds (`ftbench run --keep all`)")

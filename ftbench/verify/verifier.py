@@ -96,8 +96,21 @@ def judge(
     signers: Signers | None = None,
 ) -> Verdict:
     """The same for a bundle that was opened already. What was not brought of it is not checked, and told."""
-    context = Context(bundle, store, _compile(spec), benchmarks, signers=signers, spot=evidence)
+    context = known(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
+    context.spot = evidence
     return climb(context, required, checks(context))
+
+
+def known(
+    bundle: Bundle,
+    *,
+    spec: Path | None,
+    store: Store,
+    benchmarks: Sequence[Path] = (),
+    signers: Signers | None = None,
+) -> Context:
+    """A bundle that was opened already, before any check."""
+    return Context(bundle, store, _compile(spec), benchmarks, signers=signers)
 
 
 def look(
@@ -115,7 +128,7 @@ def look(
         raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
     if signers is not None:
         keygen.ready(signers)
-    return Context(open_bundle(bundle), store, _compile(spec), benchmarks, signers=signers)
+    return known(open_bundle(bundle), spec=spec, store=store, benchmarks=benchmarks, signers=signers)
 
 
 def checks(context: Context) -> list[Check]:
