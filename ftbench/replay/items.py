@@ -22,7 +22,8 @@ def ask(
 ) -> tuple[list[ItemAgain], str]:
     """Task → indices: untuned and tuned answers by task and index, and the device that gave them.
 
-    `folder` holds the bundle's `adapter/`; `batch_size`: prompts in one pass, None: as many as are safe. Raises MissingResource where base model or items are not in the store.
+    `folder` holds the bundle's `adapter/`; `batch_size`: prompts in one pass, None: as many as are safe. Raises
+    MissingResource where base model or items are not in the store.
     """
     store, base = context.store, context.entry.model
     digest = store.model_digest(base)
