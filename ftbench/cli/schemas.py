@@ -56,6 +56,7 @@ OUTPUTS: dict[str, str] = {
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
     "compare": "ftbench.board.versus:Versus",
+    "bisect": "ftbench.replay.bisect:Divergence",
     "leaderboard": "ftbench.board.model:Board",
     "site": "ftbench.cli.outputs.site:SiteOutput",
     "export": "ftbench.cli.outputs.site:ExportOutput",

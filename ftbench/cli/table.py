@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "decide": Entry("decide", "Decide on what was handed in; decisions are chained and signed."),
         "carry": Entry("carry", "Score a result under another spec hash, where only evaluation or stack moved."),
         "compare": Entry("compare", "Compare two runs item by item: what differs, and whether it shows."),
+        "bisect": Entry("bisect", "Say where two runs of one entry part: round, client, and what differs."),
         "leaderboard": Entry("leaderboard", "Verify every bundle of a folder and rank what holds."),
         "export": Entry("export", "Write a verified result in a form that others read."),
         "site": Entry("site", "Make web pages of a folder of bundles, down to the single answer."),
