@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, benchmarks_option, example, json_option, require_option, store_option
+from ftbench.cli.options import (
+    SPEC,
+    benchmarks_option,
+    example,
+    json_option,
+    require_option,
+    signer_options,
+    signers_of,
+    store_option,
+)
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -39,6 +48,13 @@ if TYPE_CHECKING:
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead.")
 @click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")
 @click.option("--unfold", is_flag=True, help="A line for each run below its row.")
+@click.option(
+    "--results",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Take over what verifiers on the list of --signers decided there: levels, and carried results.",
+)
+@signer_options
 @json_option
 @click.pass_obj
 def command(
@@ -54,6 +70,10 @@ def command(
     out: Path | None,
     explain: bool,
     unfold: bool,
+    results: Path | None,
+    signers: Path | None,
+    revoked: Path | None,
+    at: str | None,
 ) -> None:
     """Verify every bundle below DIR and rank those that reach the level required.
 
@@ -68,6 +88,9 @@ def command(
     from ftbench.data.store import Store
     from ftbench.spec.load import find_spec
 
+    trusted = signers_of(signers, revoked, at)
+    if (results is None) != (trusted is None):
+        raise click.UsageError("--results goes with --signers: whose decisions count is the reader's choice")
     known = benchmark_folders(benchmarks)
     plans = known_plans(known)
     path = find_spec(spec) if spec else None
@@ -84,7 +107,14 @@ def command(
         for spec_hash, plan in plans.items()
         if plan.reporting is not None and plan.reporting.clusters is not None
     }
-    board = build(found.submissions, found.refused, plans=plans, required=require, clusters=grouped)
+    submissions = found.submissions
+    if results is not None and trusted is not None:
+        from ftbench.submit.rows import with_decisions
+
+        submissions, told = with_decisions(submissions, results, trusted)
+        for sentence in told:
+            ui.note(sentence, "warning")
+    board = build(submissions, found.refused, plans=plans, required=require, clusters=grouped)
     _show(ui, board, format_ or _by_name(out), out, explain=explain, unfold=unfold)
     if curve is not None:
         from ftbench.board.curve import svg
