@@ -30,8 +30,10 @@ M = TypeVar("M", bound=Block)
 
 
 def decided(results: Path, signers: Signers) -> list[tuple[Decision, str]]:
-    """The decisions that stand, each with who signed it, where the list knows them. Raises InvalidInput for a chain that
-    does not hold together."""
+    """The decisions that stand, each with who signed it, where the list knows them.
+
+    Raises InvalidInput for a chain that does not hold together.
+    """
     lines = chain.read(results)
     standing_now = {body.document: body for body in standing.accepted(lines)}
     found = []
