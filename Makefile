@@ -8,11 +8,14 @@ BIN := $(VENV)/bin
 SPECS := $(shell find specs -name '*.yaml' | LC_ALL=C sort)
 # Generated programs run in a sandbox; without its tools the tests of the code domain are left out, and said so.
 MISSING := $(strip $(foreach tool,bwrap node g++,$(if $(shell command -v $(tool)),,$(tool))))
+# The site is looked at in a real browser.
+BROWSER := $(firstword $(foreach tool,chromium chromium-browser google-chrome,$(shell command -v $(tool))))
+AXE := axe-core@4.14.1
 # A file's tests stay together: they share what is expensive. In order, so that the long ones do not come last on one core.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1)
+UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1) $(if $(BROWSER),,FTBENCH_TESTS_WITHOUT_BROWSER=1)
 
-.PHONY: quickstart test test-fast test-slow test-deployment lint types generated check-generated clean help
+.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site results lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -22,16 +25,31 @@ quickstart: $(VENV)/.run ## run the embedded quickstart: train, score, verify, s
 	$(BIN)/ftbench run quickstart --out runs
 	$(BIN)/ftbench leaderboard runs
 
+demo: $(VENV)/.run ## a real 135M model and a small federation on messages you can judge (downloads 110 MB; 2 cores, minutes)
+	$(BIN)/python benchmarks/demo/demo.py runs/demo
+
 test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests and one real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow"
 	@if [ -n "$(MISSING)" ]; then \
 	  echo "NOT TESTED: the code domain, for want of $(MISSING). apt-get install bubblewrap nodejs g++"; fi
+	@if [ -z "$(BROWSER)" ]; then echo "NOT TESTED: the site in a browser, for want of one. apt-get install chromium"; fi
 
 test-fast: $(VENV)/.dev ## the tests without the real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow and not e2e"
 
 test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
 	$(UNSANDBOXED) $(BIN)/pytest -m slow
+	$(MAKE) demo
+
+test-site: $(VENV)/.dev ## the site in a browser, and by a checker of accessibility (needs chromium and npm)
+	npm install --silent --ignore-scripts --no-save --prefix $(VENV)/axe $(AXE)
+	$(BIN)/pytest -m "slow or not slow" tests/site
+
+site: $(VENV)/.run ## build the site of results/ into site/
+	$(BIN)/ftbench site build results -o site --withdrawn results/withdrawn.json
+
+results: $(VENV)/.run ## run the bundles of results/ again, after a hash of theirs has moved
+	FTBENCH=$(BIN)/ftbench results/again.sh
 
 test-deployment: $(VENV)/.dev ## runs on a SuperLink with two SuperNodes over TLS (needs openssl and ssh-keygen)
 	$(BIN)/pytest -m slow tests/run/test_deployment.py

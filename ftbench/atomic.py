@@ -6,6 +6,7 @@ killed process left has no lock any more: the next who writes the same target ta
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -13,7 +14,7 @@ import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 RENAME_EXCHANGE = 2  # linux/fs.h
@@ -43,11 +44,7 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
 
     Where it cannot exchange two folders, there is none at `target` for a moment. Raises OSError.
     """
-    sweep(target)
-    fresh = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
-    lock = os.open(fresh, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with fresh_folder(target) as fresh:
         for name, content in sorted(files.items()):
             place = fresh / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +52,20 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def fresh_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill that takes the place of `target` when the block ends, and is gone where it breaks off.
+
+    Who needs its files to survive a power cut syncs them. Raises OSError.
+    """
+    sweep(target)
+    fresh = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+    lock = os.open(fresh, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield fresh
         umask = os.umask(0)
         os.umask(umask)
         fresh.chmod(0o777 & ~umask)  # mkdtemp makes it private

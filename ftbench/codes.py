@@ -82,6 +82,14 @@ BAD_VALUE = _code("FTB307", "a row holds a value that has no canonical form")
 TOO_FEW_ROWS = _code("FTB308", "there are fewer training rows than clients")
 CANNOT_DEAL = _code("FTB309", "the training rows cannot be dealt to the clients as the partition says")
 NOT_WRITABLE = _code("FTB310", "the store cannot be written to")
+FILE_OUTSIDE = _code("FTB311", "a local file lies outside the spec's folder tree")
+FILE_CHANGED = _code("FTB312", "a local file is no longer the one that was locked")
+CARRIAGE_RETURN = _code("FTB313", "values of a local file hold line ends of Windows")
+ARCHIVE = _code("FTB314", "an archive of data is none, or holds what it should not")
+NO_LOCAL_MODEL = _code("FTB315", "a folder or file is no base model that could be taken into the store")
+OWN_BENCHMARK = _code("FTB316", "pins other than the published ones make an official spec a benchmark of one's own")
+HINT = _code("FTB317", "the hub's rows are not those that a copy elsewhere had, or the hints cannot be read")
+NO_DRAFT = _code("FTB319", "a spec cannot be drafted from these files")
 STALE_SOURCE = _code("FTB320", "a source's pin was made from another `source` or `columns` than the spec has")
 STALE_PARTITION = _code(
     "FTB321", "the partition's pin was made from other rows, clients, partition or seed than the spec has"
@@ -94,9 +102,9 @@ DATA_UNRESOLVED = _code("FTB326", "pins are not resolved yet: the data behind th
 OTHER_ROWS = _code("FTB327", "a source gives other rows than its pin says; they were thrown away")
 NO_ROWS = _code("FTB328", "a source gives no rows")
 OVERLAP = _code("FTB329", "items of a test set occur in the training data")
-NO_FILE = _code("FTB330", "a repository has no file that a source names")
+NO_FILE = _code("FTB330", "there is no file that a source names, or it is none")
 FILE_KIND = _code("FTB331", "a file has an ending or a path that is never loaded")
-UNREADABLE = _code("FTB332", "a downloaded file is not what `format` says")
+UNREADABLE = _code("FTB332", "a data file is not what `format` says")
 NORMALISER = _code("FTB333", "a source names a normaliser that does not exist")
 LAYOUT = _code("FTB334", "rows do not have the layout that their normaliser expects")
 DATA_TOO_LARGE = _code("FTB335", "a file or archive is larger than data may be")
@@ -110,7 +118,7 @@ NO_REVISION = _code("FTB342", "a repository does not have that commit, or no lon
 GATED = _code("FTB343", "a repository gives its files only to accounts that accepted its conditions")
 RATE_LIMITED = _code("FTB344", "the hub asks for fewer requests, and still did after several waits")
 HUB_FAILED = _code("FTB345", "the hub answered with an error, and still did after several tries")
-OTHER_FILE = _code("FTB346", "a downloaded file does not have the digest that was promised")
+OTHER_FILE = _code("FTB346", "a file does not have the digest that was promised")
 NO_ROOM = _code("FTB347", "the disk has no room for a download")
 NO_SAFETENSORS = _code("FTB350", "a base model has no weights in safetensors files")
 REMOTE_CODE = _code("FTB351", "a base model names code of its own, which is never run")
@@ -217,6 +225,11 @@ TAMPERED_COPY = _code("FTB707", "a copy of another bundle, by its manifest, that
 NOT_COMPARABLE = _code("FTB708", "two runs of different spec hashes are not compared")
 SPECS_NOT_RUNS = _code("FTB709", "`diff` compares specs, and was given a run or a bundle")
 NOTHING_TO_COMPARE = _code("FTB710", "a side of `compare` is no run, bundle or entry that could be compared")
+WITHDRAWN = _code("FTB711", "a result bundle that was taken back, by the list of withdrawn bundles")
+NOT_A_SITE = _code("FTB712", "the folder to write a site to holds something that is no site of ftbench")
+BAD_PUBLISHED = _code("FTB713", "a list of published scores cannot be read")
+NOTHING_FOR_THE_HUB = _code("FTB715", "a result has no task that the hub has a data set of")
+NO_REPORT = _code("FTB714", "a folder holds no run that a report could be written about")
 
 # FTB75x to FTB79x: signatures, decisions, claims and recorded answers
 NO_SSH_KEYGEN = _code("FTB750", "signatures are made and verified by OpenSSH's ssh-keygen, which is not here")
@@ -255,6 +268,12 @@ OVER_TRAINABLE = _code("FTB807", "an adapter trains more parameters than the bud
 BELOW_ONE_ROUND = _code("FTB808", "the communication budget does not allow even one round")
 OVER_TRAFFIC = _code("FTB809", "the rounds of a run send more than the communication budget allows")
 CHOICE_UNCHECKED = _code("FTB810", "base model, targets and budgets were not held against one another")
+
+# FTB85x: doing part of a run again
+ARCHIVE_MISSING = _code("FTB850", "a run's archive, or a file of it, is not here")
+ARCHIVE_OTHER = _code("FTB851", "an archive is not the one that the bundle names, or is damaged")
+REPLAY_FAILED = _code("FTB852", "part of a run could not be done again")
+EVIDENCE_OTHER = _code("FTB853", "evidence of a spot-run cannot be read")
 
 # FTB9xx: the command line, the environment, generated files
 USAGE = _code("FTB901", "the command line was not understood")

@@ -19,8 +19,9 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result.bundle import open_bundle
-from ftbench.result.documents import Interval
+from ftbench.result.documents import Interval, Result
 from ftbench.spec.entries import load_entry
+from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.primitives import Block
 from ftbench.verify.documents import Documents, read
 
@@ -93,6 +94,11 @@ class _Side:
     documents: Documents
     spec_hash: str
 
+    @property
+    def claims(self) -> tuple[Result, ResolvedEntry]:
+        assert self.documents.result is not None and self.documents.entry is not None
+        return self.documents.result, self.documents.entry
+
 
 def is_entry(path: Path) -> bool:
     """Whether a path looks like an entry's file."""
@@ -134,7 +140,7 @@ def versus(a: Path, b: Path, *, benchmarks: Sequence[Path], store: Store) -> Ver
         b=str(b),
         spec_hash=one.spec_hash,
         confidence=confidence,
-        conditions=differing(_told(one), _told(other)),
+        conditions=differing(told(*one.claims), told(*other.claims)),
         tasks=changes(_marks(one, plan), _marks(other, plan), confidence, clustering(plan, store), one.spec_hash),
     )
 
@@ -225,9 +231,8 @@ def _side(path: Path) -> _Side:
     return _Side(path, documents, documents.result.spec_hash)
 
 
-def _told(side: _Side) -> dict[str, Any]:
-    result, entry = side.documents.result, side.documents.entry
-    assert result is not None and entry is not None
+def told(result: Result, entry: ResolvedEntry) -> dict[str, Any]:
+    """The conditions of a run, by path, as `differing` takes them."""
     return {
         **entry.knobs,
         "model": f"{entry.model.name}@{entry.model.revision}",

@@ -50,6 +50,13 @@ Said = Literal["accepted", "refused", "withdrawn", "re-scored"]
     callback=finite,
     help="With --pending: begin nothing that would end later than this.",
 )
+@click.option("--spot", is_flag=True, help="With --pending: do part of each run again, where it reaches RESCORED.")
+@click.option(
+    "--archives",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --spot: archives of runs, each in a folder named by the digest of its archive.json.",
+)
 @click.option(
     "--as",
     "said",
@@ -78,6 +85,8 @@ def command(
     results: Path,
     pending: bool,
     hours: float | None,
+    spot: bool,
+    archives: Path | None,
     said: Said | None,
     why: str | None,
     verifier: str | None,
@@ -107,11 +116,25 @@ def command(
         raise click.UsageError("NAME goes with --as and --why, and not with --pending")
     if hours is not None and not pending:
         raise click.UsageError("--hours goes with --pending")
+    if (spot and not pending) or (archives and not spot):
+        raise click.UsageError("--spot goes with --pending, and --archives with --spot")
     if (pending or name) and verifier is None:
         raise click.UsageError("--verifier says who decides")
     written = []
     if pending and verifier is not None:
         judge = replace(judge_of(spec, known, benchmarks, store), required=require)
+        if spot:
+            from ftbench.replay.spot import above
+
+            again = above(
+                store=judge.store,
+                benchmarks=judge.benchmarks,
+                spec=judge.spec,
+                archives=archives,
+                threads=1,
+                say=lambda text: ui.note(text, "note"),
+            )
+            judge = replace(judge, above=again)
         for checked, line in work_off(results, judge, verifier, key, hours=hours):
             written.append(line)
             for text, style in words(checked):

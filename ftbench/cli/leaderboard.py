@@ -20,7 +20,10 @@ from ftbench.cli.options import (
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ftbench.board.model import Board
+    from ftbench.board.submission import Submission
     from ftbench.result.documents import Level
 
 
@@ -46,6 +49,12 @@ if TYPE_CHECKING:
     help="Draw score against bytes into an SVG, where the spec scores within budgets.",
 )
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Write to a file instead.")
+@click.option(
+    "--withdrawn",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Bundles that were taken back, with the reason (JSON).",
+)
 @click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")
 @click.option("--unfold", is_flag=True, help="A line for each run below its row.")
 @click.option(
@@ -68,6 +77,7 @@ def command(
     format_: str | None,
     curve: Path | None,
     out: Path | None,
+    withdrawn: Path | None,
     explain: bool,
     unfold: bool,
     results: Path | None,
@@ -81,40 +91,39 @@ def command(
     others stand beside it, and so do the untuned, local-only and centralised references. A bundle that cannot be
     believed is listed apart with the reason and never stops the rest. Without a format, the name of --out tells it.
     """
-    from ftbench.board.clusters import clustering
-    from ftbench.board.collect import collect, known_plans, verifier
-    from ftbench.board.rank import build
-    from ftbench.cli.benchmark import benchmark_folders
+    from ftbench.board.gather import gather
+    from ftbench.board.withdrawn import load_withdrawn
+    from ftbench.cli.gathering import known
     from ftbench.data.store import Store
-    from ftbench.spec.load import find_spec
 
     trusted = signers_of(signers, revoked, at)
     if (results is None) != (trusted is None):
         raise click.UsageError("--results goes with --signers: whose decisions count is the reader's choice")
-    known = benchmark_folders(benchmarks)
-    plans = known_plans(known)
-    path = find_spec(spec) if spec else None
-    if path is not None:
-        from ftbench.cli.benchmark import compiled
 
-        made = compiled(ui, str(path))[1]
-        plans = {made.lock.spec_hash: made.plan, **plans}
-    here = Store.default(store)
-    verify = verifier(store=here, benchmarks=known, spec=path, required=require)
-    found = collect(folders, verify, lambda name: ui.note(f"verifying {name}", "dim"), plans=plans, store=here)
-    grouped = {
-        spec_hash: clustering(plan, here)
-        for spec_hash, plan in plans.items()
-        if plan.reporting is not None and plan.reporting.clusters is not None
-    }
-    submissions = found.submissions
-    if results is not None and trusted is not None:
+    def decided(found: Sequence[Submission]) -> list[Submission]:
+        """With what verifiers of the reader's choice decided."""
+        if results is None or trusted is None:
+            return list(found)
         from ftbench.submit.rows import with_decisions
 
-        submissions, told = with_decisions(submissions, results, trusted)
+        made, told = with_decisions(found, results, trusted)
         for sentence in told:
             ui.note(sentence, "warning")
-    board = build(submissions, found.refused, plans=plans, required=require, clusters=grouped)
+        return made
+
+    gone = load_withdrawn(withdrawn) if withdrawn else []
+    folders_known, plans, path = known(ui, benchmarks, spec)
+    board = gather(
+        folders,
+        store=Store.default(store),
+        benchmarks=folders_known,
+        plans=plans,
+        required=require,
+        spec=path,
+        withdrawn=gone,
+        decided=decided,
+        progress=lambda name: ui.note(f"verifying {name}", "dim"),
+    ).board
     _show(ui, board, format_ or _by_name(out), out, explain=explain, unfold=unfold)
     if curve is not None:
         from ftbench.board.curve import svg

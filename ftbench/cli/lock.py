@@ -53,17 +53,21 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
 
 def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bool) -> int:
     from ftbench.cli.outputs.general import LockOutput, problems
+    from ftbench.data import hints
     from ftbench.data.hub import Hub
+    from ftbench.data.local import beside
+    from ftbench.data.official import own_benchmark, published_pins
     from ftbench.data.overlap import report
     from ftbench.data.pinning import attempt, unresolved_pins
 
     known = None if renew else _known(loaded)
+    published, told = published_pins(loaded), hints.read(loaded.path)
     found: list[Diagnostic] = []
     if offline:
-        pins = unresolved_pins(loaded.spec, known, store, place=loaded.place)
+        pins = unresolved_pins(loaded.spec, known, store, place=loaded.place, near=beside(loaded))
     else:
         hub = partial(Hub, store.scratch(), tell=ui.note)
-        tried = attempt(loaded.spec, store, known, hub, renew=renew, place=loaded.place)
+        tried = attempt(loaded.spec, store, known, hub, renew=renew, place=loaded.place, near=beside(loaded))
         pins, found = tried.pins, tried.warnings
         if tried.errors:
             _keep_good(ui, loaded, pins, renew=renew)
@@ -72,7 +76,8 @@ def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bo
     path, changed = _write_pins(loaded, pins)
     ui.line(f"{path}: {'written' if changed else 'unchanged'}", "good")
     _show(ui, pins)
-    found = [*found, *report(loaded.spec, pins, store)]
+    found += [*own_benchmark(loaded, published, pins), *hints.report(told, pins, store)]
+    found += report(loaded.spec, pins, store)
     ui.diagnostics(found)
     ui.answer(LockOutput(pins_file=str(path), changed=changed, fresh=True, pins=pins, diagnostics=problems(found)))
     return 0
@@ -133,6 +138,7 @@ def _show(ui: Ui, pins: Pins) -> None:
 
 def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     from ftbench.cli.outputs.general import LockOutput, problems
+    from ftbench.data.local import beside
     from ftbench.data.pins_check import confirm_pins
     from ftbench.errors import CheckFailed, MissingResource
     from ftbench.spec.load import load_pins, pins_path
@@ -141,7 +147,7 @@ def _check(ui: Ui, loaded: LoadedSpec, store: Store) -> int:
     found: list[Diagnostic]
     try:
         pins = load_pins(loaded.path)
-        found = confirm_pins(loaded.spec, pins, store)
+        found = confirm_pins(loaded.spec, pins, store, beside(loaded))
     except MissingResource as error:
         found = error.diagnostics
     fresh = not any(one.severity == "error" for one in found)

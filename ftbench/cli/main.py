@@ -26,6 +26,7 @@ RUN_EXTRA = {"torch", "transformers", "tokenizers", "peft", "safetensors", "data
     "httpx2",
     "dp_accounting",
     "scipy",
+    "gguf",
 }
 """Top-level modules that only the `run` extra installs."""
 

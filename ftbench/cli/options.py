@@ -197,6 +197,25 @@ def limit_options(function: F) -> F:
     return function
 
 
+def keep_option(function: F) -> F:
+    """`--keep`: what a run keeps for whoever does part of it again."""
+    return click.option(
+        "--keep",
+        metavar="all|every K|none",
+        callback=_kept,
+        help="Rounds kept beside the bundle, so that part of the run can be done again (default: all up to 2 GiB).",
+    )(function)
+
+
+def _kept(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
+    from ftbench.run.keep import parse
+
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def finite(_context: click.Context, _option: click.Parameter, number: float | None) -> float | None:
     """Every comparison with NaN is false, so such a limit would never be reached."""
     if number is not None and not math.isfinite(number):

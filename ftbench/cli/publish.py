@@ -57,6 +57,7 @@ def command(ui: Ui, spec: str, out: Path, store: str | None) -> None:
 
 def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
     """Raise InvalidInput for a draft, and for pins that are not what the spec resolves to."""
+    from ftbench.data.local import beside
     from ftbench.data.pins_check import confirm_pins
     from ftbench.diagnostics import Diagnostic
     from ftbench.errors import InvalidInput
@@ -67,7 +68,7 @@ def check_ready(ui: Ui, loaded: LoadedSpec, store: Store) -> None:
         message = f"{metadata.name} {metadata.version} is a draft"
         hint = "when it is final, write `status: published` under `metadata:` and publish again"
         raise InvalidInput(Diagnostic(codes.NOT_PUBLISHABLE, message, loaded.place("metadata.status"), hint))
-    found = confirm_pins(loaded.spec, load_pins(loaded.path), store)
+    found = confirm_pins(loaded.spec, load_pins(loaded.path), store, beside(loaded))
     if any(one.severity == "error" for one in found):
         raise InvalidInput(found)
     ui.diagnostics(found)

@@ -18,6 +18,7 @@ from ftbench.cli.options import (
     eval_workers_option,
     example,
     json_option,
+    keep_option,
     limit_options,
     limits_of,
     local_users_option,
@@ -31,6 +32,8 @@ from ftbench.compile.plan import PLAN
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
     from ftbench.compile.plan import Plan
+    from ftbench.result.documents import Result
+    from ftbench.run.loggers import Logging, Tool
     from ftbench.run.progress import Listener, Progress
     from ftbench.run.summary import RunOutcome
     from ftbench.spec.entry import Entry
@@ -61,6 +64,15 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
     if share is not None and not (0 < share <= 1 or (share > 1 and share.is_integer() and math.isfinite(share))):
         raise click.BadParameter("it must be a share from above 0 to 1, or a whole number")
     return share
+
+
+def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """0 for `auto`."""
+    if text is None or text == "auto":
+        return None if text is None else 0
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter("it must be a whole number from 1, or auto")
+    return int(text)
 
 
 @click.command(
@@ -97,6 +109,12 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
     type=float,
     help="Simulation: CUDA devices of a client, 0.5 for half of one (default: 1 where there are several).",
 )
+@click.option(
+    "--clients-at-once",
+    metavar="N|auto",
+    callback=_clients_at_once,
+    help="CPU: clients of a round that train at once; the result is the same (default: auto, as cores and memory allow).",
+)
 @eval_workers_option
 @out_option("Folder for runs; each makes a folder of its own there (default: runs).")
 @store_option
@@ -113,6 +131,7 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
     callback=_micro_batch,
     help="Examples in one pass; the batch stays whole. auto: all, halved whenever memory runs out.",
 )
+@keep_option
 @click.option("--unpinned", is_flag=True, help="Let other package versions through; the result will not conform.")
 @unsafe_option
 @click.option("--open-code", is_flag=True, help="Carry out the code that an open entry brings. It may do all you may.")
@@ -124,6 +143,9 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
     help="Longest time without progress (default: 3600).",
 )
 @limit_options
+@click.option(
+    "--log", type=click.Choice(["tensorboard", "wandb"]), help="Send rounds and scores there too, by its own package."
+)
 @json_option
 @click.pass_obj
 def command(
@@ -139,12 +161,14 @@ def command(
     superlink: str | None,
     client_cpus: int | None,
     client_gpus: float | None,
+    clients_at_once: int | None,
     eval_workers: int | None,
     out: Path | None,
     store: str | None,
     resume: Path | None,
     smoke: bool,
     micro_batch: int | None,
+    keep: int | None,
     unpinned: bool,
     unsafe_no_sandbox: bool,
     open_code: bool,
@@ -152,6 +176,7 @@ def command(
     max_seconds: float | None,
     max_memory: float | None,
     max_device_memory: float | None,
+    log: Tool | None,
 ) -> None:
     """Run a benchmark: train, score the model before and after, write the result bundle.
 
@@ -159,22 +184,24 @@ def command(
     run. Ctrl-C stops a run in order; --resume goes on with it at its last round. A run that reaches a limit of the
     operator's ends as incomplete; --resume with a higher one goes on.
     """
+    ui.note(f"reading {resume or spec or QUICKSTART}", "dim")
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import runner
+    from ftbench.run.keep import AUTO
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import load_entry, resolve_entry
 
     limits = limits_of(max_seconds, max_memory, max_device_memory)
     if resume is not None:
-        asked = (spec, entry, sets, model, seed, out, micro_batch, round_timeout)
-        means = (engine, superlink, client_cpus, client_gpus, eval_workers)
+        asked = (spec, entry, sets, model, seed, out, micro_batch, keep, round_timeout)
+        means = (engine, superlink, client_cpus, client_gpus, clients_at_once, eval_workers)
         flags = (smoke, unpinned, unsafe_no_sandbox, open_code)
         if any(flags) or any(value is not None and value != () for value in (*asked, *means)):
             raise click.UsageError(
                 "--resume goes on as the run began; only --store, --allow-local-users and limits can be given"
             )
-        with _following(ui) as listener:
+        with _following(ui, log) as listener:
             outcome = runner.resume(
                 resume,
                 listener,
@@ -182,6 +209,7 @@ def command(
                 limits=limits,
                 allow_local_users=allow_local_users,
             )
+            listener.finished(outcome.result)
         _show(ui, outcome)
         return
     if superlink is not None and engine is not None:
@@ -201,7 +229,7 @@ def command(
     given = load_entry(entry) if entry else None
     resolved = resolve_entry(plan.typed_spec(), given, sets, model, seed, commit_of=commit_of(ui, found))
     modules = _modules(ui, given, allowed=open_code)
-    with _following(ui) as listener:
+    with _following(ui, log) as listener:
         outcome = runner.start(
             compiled,
             resolved,
@@ -212,6 +240,7 @@ def command(
             allow_local_users=allow_local_users,
             client_cpus=client_cpus or 1,
             client_gpus=client_gpus,
+            clients_at_once=clients_at_once or 0,
             eval_workers=eval_workers or 1,
             micro_batch=micro_batch or 0,
             smoke=smoke,
@@ -219,10 +248,12 @@ def command(
             unsafe_no_sandbox=unsafe_no_sandbox,
             round_timeout=3600.0 if round_timeout is None else round_timeout,
             limits=limits,
+            keep_every=AUTO if keep is None else keep,
             listener=listener,
             spec=spec,
             modules=modules,
         )
+        listener.finished(outcome.result)
     _show(ui, outcome)
 
 
@@ -261,8 +292,9 @@ def _modules(ui: Ui, entry: Entry | None, *, allowed: bool) -> dict[str, bytes]:
 class _Remembering:
     """Passes on what a run tells, and remembers where it lies."""
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, listener: Listener, logging: Logging | None) -> None:
+        self._listener = listener if logging is None else logging
+        self._logging = logging
         self.run_dir: Path | None = None
 
     def show(self, progress: Progress) -> None:
@@ -274,22 +306,35 @@ class _Remembering:
         """Pass it on."""
         self._listener.note(text)
 
+    def finished(self, result: Result) -> None:
+        """What it came to."""
+        if self._logging is not None:
+            self._logging.finished(result)
+
 
 @contextlib.contextmanager
-def _following(ui: Ui) -> Iterator[Listener]:
+def _following(ui: Ui, log: Tool | None) -> Iterator[_Remembering]:
     """Live progress. Who stops a run with Ctrl-C is told how to go on with it."""
     from ftbench.cli.benchmark import shell
     from ftbench.run.views import view
 
     remembered: _Remembering | None = None
+    logging: Logging | None = None
     try:
         with view() as listener:
-            remembered = _Remembering(listener)
+            if log is not None:
+                from ftbench.run.loggers import Logging
+
+                logging = Logging(listener, log)
+            remembered = _Remembering(listener, logging)
             yield remembered
     except KeyboardInterrupt:
         if remembered is not None and remembered.run_dir is not None:
             ui.note(f"stopped; go on with: {shell('ftbench', 'run', '--resume', str(remembered.run_dir))}", "note")
         raise
+    finally:
+        if logging is not None:
+            logging.close()
 
 
 def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
@@ -300,8 +345,11 @@ def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
 
         return folder, read_plan(folder / PLAN)
     from ftbench.cli.benchmark import compiled
+    from ftbench.data.at_hand import changed_files
+    from ftbench.spec.load import load_pins
 
-    _, made = compiled(ui, spec)
+    loaded, made = compiled(ui, spec)
+    ui.diagnostics(changed_files(loaded, load_pins(loaded.path)))
     return made, made.plan
 
 
@@ -309,7 +357,8 @@ def _show(ui: Ui, outcome: RunOutcome) -> None:
     from ftbench.cli.outputs.result import RunOutput
     from ftbench.run.summary import rows
 
-    found = rows(outcome)
+    report = _report(ui, outcome)
+    found = rows(outcome) + ([("report", str(report))] if report is not None else [])
     width = max(len(name) for name, _ in found)
     for name, value in found:
         ui.line(f"{name:<{width}}  {value}")
@@ -318,6 +367,22 @@ def _show(ui: Ui, outcome: RunOutcome) -> None:
             run_dir=str(outcome.run_dir),
             bundle=None if outcome.bundle is None else str(outcome.bundle),
             verify=outcome.verify_command or None,
+            report=None if report is None else str(report),
             result=outcome.result,
         )
     )
+
+
+def _report(ui: Ui, outcome: RunOutcome) -> Path | None:
+    """The page that says what the run came to. A run is no worse for a page that could not be written."""
+    from ftbench.cli.report import write
+    from ftbench.data.store import Store
+    from ftbench.errors import FtbenchError
+
+    here = Path.cwd()
+    run = outcome.run_dir.relative_to(here) if outcome.run_dir.is_relative_to(here) else outcome.run_dir
+    try:
+        return write(run, run, Store.default(None))[0]
+    except (FtbenchError, OSError) as error:
+        ui.note(f"no report could be written: {error}", "warning")
+        return None

@@ -16,6 +16,7 @@ from ftbench.cli.options import (
     eval_workers_option,
     example,
     json_option,
+    keep_option,
     limit_options,
     limits_of,
     local_users_option,
@@ -92,6 +93,7 @@ class VaryType(click.ParamType[str]):
 @click.option("--smoke", is_flag=True, help="1 round, 2 steps, 8 items a run: shows that every setting works.")
 @click.option("--micro-batch", metavar="N|auto", callback=_micro_batch, help="As `ftbench run` takes it.")
 @click.option("--unpinned", is_flag=True, help="Let other package versions through; no result will conform.")
+@keep_option
 @unsafe_option
 @click.option(
     "--round-timeout",
@@ -120,6 +122,7 @@ def command(
     store: str | None,
     smoke: bool,
     micro_batch: int | None,
+    keep: int | None,
     unpinned: bool,
     unsafe_no_sandbox: bool,
     round_timeout: float | None,
@@ -160,6 +163,7 @@ def command(
         "unpinned": unpinned,
         "unsafe_no_sandbox": unsafe_no_sandbox,
         "round_timeout": 3600.0 if round_timeout is None else round_timeout,
+        "keep_every": keep or 0,  # a sweep is many runs
         "limits": limits_of(max_seconds, max_memory, max_device_memory),
     }
     sweep_plan = sweep.SweepPlan(compiled, plan, spec_hash, folder, smoke, spec, options)

@@ -14,7 +14,9 @@ class Entry(NamedTuple):
 
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Write a benchmark": {
+        "new": Entry("new", "Write a spec from two files, or an entry for a spec."),
         "validate": Entry("validate", "Check specs and report every problem at once."),
+        "preview": Entry("preview", "Show prompts and answers exactly as they are trained and scored."),
         "lock": Entry("lock", "Resolve a spec's data and partitions into its pins file."),
         "partition": Entry("partition", "Show which rows and labels each client holds, and how unlike they are."),
         "privacy": Entry("privacy", "Show what a spec's rounds spend of its privacy budget."),
@@ -29,8 +31,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "estimate": Entry("estimate", "Say what a benchmark asks for with a base model: traffic, memory, download."),
         "data": Entry("data", "Fetch data and base models, list and check what is in the store."),
         "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
+        "watch": Entry("watch", "Look at a run from another terminal while it goes on."),
         "sweep": Entry("sweep", "Run every combination of values and compare them in one table."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
+        "report": Entry("report", "Write what a run came to as one page and as Markdown."),
         "sign": Entry("sign", "Sign a bundle or a verdict with an SSH key, or verify such a signature."),
         "pack": Entry("pack", "Put a result bundle into one archive to hand in."),
     },
@@ -42,6 +46,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "carry": Entry("carry", "Score a result under another spec hash, where only evaluation or stack moved."),
         "compare": Entry("compare", "Compare two runs item by item: what differs, and whether it shows."),
         "leaderboard": Entry("leaderboard", "Verify every bundle of a folder and rank what holds."),
+        "export": Entry("export", "Write a verified result in a form that others read."),
+        "site": Entry("site", "Make web pages of a folder of bundles, down to the single answer."),
     },
     "Look around": {
         "list": Entry("list_", "List specs, knobs, strategies, checks and more."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as _json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING
 
 from ftbench.diagnostics import Diagnostic, printable
@@ -39,6 +39,25 @@ class Ui:
         """Several lines that ftbench made, on stderr."""
         for line in text.split("\n"):
             self.note(line)
+
+    def pieces(self, pieces: Sequence[tuple[str, bool]]) -> None:
+        """Text from outside in runs, line breaks kept; those that are marked in colour, or between » and «."""
+        stream = self._stderr if self.json else self._stdout
+        if not _coloured(stream):
+            text = "".join(f"»{text}«" if marked else text for text, marked in pieces)
+            for line in text.split("\n"):
+                _write(stream, f"  | {line}", "")
+            return
+        from rich.text import Text
+
+        lines = [Text("  | ", style=STYLES["dim"])]
+        for text, marked in pieces:
+            for number, line in enumerate(text.split("\n")):
+                if number:
+                    lines.append(Text("  | ", style=STYLES["dim"]))
+                lines[-1].append(printable(line), style=STYLES["good" if marked else "dim"])
+        for shown in lines:
+            console_for(stream).print(shown, soft_wrap=True)
 
     def raw(self, text: str) -> None:
         """Exact text on stdout: documents for machines, which ftbench wrote itself."""

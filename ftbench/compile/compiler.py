@@ -12,7 +12,7 @@ from ftbench.compile.fab import fab_hash
 from ftbench.compile.plan import Plan
 from ftbench.compile.sources import app_modules, task_modules
 from ftbench.compile.stack import STACK, stack
-from ftbench.compile.values import without_nulls
+from ftbench.compile.values import hashed, without_nulls
 from ftbench.spec.canonical import pretty, sha256
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import Spec
@@ -37,11 +37,12 @@ class Compiled:
 
 def make_plan(spec: Spec, pins: Pins) -> Plan:
     """Resolve a spec: defaults filled in, references as digests, code and stack named."""
+    spec = hashed(spec)
     plan = Plan(
         metadata=spec.metadata,
         reporting=spec.reporting,
         spec=without_nulls(spec),
-        pins=pins,
+        pins=pins.hashed(),
         code={},
         stack=stack(spec),
     )

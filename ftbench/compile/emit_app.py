@@ -42,6 +42,7 @@ def run_config(plan: Plan) -> dict[str, Any]:
         "smoke": False,
         "micro-batch": 0,
         "round-timeout": 3600.0,
+        "keep-every": 0,
         "reference": "",
         "reference-client": 0,
         "open-code": "",

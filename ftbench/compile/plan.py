@@ -36,8 +36,8 @@ class Plan(Block):
         found = self.model_dump(mode="json")
         if self.reporting is None:
             del found["reporting"]
-        elif found["reporting"]["clusters"] is None:  # a field that says nothing moves no bytes
-            del found["reporting"]["clusters"]
+        else:  # a field that says nothing moves no bytes
+            found["reporting"] = {k: v for k, v in found["reporting"].items() if k == "reading" or v is not None}
         return found
 
     def to_bytes(self) -> bytes:

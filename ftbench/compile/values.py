@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftbench.spec.canonical import UNHASHED
-from ftbench.spec.model import Spec
+from ftbench.spec.model import FileSource, Source, Spec
 from ftbench.spec.primitives import Block
 
 
@@ -38,3 +38,14 @@ def _bare(block: Block) -> dict[str, Any]:
         elif isinstance(value, list):
             plain[name] = [_bare(v) if isinstance(v, Block) else p for v, p in zip(value, plain[name], strict=True)]
     return plain
+
+
+def hashed(spec: Spec) -> Spec:
+    """The spec as a plan has it: without the names of local files, whose rows the pins have by digest."""
+
+    def bare(source: Source) -> Source:
+        return source.hashed() if isinstance(source, FileSource) else source
+
+    data = spec.data.model_copy(update={"source": bare(spec.data.source)})
+    tasks = [task.model_copy(update={"source": bare(task.source)}) for task in spec.evaluation.tasks]
+    return spec.model_copy(update={"data": data, "evaluation": spec.evaluation.model_copy(update={"tasks": tasks})})

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ftbench import codes
 from ftbench.data import digests, partition
 from ftbench.data.hub import Hub
-from ftbench.data.loaded import describe
-from ftbench.data.pinning import ensure
+from ftbench.data.loaded import Request, describe
+from ftbench.data.pinning import Near, ensure
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
@@ -33,11 +33,14 @@ class FetchedRows:
     """Whether it was not there before."""
 
 
-def fetch(spec: Spec, pins: Pins, store: Store, hub: Callable[[], Hub] | None = None) -> list[FetchedRows]:
+def fetch(
+    spec: Spec, pins: Pins, store: Store, hub: Callable[[], Hub] | None = None, *, near: Near | None = None
+) -> list[FetchedRows]:
     """Have every row and partition that `pins` name in the store.
 
     Pins must belong to the spec (`ftbench.spec.checks.check_pins`). Raises MissingResource: FTB326 for pins that are
-    not resolved, FTB327 for a source that gives other rows than pinned; and what the hub brings (FTB34x).
+    not resolved, FTB327 for a source that gives other rows than pinned; and what the hub brings (FTB34x). `near`: where
+    local files lie; FTB330 where they do not.
     """
     waiting = [key for key, pin in pins.sources.items() if pin.digest is None]
     if waiting or pins.partition is None:
@@ -48,7 +51,8 @@ def fetch(spec: Spec, pins: Pins, store: Store, hub: Callable[[], Hub] | None = 
     for key, (source, columns) in named_sources(spec).items():
         pin = pins.sources[key]
         assert pin.digest is not None
-        new = ensure(key, source=source, columns=columns, pin=pin, store=store, connect=connect)
+        request = Request(connect, beside=(near or {}).get(key))
+        new = ensure(key, source=source, columns=columns, pin=pin, store=store, request=request)
         found.append(FetchedRows(key, pin.digest, pin.rows, pin.licence, pin.revision, new))
     return [*found, *_partitions(spec, pins, store)]
 

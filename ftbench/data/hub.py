@@ -20,6 +20,7 @@ from ftbench import codes
 from ftbench.data.hub_errors import Retry, translate
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import MissingResource
+from ftbench.spec.sources import matches
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -229,11 +230,7 @@ class Hub:
 
 def match(files: Sequence[RemoteFile], pattern: str, what: str) -> list[RemoteFile]:
     """The files that a path or shell pattern names; `*` and `?` do not cross a `/`. Raises MissingResource (FTB330)."""
-    parts = [re.escape(pattern), (r"\*", "[^/]*"), (r"\?", "[^/]")]
-    expression = str(parts[0])
-    for old, new in parts[1:]:
-        expression = expression.replace(old, new)
-    found = [file for file in files if re.fullmatch(expression, file.path)]
+    found = [file for file in files if matches(pattern, file.path)]
     if not found:
         hint = did_you_mean(pattern, [file.path for file in files])
         raise MissingResource(Diagnostic(codes.NO_FILE, f"{what} has no file `{pattern}`", hint=hint))

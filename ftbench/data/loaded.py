@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftbench.data.table import Row, Table
-from ftbench.spec.model import BuiltinSource, Source
+from ftbench.spec.model import BuiltinSource, FileSource, Source
 
 if TYPE_CHECKING:
     from ftbench.data.hub import Hub
@@ -20,7 +21,9 @@ class Loaded:
     table: Table
     licence: str
     revision: str | None = None
-    """Commit that was loaded; None for built-in data."""
+    """Commit that was loaded; None for what is not on the hub."""
+    files: dict[str, str] | None = None
+    """Of a `file` source: path relative to the spec → sha256 of the file that was read."""
 
     @property
     def rows(self) -> list[Row]:
@@ -36,11 +39,23 @@ class Request:
     """Gives the connection to the hub; None: offline."""
     revision: str | None = None
     """Commit to load; None: the source's own, or else that of the main branch today."""
+    beside: Beside | None = None
+    """Where the paths of a `file` source begin; None: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The folder of the file that names local files, and the tree that they may not leave."""
+
+    folder: Path
+    tree: Path
 
 
 def describe(source: Source, revision: str | None = None) -> str:
     """The source in a few words, for messages."""
     if isinstance(source, BuiltinSource):
         return f"builtin data set {source.name}, split {source.split}"
+    if isinstance(source, FileSource):
+        return f"local data {', '.join(source.files)}"
     commit = revision or source.revision
     return f"hub data set {source.repo}@{commit[:12] if commit else 'main'}"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.data import digests, fitness, partition, sources
+from ftbench.data import digests, fitness, local, partition, sources
 from ftbench.data.files import write_atomic
 from ftbench.data.hub import Hub
-from ftbench.data.loaded import Request, describe
+from ftbench.data.loaded import Beside, Request, describe
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import pretty
-from ftbench.spec.model import HubSource, Source, Spec
+from ftbench.spec.model import FileSource, HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
 from ftbench.spec.sources import Columns
 
@@ -26,6 +26,8 @@ UNKNOWN_LICENCE = "unknown"
 """What a pin says where no licence is stated, or none is known yet."""
 
 
+Near = Mapping[str, Beside]
+"""Key of each source → where the paths of local files begin (`ftbench.data.local.beside`)."""
 PlaceOf = Callable[[str], Place | None]
 """Gives the place of a path in the spec's file."""
 
@@ -35,6 +37,7 @@ class Attempt:
     """What came of resolving a spec's data, with everything that stood in the way."""
 
     place: PlaceOf | None = None
+    near: Near | None = None
     sources: dict[str, SourcePin] = field(default_factory=dict)
     """Of a source with a fault: what was resolved before, else that it is not resolved."""
     partition: PartitionPin | None = None
@@ -69,8 +72,30 @@ class Attempt:
         errors, warnings = fitness.place_problems(fitness.look(spec, key, store.rows(pin.digest)), self.place)
         self.errors += errors
         self.warnings += warnings
+        if isinstance(named_sources(spec)[key][0], FileSource):
+            self.warnings += local.carriage_returns(key, store.rows(pin.digest))
         self.missing &= not errors
         return not errors
+
+    def keep(self, key: str, old: SourcePin, error: MissingResource, store: Store) -> SourcePin:
+        """The pin of a source whose files are not here; `error` says so. It stays, and a warning is noted."""
+        assert old.digest is not None
+        rows = "its rows are in the store" if store.has_rows(old.digest) else "its rows are not in the store either"
+        message = f"`{key}` stays as it is pinned, and was not compared: {error.diagnostics[0].message}; {rows}"
+        self.warnings.append(Diagnostic(codes.NOT_COMPARED, message, hint=local.ARCHIVE, severity="warning"))
+        return old
+
+    def note_change(self, key: str, old: SourcePin | None, found: SourcePin) -> None:
+        """A warning where the rows of local files are not those that were pinned before."""
+        if old is None or old.digest in (None, found.digest):
+            return
+        counts = (
+            f"{old.rows:,} rows then, {found.rows:,} now" if old.rows != found.rows else f"{found.rows:,} other rows"
+        )
+        message = f"`{key}`: its files changed since they were locked: {counts}"
+        hint = "this is another benchmark from here on; results under the old pins stay with those"
+        at = self.place(_at(key)) if self.place else None
+        self.warnings.append(Diagnostic(codes.FILE_CHANGED, message, at, hint, "warning"))
 
 
 def lock(
@@ -101,13 +126,15 @@ def attempt(
     *,
     renew: bool = False,
     place: PlaceOf | None = None,
+    near: Near | None = None,
 ) -> Attempt:
     """`lock` that goes on after a fault, so that those of all sources are told together and good sources stay pinned.
 
-    `place` gives the place of a path in the spec's file. Raises MissingResource (FTB310) only.
+    `place` gives the place of a path in the spec's file, `near` where local files lie. Local files are read each time;
+    where they are not here, what is pinned stays. Raises MissingResource (FTB310) only.
     """
     connect = hub or (lambda: Hub(store.scratch()))
-    made = Attempt(place)
+    made = Attempt(place, near)
     unreachable = False
     for key, (source, columns) in named_sources(spec).items():
         old = _resolved(known, key, source, columns)
@@ -117,7 +144,10 @@ def attempt(
             made.sources[key] = pin  # asked once more, the hub would take as long and say the same
             continue
         try:
-            found = _pin(key, source, columns, fresh=fresh, known=known, renew=renew, store=store, connect=connect)
+            request = Request(connect, _revision(known, key, source, columns, renew), (near or {}).get(key))
+            found = _pin(made, key, source, columns, fresh=fresh, store=store, request=request)
+            if isinstance(source, FileSource):
+                made.note_change(key, known.sources.get(key) if known else None, found)
             if made.look(spec, key, found, store):
                 pin = found
         except (InvalidInput, MissingResource) as error:
@@ -137,21 +167,25 @@ def attempt(
 
 
 def _pin(
+    made: Attempt,
     key: str,
     source: Source,
     columns: Columns,
     *,
     fresh: SourcePin | None,
-    known: Pins | None,
-    renew: bool,
     store: Store,
-    connect: Callable[[], Hub],
+    request: Request,
 ) -> SourcePin:
     """The pin of one source; `fresh`: the one that stays."""
     if fresh is None or source.kind in sources.OFFLINE:
-        return load_pin(source, columns, store, Request(connect, _revision(known, key, source, columns, renew)))
+        try:
+            return load_pin(source, columns, store, request)
+        except MissingResource as error:
+            if fresh is None or error.diagnostics[0].code != codes.NO_FILE:
+                raise
+            return made.keep(key, fresh, error, store)
     if key == TRAIN:
-        ensure(key, source=source, columns=columns, pin=fresh, store=store, connect=connect)
+        ensure(key, source=source, columns=columns, pin=fresh, store=store, request=request)
     return fresh
 
 
@@ -178,6 +212,7 @@ def load_pin(source: Source, columns: Columns, store: Store, request: Request) -
         digest=store.put_rows(loaded.rows),
         rows=len(loaded.rows),
         licence=loaded.licence,
+        files=loaded.files,
     )
 
 
@@ -188,7 +223,7 @@ def ensure(
     columns: Columns,
     pin: SourcePin,
     store: Store,
-    connect: Callable[[], Hub],
+    request: Request,
 ) -> bool:
     """Have the rows of a resolved pin in the store; returns whether they had to be loaded.
 
@@ -197,7 +232,7 @@ def ensure(
     assert pin.digest is not None
     if store.has_rows(pin.digest):
         return False
-    loaded = sources.load(source, columns, Request(connect, pin.revision))
+    loaded = sources.load(source, columns, replace(request, revision=pin.revision))
     found = digests.rows_digest(loaded.rows)
     if found != pin.digest:
         message = (
@@ -216,11 +251,12 @@ def unresolved_pins(
     store: Store | None = None,
     *,
     place: PlaceOf | None = None,
+    near: Near | None = None,
 ) -> Pins:
     """The pins as far as they are known without the network: for a draft that someone online resolves later.
 
-    Built-in data is resolved; what `known` has resolved from the same inputs stays; everything else is null. With a
-    `store` the rows of built-in data go there, as `lock` does. `place` gives the place of a path in the spec's file.
+    Built-in data and local files are resolved; what `known` has resolved from the same inputs stays; everything else is
+    null. With a `store` their rows go there, as `lock` does. `place` gives the place of a path in the spec's file.
     Raises InvalidInput as `lock` does, with the faults of all rows together.
     """
     pins, errors = {}, []
@@ -229,11 +265,15 @@ def unresolved_pins(
         if isinstance(source, HubSource):
             pins[key] = old or _unresolved(source, columns, _revision(known, key, source, columns, renew=False))
             continue
-        loaded = sources.load(source, columns)
+        loaded = sources.load(source, columns, Request(beside=(near or {}).get(key)))
         errors += fitness.place_problems(fitness.look(spec, key, loaded.rows), place)[0]
         digest = store.put_rows(loaded.rows) if store else digests.rows_digest(loaded.rows)
         pins[key] = SourcePin(
-            inputs=source_inputs(source, columns), digest=digest, rows=len(loaded.rows), licence=loaded.licence
+            inputs=source_inputs(source, columns),
+            digest=digest,
+            rows=len(loaded.rows),
+            licence=loaded.licence,
+            files=loaded.files,
         )
     if errors:
         raise InvalidInput(errors)

@@ -6,25 +6,29 @@ from functools import cache
 from typing import Any
 
 from ftbench import codes
-from ftbench.data import digests, fitness, partition, sources
-from ftbench.data.loaded import describe
+from ftbench.data import digests, fitness, local, partition, sources
+from ftbench.data.loaded import Beside, Request, describe
+from ftbench.data.pinning import Near
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
+from ftbench.data.table import Row
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
-from ftbench.spec.model import Spec
+from ftbench.spec.model import FileSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
+from ftbench.spec.sources import Columns
 
 AGAIN = "run: ftbench lock SPEC"
 
 
-def confirm_pins(spec: Spec, pins: Pins, store: Store) -> list[Diagnostic]:
+def confirm_pins(spec: Spec, pins: Pins, store: Store, near: Near | None = None) -> list[Diagnostic]:
     """Every way in which `pins` are not the spec's.
 
     A source that can be made again here is made again; of another kind the rows in the store are taken, and if they
     are not there a warning (FTB325) says that nothing was compared. Of a draft, what is not resolved yet is a warning
-    (FTB326); of a published spec an error.
+    (FTB326); of a published spec an error. `near`: where local files lie; if they do not, the
+    store's rows are taken.
     """
     named = named_sources(spec)
     found = [
@@ -36,9 +40,9 @@ def confirm_pins(spec: Spec, pins: Pins, store: Store) -> list[Diagnostic]:
         if key not in pins.sources:
             found.append(_problem(codes.PIN_SET, f"the pins lack `{key}`", AGAIN))
         else:
-            found += _check_source(spec, key, pins.sources[key], store)
+            found += _check_source(spec, key, pins.sources[key], store, (near or {}).get(key))
     if TRAIN in pins.sources:
-        found += _check_partition(spec, pins, store)
+        found += _check_partition(spec, pins, store, near or {})
     if not pins.resolved:
         found.append(_unresolved(spec, pins))
     return found
@@ -54,7 +58,7 @@ def _unresolved(spec: Spec, pins: Pins) -> Diagnostic:
     return Diagnostic(codes.DATA_UNRESOLVED, message, hint=hint, severity="warning" if draft else "error")
 
 
-def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store) -> list[Diagnostic]:
+def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store, beside: Beside | None) -> list[Diagnostic]:
     source, columns = named_sources(spec)[key]
     if pin.inputs != source_inputs(source, columns):
         message = f"the pin of `{key}` was made from another source or other columns"
@@ -63,25 +67,38 @@ def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store) -> list[Di
     if wanted is not None and pin.revision != wanted:
         message = f"`{key}`: pinned is commit {pin.revision}, the spec says {wanted}"
         return [_problem(codes.STALE_SOURCE, message, AGAIN)]
+    if isinstance(source, FileSource) and pin.files is not None and not source.names(pin.files):
+        message = f"`{key}` was pinned from {', '.join(pin.files)}, the spec names {', '.join(source.files)}"
+        return [_problem(codes.STALE_SOURCE, message, AGAIN)]
     if pin.digest is None:
         return []
-    if source.kind not in sources.OFFLINE:
-        try:
-            rows, licence = store.rows(pin.digest, describe(source, pin.revision)), pin.licence
-        except MissingResource as error:
-            return [Diagnostic(codes.NOT_COMPARED, d.message, d.place, d.hint, "warning") for d in error.diagnostics]
-    else:
-        loaded = sources.load(source, columns)
-        rows, licence = loaded.rows, loaded.licence
-    actual = pin.model_copy(
-        update={"digest": digests.rows_digest(rows), "rows": len(rows), "licence": licence},
-    )
+    try:
+        rows, found = _rows(source, columns, pin, store, beside)
+    except MissingResource as error:
+        if error.diagnostics[0].code not in (codes.MISSING_DATA, codes.CORRUPT):
+            raise
+        return [Diagnostic(codes.NOT_COMPARED, d.message, d.place, d.hint, "warning") for d in error.diagnostics]
+    actual = pin.model_copy(update={"digest": digests.rows_digest(rows), "rows": len(rows), **found})
     unfit, _ = fitness.place_problems(fitness.look(spec, key, rows))
     return _drift(codes.DRIFTED_SOURCE, f"`{key}`", pin, actual) + unfit
 
 
+def _rows(
+    source: Source, columns: Columns, pin: SourcePin, store: Store, beside: Beside | None
+) -> tuple[list[Row], dict[str, Any]]:
+    """The rows as they are now, and what else of the pin they say; from the store where they can't be made here."""
+    if source.kind in sources.OFFLINE:
+        try:
+            loaded = sources.load(source, columns, Request(beside=beside))
+            return loaded.rows, {"licence": loaded.licence}
+        except MissingResource as error:
+            if error.diagnostics[0].code != codes.NO_FILE:
+                raise
+    return store.rows(str(pin.digest), describe(source, pin.revision), local.ARCHIVE), {}
+
+
 def _check_partition(  # noqa: PLR0911 - one return for each finding
-    spec: Spec, pins: Pins, store: Store
+    spec: Spec, pins: Pins, store: Store, near: Near
 ) -> list[Diagnostic]:
     train, pin = pins.sources[TRAIN], pins.partition
     if train.digest is None or train.rows is None:
@@ -96,9 +113,7 @@ def _check_partition(  # noqa: PLR0911 - one return for each finding
 
     @cache
     def rows() -> list[dict[str, Any]]:
-        if spec.data.source.kind in sources.OFFLINE:
-            return sources.load(spec.data.source, spec.data.columns).rows
-        return store.rows(str(train.digest), describe(spec.data.source))
+        return _rows(spec.data.source, spec.data.columns, train, store, near.get(TRAIN))[0]
 
     try:
         dealt = partition.deal_rows(train.rows, spec, rows)

@@ -1,4 +1,4 @@
-"""From downloaded files to rows exactly as they stand there, whatever the format."""
+"""From data files to rows exactly as they stand there, whatever the format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ftbench.data.formats.base import DataFile
 from ftbench.data.table import Spot, Table
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.spec.model import HubSource
+from ftbench.spec.model import FileSource, HubSource
 
 ENDINGS: dict[str, tuple[str, ...]] = {
     "parquet": (".parquet",),
@@ -38,7 +38,7 @@ MAX_ROWS = 20_000_000
 """Most rows of a source."""
 
 
-def read(source: HubSource, files: Sequence[DataFile], what: str) -> Table:
+def read(source: HubSource | FileSource, files: Sequence[DataFile], what: str) -> Table:
     """Rows of the files, in their order; what some rows of JSON leave out is null there.
 
     Raises MissingResource: FTB346 for a file with another digest than the spec's `sha256`, FTB332 for one that is not

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ftbench import codes
-from ftbench.data import builtin
+from ftbench.data import builtin, local
 from ftbench.data import columns as values
 from ftbench.data.loaded import Loaded, Request, describe
 from ftbench.data.table import Table
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec.model import BuiltinSource, HubSource, Source, Spec
+from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Source, Spec
 from ftbench.spec.sources import Columns, TypedColumn, source_column
 
 TRAIN = "train"
@@ -31,18 +32,24 @@ def _hub(source: HubSource, request: Request) -> Loaded:
     return load_from_hub(source, request.hub(), request.revision)
 
 
-LOADERS: dict[str, Callable[[Any, Request], Loaded]] = {"builtin": _builtin, "hub": _hub}
+def _file(source: FileSource, request: Request) -> Loaded:
+    if request.beside is None:
+        raise ValueError("local files were to be loaded without knowing where their paths begin")
+    return local.load(source, request.beside)
+
+
+LOADERS: dict[str, Callable[[Any, Request], Loaded]] = {"builtin": _builtin, "hub": _hub, "file": _file}
 """`source.kind` → what loads it, with the source's own columns."""
 
-OFFLINE = frozenset({"builtin"})
+OFFLINE = frozenset({"builtin", "file"})
 """Kinds whose rows can be had again without the network."""
 
 
 def load(source: Source, columns: Columns, request: Request | None = None) -> Loaded:
     """Rows of `source`, in its order, with our columns only, each column of one type.
 
-    Raises InvalidInput: FTB304 to FTB306; FTB307, FTB338, FTB339 for a value that its column cannot hold; and for the
-    hub what `ftbench.data.hub_source.load` raises.
+    Raises InvalidInput: FTB304 to FTB306; FTB307, FTB338, FTB339 for a value that its column cannot hold; and what
+    `ftbench.data.hub_source.load` and `ftbench.data.local.load` raise.
     """
     loaded = LOADERS[source.kind](source, request or Request())
     table = _mapped(loaded.table, columns, describe(source))
@@ -50,7 +57,7 @@ def load(source: Source, columns: Columns, request: Request | None = None) -> Lo
     names = {ours: source_column(one) for ours, one in columns.items()}
     table = values.typed(table, types, names)
     values.check(table, names)
-    return Loaded(table, loaded.licence, loaded.revision)
+    return replace(loaded, table=table)
 
 
 def named_sources(spec: Spec) -> dict[str, tuple[Source, Columns]]:

@@ -4,7 +4,8 @@
     <root>/partitions/<sha256>.json    RFC 8785 list of lists of row numbers
     <root>/models/<sha256>/            a model's files; the name is the digest of {path: sha256 of the file}
     <root>/models/outlines/<sha256>.json    what is known of a model that need not be here: see ftbench.spec.outline
-    <root>/models/refs/OWNER--NAME@COMMIT   which model a commit of the hub is: its digest and a newline
+    <root>/models/refs/OWNER--NAME@COMMIT   which model a commit of the hub is: its digest and a newline; of a local
+                                       model its digest stands for the commit
     <root>/tmp/                        what is not whole yet; never read as data
 
 Roots are searched in order and writing goes to the first. What is read is checked against its name, so a store may lie
@@ -139,6 +140,10 @@ class Store:
             hint = f"delete it and get the model again: {FETCH} {name}"
             raise MissingResource(Diagnostic(codes.CORRUPT, "corrupt: this is no digest", Place(str(path)), hint))
         return digest
+
+    def is_named(self, ref: BaseModelRef) -> bool:
+        """Whether somebody has said to this store that the model of that revision has that name."""
+        return self._find(_ref_name(ref)) is not None
 
     # --- writing ------------------------------------------------------------------------------------------------------
 

@@ -30,10 +30,17 @@ COPIED = {
 """Path in the bundle → path in the run folder it is copied from."""
 
 
-def assemble(run_dir: Path, result: Result, environment: Environment, withheld: Collection[str] = ()) -> Path:
+def assemble(
+    run_dir: Path,
+    result: Result,
+    environment: Environment,
+    withheld: Collection[str] = (),
+    card: bytes | None = None,
+) -> Path:
     """Write `run_dir/bundle/` and return it: whole or not at all; an older bundle of this run is replaced.
 
     `withheld`: tasks whose text may not be passed on; their samples hold digests, and the result is of format v2.
+    `card`: the adapter's model card.
     Raises MissingResource (FTB609) where the run folder lacks a file, OSError where the disk refuses.
     """
     sources = {name: run_dir / path for name, path in COPIED.items()}
@@ -54,6 +61,8 @@ def assemble(run_dir: Path, result: Result, environment: Environment, withheld: 
         files[name] = samples.dump(withhold(samples.parse(files[name], name)))
     if withheld:
         result = result.model_copy(update={"format": "ftbench/result/v2"})
+    if card is not None:
+        files[names.CARD] = card
     files[names.RESULT] = pretty(result.model_dump(mode="json"))
     files[names.ENVIRONMENT] = pretty(environment.model_dump(mode="json"))
     files[names.MANIFEST] = manifest.to_bytes(manifest.make(files))

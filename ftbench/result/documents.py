@@ -373,6 +373,9 @@ class Result(Block):
     """A shortened trial run; such a result is never accepted."""
     unpinned: bool
     """Whether other package versions than the plan's were let through."""
+    archive: Sha256 | None = None
+    """sha256 of `archive.json`, the list of what is kept beside the bundle for whoever does part of the run again;
+    null: nothing is."""
 
 
 class Environment(Block):

@@ -15,6 +15,8 @@ SIGNATURE = "manifest.json.sig"
 MODEL = "model.json"
 ADAPTER = "adapter/adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter/adapter_config.json"
+CARD = "adapter/README.md"
+"""The model card; bundles of ftbench 0.1 have none."""
 
 FIXED = (RESULT, ENTRY, LOCK, LEDGER, ENVIRONMENT, MANIFEST, MODEL, ADAPTER, ADAPTER_CONFIG)
 """Files that every bundle has."""
@@ -50,4 +52,4 @@ def is_safe(name: str) -> bool:
 
 def is_permitted(name: str) -> bool:
     """Whether a bundle may hold a file of this name."""
-    return name in FIXED or name == SIGNATURE or name in OPEN.values() or task_of(name) is not None
+    return name in (*FIXED, CARD, SIGNATURE, *OPEN.values()) or task_of(name) is not None

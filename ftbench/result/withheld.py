@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ftbench.result.documents import Sample, Withheld
 from ftbench.spec.canonical import sha256
-from ftbench.spec.model import Evaluation, HubSource
+from ftbench.spec.model import BuiltinSource, Evaluation
 
 
 def withheld_tasks(evaluation: Evaluation) -> list[str]:
@@ -14,7 +14,7 @@ def withheld_tasks(evaluation: Evaluation) -> list[str]:
     return [
         task.name
         for task in evaluation.tasks
-        if isinstance(task.source, HubSource) and task.source.redistribute == "no"
+        if not isinstance(task.source, BuiltinSource) and task.source.redistribute == "no"
     ]
 
 

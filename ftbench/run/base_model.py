@@ -14,8 +14,10 @@ from ftbench.spec.model import BaseModelRef
 
 
 def fetch_command(ref: BaseModelRef) -> str:
-    """What brings a base model of the hub into the store; empty for a built-in one, which comes with ftbench."""
-    return "" if len(ref.revision) == 64 else f"ftbench data fetch --model {ref.name}@{ref.revision}"
+    """What brings a base model into the store; empty for a built-in one, which comes with ftbench."""
+    if len(ref.revision) == 64:
+        return "" if ref.name.startswith("builtin/") else f"ftbench data add --model DIR --name {ref.name}"
+    return f"ftbench data fetch --model {ref.name}@{ref.revision}"
 
 
 def bring(ref: BaseModelRef, store: Store, tell: Callable[[str], None]) -> None:
@@ -24,7 +26,7 @@ def bring(ref: BaseModelRef, store: Store, tell: Callable[[str], None]) -> None:
     Raises MissingResource with the command that gets it and what the hub said; FTB303 for one that is damaged.
     """
     command = fetch_command(ref)
-    if not command or _there(ref, store, command):
+    if len(ref.revision) == 64 or _there(ref, store, command):
         return
     name = f"{ref.name}@{ref.revision}"
     tell(f"{name} is not in the store: it is fetched now")

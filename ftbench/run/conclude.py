@@ -15,18 +15,20 @@ from ftbench.compile.folder import check_lock, present, read_lock
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.result import budgets, bundle, ledger
+from ftbench.result import archive, budgets, bundle, ledger
+from ftbench.result.card import card
 from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
 from ftbench.result.rows import rows_of
 from ftbench.result.score import score
 from ftbench.result.withheld import withheld_tasks
-from ftbench.run import open_division
+from ftbench.run import keep, open_division
 from ftbench.run.environment import describe
 from ftbench.run.processes.tail import JsonTail
 from ftbench.run.rundir import RunDir
 from ftbench.run.summary import RunOutcome
 from ftbench.spec.budgets import WITHIN
-from ftbench.spec.entries import entry_digest
+from ftbench.spec.entries import apply, entry_digest
+from ftbench.spec.outline import Outline
 
 Samples = dict[str, list[Sample]]
 TimedPhase = Literal["train", "references", "evaluate"]
@@ -61,8 +63,10 @@ def conclude(run: RunDir, samples: Samples, devices: Sequence[str]) -> RunOutcom
     """Score, put result and bundle together. Raises InvalidInput where ledger or samples do not hold together."""
     plan = run.plan()
     result = _result(run, plan, samples, devices)
+    result = result.model_copy(update={"archive": _archive(run, result)})
     withheld = withheld_tasks(plan.typed_spec().evaluation)
-    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld)
+    told = card(result, run.entry())
+    made = bundle.assemble(run.path, result, describe(plan.stack, devices), withheld, told)
     return RunOutcome(run.path, made, result, run.settings().spec)
 
 
@@ -160,6 +164,27 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         smoke=settings.smoke,
         unpinned=settings.unpinned,
     )
+
+
+def kept(run: RunDir) -> int:
+    """Every so manieth round of this run is kept; 0: none."""
+    outline = Outline.model_validate_json(run.model.read_bytes())
+    return keep.in_force(run.settings().keep, apply(run.plan().typed_spec(), run.entry()), outline)
+
+
+def _archive(run: RunDir, result: Result) -> str | None:
+    """Digest of the archive's list, written now; None where nothing is kept."""
+    if not (every := kept(run)):
+        return None
+    listed = archive.Archive(
+        spec_hash=result.spec_hash,
+        entry=result.entry,
+        ledger=result.ledger,
+        keep_every=every,
+        micro_batch=run.settings().micro_batch,
+        files={},
+    )
+    return archive.make(run.archive, listed)
 
 
 def _left_out(lines: Sequence[LedgerLine], *, planned: bool) -> int:

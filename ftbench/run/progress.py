@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ftbench.compile.plan import Plan
-from ftbench.result.documents import Finished, LedgerLine, Round, Started, Stopped
+from ftbench.result.documents import LedgerLine, Round, Started, Stopped
 from ftbench.run.processes.tail import LedgerTail
 from ftbench.run.reference_progress import ReferenceTails
 
 MIB = 2**20
 SMOKE_ITEMS = 8
 """Items of each task that a smoke run answers."""
+SMOKE_STEPS = 2
+"""Steps that a client takes in a smoke run."""
 
 Phase = Literal["prepare", "train", "references", "evaluate", "bundle", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A committed round, for a curve."""
+
+    round: int
+    loss: float | None
+    """Mean training loss over its clients; None where none replied."""
+    validation_loss: float | None
+    learning_rate: float
+    bytes: int
+    """Adapter bytes in both directions, up to and with it."""
+    excluded: int
+    """Clients left out of it."""
 
 
 @dataclass(slots=True)
@@ -35,6 +53,12 @@ class Progress:
     """Last committed round."""
     loss: float | None = None
     """Mean training loss of the last committed round, over its clients."""
+    history: list[Seen] = field(default_factory=list)
+    """Every committed round."""
+    doing: str = ""
+    """What a round asks for, in words."""
+    round_seconds: float = 0.0
+    """For how long the round that is under way has lasted."""
     bytes_spent: int = 0
     """Adapter bytes in both directions so far."""
     bytes_budget: int = 0
@@ -95,6 +119,7 @@ class Follower:
         self._ledger = LedgerTail(progress.run_dir / "ledger.jsonl")
         self._began = clock()
         self._round_times: list[float] = []
+        self._round_began = clock()
         self._scoring_began = (0, clock())
         self._references: ReferenceTails | None = None
         for line in self._ledger.read():  # an earlier start's rounds say nothing about this one's speed
@@ -109,6 +134,7 @@ class Follower:
         """Enter the next phase."""
         self.progress.phase = phase
         self.progress.seconds_left = None
+        self._round_began = self._clock()
         self.tick()
 
     def references(self, names: Sequence[str]) -> None:
@@ -124,7 +150,9 @@ class Follower:
         for line in self._ledger.read():
             if self._take(line):
                 self._round_times.append(now)
+            self._round_began = now
         progress.seconds = now - self._began
+        progress.round_seconds = now - self._round_began
         if progress.phase == "train":
             progress.seconds_left = self._left(now, progress.rounds - progress.round)
         elif progress.phase == "references" and self._references is not None:
@@ -136,6 +164,7 @@ class Follower:
         progress, now = self.progress, self._clock()
         if phase != progress.scoring:
             self._scoring_began = (done, now)
+            progress.seconds_left = None  # the last model's "0 s left" says nothing of this one
         progress.scoring, progress.answered, progress.asked = phase, done, total
         first, began = self._scoring_began
         if done > first:
@@ -169,23 +198,35 @@ class Follower:
             progress.loss = sum(reply.loss for reply in body.replies) / len(body.replies) if body.replies else None
             progress.bytes_spent += body.bytes_down + body.bytes_up
             progress.excluded += len(body.excluded)
+            progress.history.append(
+                Seen(
+                    round=body.round,
+                    loss=progress.loss,
+                    validation_loss=body.validation_loss,
+                    learning_rate=body.learning_rate,
+                    bytes=progress.bytes_spent,
+                    excluded=len(body.excluded),
+                )
+            )
             for one in body.excluded:
                 self._listener.note(f"round {body.round}: client {one.partition} left out ({one.reason}) {one.detail}")
             return True
         elif isinstance(body, Stopped):
             self._listener.note(f"stopped in round {body.round}: {body.reason} {body.detail}".rstrip())
-        elif isinstance(body, Finished):
-            progress.seconds_left = 0.0
         return False
 
 
 def begin(plan: Plan, entry: str, seed: int, engine: str, run_dir: Path, *, smoke: bool) -> Progress:
     """The Progress of a run that is about to begin or to go on."""
     spec = plan.typed_spec()
+    asked = max(1, math.floor(spec.federation.sampling.fraction * spec.federation.clients + 0.5))
+    steps = SMOKE_STEPS if smoke else spec.training.local_steps
+    doing = f"{asked} of {spec.federation.clients} clients train {steps} step{'s' * (steps != 1)} each"
     return Progress(
         name=f"{plan.metadata.name} {plan.metadata.version}, {entry}, seed {seed}",
         engine=engine,
         run_dir=run_dir,
         rounds=1 if smoke else spec.federation.rounds,
+        doing=doing,
         bytes_budget=int(spec.budget.communication_mib * MIB),
     )

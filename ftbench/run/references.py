@@ -66,7 +66,8 @@ def train_references(job: TrainJob, names: Sequence[str], on_tick: Callable[[], 
         folder_of(job.run_dir, name).mkdir(parents=True, exist_ok=True)
         (folder_of(job.run_dir, name) / "error.json").unlink(missing_ok=True)
     log = job.logs / LOG_NAME
-    process = launch(job.compiled, [(config_of(job, name), clients_of(job, name)) for name in due], log, job.marker)
+    runs = [(config_of(job, name), clients_of(job, name)) for name in due]
+    process = launch(job.compiled, runs, log, job.marker, job.workers)
     at = 0
     watchdog = _watchdog(job, due[0])
     try:

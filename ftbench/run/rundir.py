@@ -71,8 +71,12 @@ class RunSettings(Block):
     """CPUs of a simulated client."""
     client_gpus: float | None = None
     """CUDA devices of a simulated client, or the share of one; null: one each where there are several."""
+    clients_at_once: int = 0
+    """Clients of a round that train at once on a CPU; 0: as many as cores and memory allow."""
     eval_workers: int = 1
     """Processes that evaluate at once."""
+    keep: int = -1
+    """Every so manieth round is kept in the archive; 0: none; -1: all where they are small (`run.keep`)."""
     limits: Limits = Limits()
     """What the operator allows."""
     token: str
@@ -141,6 +145,11 @@ class RunDir:
     def ledger(self) -> Path:
         """The hash-chained record."""
         return self.path / "ledger.jsonl"
+
+    @property
+    def archive(self) -> Path:
+        """What is kept of rounds, beside the bundle."""
+        return self.path / "archive"
 
     @property
     def measurements(self) -> Path:

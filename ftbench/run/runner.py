@@ -30,7 +30,7 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
-from ftbench.run import conclude, knowable, open_division, preflight
+from ftbench.run import conclude, keep, knowable, open_division, preflight
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
@@ -40,6 +40,7 @@ from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
 from ftbench.run.progress import SMOKE_ITEMS, Follower, Listener, Silent, begin
+from ftbench.run.progress_file import Keeping
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
@@ -59,6 +60,7 @@ def start(
     client_cpus: int = 1,
     client_gpus: float | None = None,
     eval_workers: int = 1,
+    clients_at_once: int = 0,
     micro_batch: int = 0,
     smoke: bool = False,
     unpinned: bool = False,
@@ -66,6 +68,7 @@ def start(
     allow_local_users: bool = False,
     round_timeout: float = 3600.0,
     limits: Limits | None = None,
+    keep_every: int = keep.AUTO,
     listener: Listener | None = None,
     spec: str = "",
     modules: Mapping[str, bytes] | None = None,
@@ -73,8 +76,8 @@ def start(
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
     A base model of the hub that the store lacks is fetched first. `spec` is how the user named the benchmark; the
-    commands that are recommended name it too. `modules`: the code that an entry in the open division names, which is
-    carried out.
+    commands that are recommended name it too. `keep_every`: see `run.keep`. `modules`: the
+    code that an entry in the open division names, which is carried out.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     files, plan, spec_hash = conclude.read_compiled(compiled)
@@ -89,6 +92,7 @@ def start(
         client_cpus=client_cpus,
         client_gpus=client_gpus,
         eval_workers=eval_workers,
+        clients_at_once=clients_at_once,
         stores=[str(root) for root in store.roots],
         micro_batch=micro_batch,
         smoke=smoke,
@@ -97,6 +101,7 @@ def start(
         allow_local_users=allow_local_users,
         round_timeout=round_timeout,
         limits=limits or Limits(),
+        keep=keep_every,
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
@@ -214,7 +219,7 @@ class _Start:
             run.path,
             smoke=self.settings.smoke,
         )
-        self.follower = Follower(progress, listener)
+        self.follower = Follower(progress, Keeping(listener))
         self.guard = Guard(run, self.settings.limits, conclude.spent_seconds(run))
 
     def conduct(self) -> RunOutcome:
@@ -338,6 +343,7 @@ class _Start:
             "smoke": self.settings.smoke,
             "micro-batch": self.settings.micro_batch,
             "round-timeout": self.settings.round_timeout,
+            "keep-every": conclude.kept(self.run),
             "reference": "",
             "reference-client": 0,
             "open-code": open_division.setting(self.entry),
@@ -347,6 +353,9 @@ class _Start:
         """Clients that train at once: no more than are asked, have a core, and fit beside the server in memory."""
         import psutil
 
+        asked = self.settings.clients_at_once
+        if self.devices and self.settings.engine == "inline":
+            return 1
         if self.devices:
             return min(sampled, resources.places(self.settings, self.devices))
         folder = self.store.model_path(self.store.model_digest(self.entry.model))
@@ -355,7 +364,7 @@ class _Start:
         each = 2 * weights + 700 * 2**20
         fitting = int(psutil.virtual_memory().available * 0.8 / each) - 1
         cores = (os.cpu_count() or 1) // self.settings.client_cpus
-        return max(1, min(sampled, cores, fitting))
+        return max(1, min(sampled, asked or min(cores, fitting)))
 
     @contextlib.contextmanager
     def _timed(self, phase: conclude.TimedPhase) -> Iterator[None]:

@@ -26,6 +26,13 @@ PHASES: dict[Phase, str] = {
 }
 PLAIN_STEPS = 4
 """Plain lines that an evaluation prints for each model."""
+QUIET = 15.0
+"""Seconds after which a plain view says again what is going on."""
+LOADED = ", once they have loaded the model"
+"""Of the first round of a start, which takes longest."""
+BLOCKS = "▁▂▃▄▅▆▇█"
+CURVE = 40
+"""Rounds that the curve in a terminal has room for."""
 
 
 def duration(seconds: float) -> str:
@@ -60,7 +67,8 @@ def line(progress: Progress) -> str:
         if not progress.started:
             parts = [f"starting {progress.waiting or progress.engine}"]
         elif progress.round == 0:
-            parts.append(f"round 0/{progress.rounds}")
+            parts.append(f"round 1/{progress.rounds} under way")
+            parts += [f"{progress.doing}{LOADED}"] if progress.doing else []
         else:
             loss = f"loss {progress.loss:.4f}" if progress.loss is not None else "no loss"
             parts += [f"round {progress.round}/{progress.rounds}", loss, budget(progress)]
@@ -75,21 +83,44 @@ def line(progress: Progress) -> str:
     return ", ".join(parts)
 
 
+def under_way(progress: Progress) -> str:
+    """What is being done this moment, and for how long already where that is known."""
+    if progress.phase == "train" and progress.started and progress.round < progress.rounds:
+        doing = f": {progress.doing}{'' if progress.round else LOADED}" if progress.doing else ""
+        return f"in round {progress.round + 1}/{progress.rounds} for {duration(progress.round_seconds)}{doing}"
+    return line(progress)
+
+
+def curve(progress: Progress) -> str:
+    """The training loss by round in blocks, the last rounds where there are many: `1.26 █▅▃▂▁ 0.277`."""
+    losses = [one.loss for one in progress.history if one.loss is not None][-CURVE:]
+    if len(losses) < 2:
+        return ""
+    low, high = min(losses), max(losses)
+    top = len(BLOCKS) - 1
+    drawn = "".join(BLOCKS[round((loss - low) / (high - low) * top) if high > low else 0] for loss in losses)
+    return f"loss {losses[0]:.3g} {drawn} {losses[-1]:.3g}"
+
+
 class PlainView:
     """A line for each thing that happened, for logs and pipes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._last: tuple[object, ...] = ()
+        self._told = 0.0
 
     def show(self, progress: Progress) -> None:
-        """Print a line if phase, round or quarter of the evaluation changed."""
+        """Print a line if phase, round or quarter of the evaluation changed, or nothing was printed for a while."""
         step = progress.answered * PLAIN_STEPS // max(progress.asked, 1)
         training = (progress.started, progress.waiting, progress.round, progress.references_done, progress.reference)
         now = (progress.phase, *training, progress.scoring, step)
         if now != self._last:
-            self._last = now
+            self._last, self._told = now, progress.seconds
             self._print(f"[{duration(progress.seconds)}] {line(progress)}")
+        elif progress.seconds - self._told >= QUIET:
+            self._told = progress.seconds
+            self._print(f"[{duration(progress.seconds)}] still {under_way(progress)}")
 
     def note(self, text: str) -> None:
         """Print it."""
@@ -125,7 +156,10 @@ def table(progress: Progress) -> Table:
     drawn = Table.grid(padding=(0, 2))
     drawn.add_row(Text(printable(progress.name), style="bold"), Text(duration(progress.seconds), style="dim"))
     bar = ProgressBar(total=max(total, 1), completed=done, width=40, pulse=progress.phase == "train" and done == 0)
-    drawn.add_row(bar, Text(line(progress)))
+    drawn.add_row(bar, Text(printable(line(progress))))
+    now, drawing = under_way(progress), curve(progress)
+    if drawing or now != line(progress):
+        drawn.add_row(Text(drawing, style="cyan"), Text(printable(now) if now != line(progress) else "", style="dim"))
     return drawn
 
 

@@ -28,6 +28,8 @@ RULES: tuple[tuple[str, Impact], ...] = (
     ("format", "incomparable"),
     ("ftbench", "incomparable"),
     ("evaluation.tasks.*.source.redistribute", "operational"),
+    ("data.source.licence", "operational"),
+    ("evaluation.tasks.*.source.licence", "operational"),
     ("data.source.**", "incomparable"),
     ("data.columns.**", "incomparable"),
     ("federation.clients", "incomparable"),

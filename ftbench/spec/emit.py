@@ -25,15 +25,16 @@ def _block(value: Any, indent: str) -> list[str]:
             lines.append(f"{indent}{_scalar(key)}:")
             lines += _block(item, indent + "  ")
         else:
-            lines.append(f"{indent}{_scalar(key)}: {_flow(item)}")
+            lines.append(f"{indent}{_scalar(key)}: {flow(item)}")
     return lines
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
+    """A value on one line, in flow style. Raises TypeError for what JSON does not have."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_scalar(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     return _scalar(value)
 
 

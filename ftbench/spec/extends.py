@@ -1,4 +1,4 @@
-"""`extends: other.yaml`: a spec that says only what it changes.
+"""`extends: other.yaml`, or the name of a built-in spec: a spec that says only what it changes.
 
 Mappings are merged field by field; lists and scalars are replaced. A mapping whose `kind` changes is replaced whole,
 as the other kind has other fields (an adapter's do not), and so is each knob; a knob set to null is taken away (frozen
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Any
 
-from ftbench import codes
+from ftbench import builtin, codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
 from ftbench.spec import yaml
@@ -47,13 +47,17 @@ def _parent(path: FilePath, child: Document, chain: tuple[FilePath, ...]) -> Fil
         return InvalidInput(Diagnostic(codes.EXTENDS, message, child.place(("extends",)), hint))
 
     if not isinstance(named, str) or not named:
-        raise refuse("`extends` must be the relative path of another spec, such as `medical.yaml`")
+        raise refuse("`extends` must be a built-in spec's name, or the relative path of a spec, such as `medical.yaml`")
     if FilePath(named).is_absolute() or "\\" in named or ":" in named:
         raise refuse(f"`extends: {named}` must be a relative path with forward slashes")
     target = (path.parent / named).resolve()
     root = tree(path)
-    if not target.is_relative_to(root):
-        raise refuse(f"`extends: {named}` leaves the folder `{root.name}`", "keep both specs in one folder tree")
+    known = builtin.specs()
+    if named in known and not target.is_file():  # from wherever this spec lies
+        target = known[named].resolve()
+    elif not target.is_relative_to(root):
+        hint = "keep both specs in one folder tree, or extend a built-in spec by its name: `extends: finance`"
+        raise refuse(f"`extends: {named}` leaves the folder `{root.name}`", hint)
     if target in chain:
         names = " → ".join(item.name for item in (*chain[chain.index(target) :], target))
         raise refuse(f"specs extend one another in a circle: {names}")
@@ -61,7 +65,8 @@ def _parent(path: FilePath, child: Document, chain: tuple[FilePath, ...]) -> Fil
         raise refuse(f"more than {MAX_PARENTS} specs extend one another")
     if not target.is_file():
         near = sorted(item.name for item in target.parent.glob("*.yaml")) if target.parent.is_dir() else []
-        raise refuse(f"`extends: {named}` is not a file", did_you_mean(target.name, near))
+        hint = did_you_mean(target.name, near) or did_you_mean(named, known)
+        raise refuse(f"`extends: {named}` is neither a file nor the name of a built-in spec", hint)
     return target
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,9 @@ from ftbench.spec.pins import Pins
 from ftbench.spec.problems import Problem, problems
 from ftbench.spec.reserved import covered, reserved
 from ftbench.spec.yaml import Document
+
+MINIMAL = 6
+"""From so many missing fields on they are told in one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ def load_spec(path: Path) -> LoadedSpec:
         spec = Spec.model_validate(value)
     except ValidationError as error:
         invalid = problems(Spec, value, error)
-        found += [p for p in invalid if not any(covered(p, path) for path in told) and not _stand_in(document, p)]
+        wrong = [p for p in invalid if not any(covered(p, path) for path in told) and not _stand_in(document, p)]
+        found += _grouped(wrong)
     found += extends_problems(document)
     with suppress(Unusable):
         found += checks.run(spec or partial(Spec, value), whole=spec is not None)
@@ -98,6 +103,25 @@ def load_spec(path: Path) -> LoadedSpec:
     if errors or spec is None:
         raise InvalidInput(in_order(diagnostics, yaml.shown(path)))
     return LoadedSpec(spec, path, diagnostics, document)
+
+
+def _grouped(found: list[Problem]) -> list[Problem]:
+    """Missing fields in one message where they are many: such a file is the beginning of a spec."""
+    missing = [problem for problem in found if problem.code == codes.MISSING_FIELD]
+    if len(missing) < MINIMAL:
+        return found
+    names = [re.search(r"`([^`]*)`, which|`([^`]*)`$", problem.message) for problem in missing]
+    by_block: dict[str, list[str]] = {}
+    for problem, name in zip(missing, names, strict=True):
+        word = (name[1] or name[2]) if name else "?"
+        by_block.setdefault(paths.show(problem.path), []).append(word)
+    listed = "; ".join(f"{f'`{block}`: ' if block else ''}{', '.join(words)}" for block, words in by_block.items())
+    message = f"the spec lacks {len(missing)} fields and blocks: {listed}"
+    hint = (
+        "`ftbench new NAME --train FILE --test FILE` writes a whole one; with `extends: quickstart` the rest is that's"
+    )
+    rest = [problem for problem in found if problem.code != codes.MISSING_FIELD]
+    return [Problem(codes.MISSING_FIELD, (), message, hint), *rest]
 
 
 def extends_problems(document: Document) -> list[Problem]:

@@ -28,7 +28,7 @@ from ftbench.spec.primitives import (
     Version,
 )
 from ftbench.spec.privacy import Privacy
-from ftbench.spec.sources import BuiltinSource, Columns, HubSource, Source
+from ftbench.spec.sources import BuiltinSource, Columns, FileSource, HubSource, Source
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Generation, References, Task
 from ftbench.spec.transport import Transport
 
@@ -38,6 +38,7 @@ __all__ = [
     "ClusterKey",
     "CodeTask",
     "Commit",
+    "FileSource",
     "Generation",
     "HubSource",
     "IidPartition",
@@ -370,6 +371,17 @@ class ClusterKey(Block):
     """Tasks that give the same name share clusters: one problem in two languages, say. null: the task's own."""
 
 
+class SpotRule(Block):
+    """What must be done again, by somebody who is not the submitter, for the level SPOT-RUN."""
+
+    items: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """Test items asked again at least, with and without the adapter; every task has a share of them."""
+    client_rounds: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Rounds of single clients trained again, drawn from all replies of all committed rounds."""
+    aggregations: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Rounds whose replies are aggregated again."""
+
+
 class Reporting(Block):
     """How results are told, which changes neither training nor score. Like `metadata` no part of the spec hash."""
 
@@ -377,6 +389,8 @@ class Reporting(Block):
     """What readers of the table should know; printed above it."""
     clusters: dict[Name, ClusterKey] | None = None
     """Task → its cluster key; null: every item stands by itself. Tests of a table flip whole clusters."""
+    spot: SpotRule | None = None
+    """What a spot-run must do again; null: 50 items, one client's round, one aggregation."""
 
 
 class NumberRange(Block):

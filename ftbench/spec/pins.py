@@ -9,7 +9,7 @@ from pydantic import Field
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Federation, Validation
 from ftbench.spec.primitives import Block, Commit, Sha256
-from ftbench.spec.sources import Columns
+from ftbench.spec.sources import Columns, FileSource
 
 
 class SourcePin(Block):
@@ -25,6 +25,8 @@ class SourcePin(Block):
     """Number of rows; null: not resolved."""
     licence: str
     """Licence of the data (SPDX expression where there is one)."""
+    files: Annotated[dict[str, Sha256] | None, Field(exclude_if=lambda value: value is None)] = None
+    """Of a `file` source: path relative to the spec → sha256 of the file that was read. In no plan and no hash."""
 
 
 class PartitionPin(Block):
@@ -59,9 +61,16 @@ class Pins(Block):
         """Whether every reference is a digest; until then a spec stays a draft and cannot be run."""
         return self.partition is not None and all(source.digest for source in self.sources.values())
 
+    def hashed(self) -> Pins:
+        """The pins as a plan has them: without the names of files."""
+        bare = {key: pin.model_copy(update={"files": None}) for key, pin in self.sources.items()}
+        return self.model_copy(update={"sources": bare})
+
 
 def source_inputs(source: Block, columns: Columns) -> str:
     """Digest that ties a source pin to the spec's `source` and `columns`; what changes no row is not in it."""
+    if isinstance(source, FileSource):
+        source = source.hashed()
     plain = {ours: theirs if isinstance(theirs, str) else theirs.model_dump() for ours, theirs in columns.items()}
     return digest({"source": source.model_dump(mode="json", exclude={"redistribute"}), "columns": plain})
 

@@ -19,6 +19,9 @@ from ftbench.spec.primitives import Block
 from ftbench.spec.yaml import Document
 
 _OLD_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_OWN_FILES = "files of your own: `{kind: file, files: [train.jsonl], format: jsonl}`, paths relative to the spec"
+_ELSEWHERE = frozenset({"local", "path", "disk", "folder", "json", "jsonl", "csv", "parquet", "zip", "files"})
+"""Words for a source's kind that mean files of one's own; some resemble `builtin` or `hub`, too."""
 _BOUNDS = {
     "greater_than": ("above", "gt"),
     "greater_than_equal": ("at least", "ge"),
@@ -237,7 +240,10 @@ def _choice(item: _Located, there: Any) -> Problem:
     else:
         path = item.path
     message = f"{_name(path)} must be {words.listed(known)}, and is {words.found(there)}"
-    return Problem(codes.NOT_A_CHOICE, path, message, did_you_mean(str(there), [str(word) for word in known]))
+    hint = did_you_mean(str(there), [str(word) for word in known])
+    if path[-2:] == ("source", "kind"):
+        hint = f"{hint} {_OWN_FILES}".strip() if str(there) not in _ELSEWHERE else _OWN_FILES
+    return Problem(codes.NOT_A_CHOICE, path, message, hint)
 
 
 def _form(item: _Located, there: Any) -> Problem:

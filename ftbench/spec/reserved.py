@@ -30,11 +30,7 @@ def _words(field: str, *words: object, instead: str = "") -> Reserved:
     return Reserved(field, frozenset(words), instead)
 
 
-RESERVED: tuple[Reserved, ...] = (
-    _words("data.source.kind", "json", instead="builtin or hub"),
-    _words("model.dtype", "float16", instead="float32 or bfloat16"),
-    _words("evaluation.tasks.*.source.kind", "json", instead="builtin or hub"),
-)
+RESERVED: tuple[Reserved, ...] = (_words("model.dtype", "float16", instead="float32 or bfloat16"),)
 
 
 def reserved(value: Any) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,17 +31,12 @@ class Subset(Block):
     """One row in so many."""
 
 
-class HubSource(Block):
-    """Files of a data set repository on the Hugging Face hub at one commit. No loading script is ever run."""
+class _FileSource(Block):
+    """What a source made of data files says of them, wherever they come from."""
 
-    kind: Literal["hub"]
-    """Where the rows come from."""
-    repo: Annotated[str, Field(pattern=REPOSITORY, max_length=120)]
-    """Repository of type data set: OWNER/NAME."""
-    revision: Commit | None
-    """Commit; null: not known yet. `ftbench lock` resolves it into the pins, until then the spec stays a draft."""
     files: Annotated[list[Annotated[str, Field(min_length=1, max_length=300)]], Field(min_length=1, max_length=200)]
-    """Paths in the repository, `*` and `?` as in a shell. Rows are joined in this order, matches of one sorted."""
+    """Paths, `*` and `?` as in a shell: in the repository, or for `file` relative to the spec's own folder. Rows are
+    joined in this order, matches of one sorted."""
     sha256: Sha256 | None = None
     """Digest of the single file, where it is known."""
     format: Literal["parquet", "csv", "json", "jsonl", "zip-text"]
@@ -56,6 +53,53 @@ class HubSource(Block):
     redistribute: Literal["no"] | None = None
     """`no`: the terms of a test set forbid to pass its text on, so a result bundle holds digests of prompts and options
     in place of them, and who verifies it needs the data. null: its text may be in bundles."""
+
+
+class HubSource(_FileSource):
+    """Files of a data set repository on the Hugging Face hub at one commit. No loading script is ever run."""
+
+    kind: Literal["hub"]
+    """Where the rows come from."""
+    repo: Annotated[str, Field(pattern=REPOSITORY, max_length=120)]
+    """Repository of type data set: OWNER/NAME."""
+    revision: Commit | None
+    """Commit; null: not known yet. `ftbench lock` resolves it into the pins, until then the spec stays a draft."""
+
+
+class FileSource(_FileSource):
+    """Files beside the spec. `ftbench lock` digests their rows into the store; the spec hash knows that digest, and
+    neither the files' names nor their format."""
+
+    kind: Literal["file"]
+    """Where the rows come from."""
+    licence: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Licence of the data (SPDX expression where there is one), for the pins; null: unknown. On the hub the repository
+    says it."""
+
+    def hashed(self) -> FileSource:
+        """The source without what says where its bytes lie and how they are packed: what a plan keeps of it."""
+        gone = {"files": [ROWS], "format": "jsonl", "member": None, "sha256": None, "licence": None}
+        return self.model_copy(update=gone)
+
+    @property
+    def nameless(self) -> bool:
+        """Whether it is a plan's, which says nothing of files."""
+        return self.files == [ROWS]
+
+    def names(self, found: Iterable[str]) -> bool:
+        """Whether `files` names each of these paths, and each of its patterns one of them."""
+        paths = set(found)
+        hits = [{path for path in paths if matches(pattern, path)} for pattern in self.files]
+        return all(hits) and set().union(*hits) == paths
+
+
+ROWS = "(rows)"
+"""What stands for the files of a `file` source in a plan: its rows, which the pins name by digest."""
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether a path or shell pattern of `files` names `path`; `*` and `?` do not cross a `/`."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", "[^/]*").replace(r"\?", "[^/]"), path) is not None
 
 
 ColumnType = Literal["text", "integer", "number"]
@@ -81,4 +125,4 @@ def source_column(value: str | TypedColumn) -> str:
     return value if isinstance(value, str) else value.column
 
 
-Source = Annotated[BuiltinSource | HubSource, Field(discriminator="kind")]
+Source = Annotated[BuiltinSource | HubSource | FileSource, Field(discriminator="kind")]

@@ -16,12 +16,15 @@ from ftbench.result.documents import Environment, Finished, LedgerLine, Lock, Ma
 from ftbench.result.files import Bundle
 from ftbench.result.signed import Signed
 from ftbench.signing.keygen import Signers
+from ftbench.spec.canonical import sha256
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
-from ftbench.spec.model import Spec, Strategy
+from ftbench.spec.model import Spec, SpotRule, Strategy
 from ftbench.spec.outline import Outline
 from ftbench.spec.pins import PartitionPin
 from ftbench.verify import base, documents
+from ftbench.verify.draw import Draw, draw
+from ftbench.verify.evidence import Evidence
 from ftbench.verify.filled import filled
 from ftbench.verify.outcome import LeftOut, NotRun
 
@@ -45,6 +48,10 @@ class Context:
     """Set by `lock-known`."""
     known_app: Callable[[], dict[str, bytes]] = dict
     """Reads what lies under `app/` in the benchmark that the verifier knows; set by `lock-known`."""
+    known_files: Callable[[], dict[str, bytes]] = dict
+    """Reads all files of that benchmark; set by `lock-known`."""
+    spot: Evidence | None = None
+    """What somebody did again; None: nobody did."""
     signers: Signers | None = None
     """Whose signatures are known; None: a bundle may be without one, and its key alone is told."""
     signature: Signed | None = None
@@ -153,6 +160,26 @@ class Context:
     def partition(self) -> PartitionPin:
         """Which rows each client holds."""
         return self._have(self.plan.pins.partition, "the plan's partition")
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was done again."""
+        if self.spot is None:
+            raise NotRun("nobody did part of the run again")
+        return self.spot
+
+    @property
+    def manifest_digest(self) -> str:
+        """What names the bundle."""
+        return sha256(self.bundle.files[names.MANIFEST])
+
+    @cached_property
+    def drawn(self) -> Draw:
+        """What the evidence's nonce draws for this bundle."""
+        reporting = self.plan.reporting
+        rule = (reporting.spot if reporting else None) or SpotRule()
+        items = {task.name: len(self.samples.get(task.name, [])) for task in self.spec.evaluation.tasks}
+        return draw(self.manifest_digest, bytes.fromhex(self.evidence.nonce), rule, items, self.rounds)
 
     @cached_property
     def spec(self) -> Spec:

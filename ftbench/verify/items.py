@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ftbench.data.local import ARCHIVE
 from ftbench.errors import MissingResource
+from ftbench.spec.model import FileSource
 from ftbench.verify.check import NotRun
 from ftbench.verify.context import Context
 
@@ -15,8 +17,14 @@ def task_rows(context: Context, task: str) -> list[dict[str, Any]]:
     if pin.digest is None:
         raise NotRun(f"the items of {task} are not pinned")
     try:
-        rows = context.store.rows(pin.digest)
+        rows = context.store.rows(pin.digest, command=_command(context, task))
     except MissingResource as error:
         told = error.diagnostics[0]
         raise NotRun(f"the items of {task} are not here: {told.message} {told.hint}".strip()) from error
     return list(rows)
+
+
+def _command(context: Context, task: str) -> str:
+    """What brings the rows here."""
+    source = next((one.source for one in context.spec.evaluation.tasks if one.name == task), None)
+    return ARCHIVE if isinstance(source, FileSource) else "ftbench data fetch SPEC"

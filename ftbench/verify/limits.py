@@ -37,11 +37,15 @@ ATTACKED = (
 
 ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE)
 
+TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
+"""What a spot-run bears on; its own checks say how far."""
+
 ABOVE: dict[Level, str] = {
     "CLAIMED": "CLAIMED: whether the documents can be read and the scores can be.",
     "INTACT": "INTACT: whether the files are those of the manifest.",
     "CONFORMS": "CONFORMS: whether lock, entry, base model, ledger and adapter are what the benchmark asks for.",
     "RESCORED": "RESCORED: whether items, prompts and scores are the benchmark's.",
+    "SPOT-RUN": "SPOT-RUN: whether answers, updates and adapters come out again where nobody foresees the draw.",
 }
 """What is missing when a level was not reached."""
 
@@ -50,4 +54,6 @@ def not_checked(reached: Level, notes: Sequence[str], signature: Signed | None =
     """Sentences for a verdict: levels not reached, what a check could not establish here, what no check does yet."""
     missing = [text for level, text in ABOVE.items() if LEVELS.index(level) > LEVELS.index(reached)]
     author = [AUTHOR] if signature is None else [KEY.format(signature.key)] if signature.identity is None else []
-    return [*missing, *dict.fromkeys(notes), *ALWAYS, *author]
+    done_again = LEVELS.index(reached) >= LEVELS.index("SPOT-RUN")
+    always = [text for text in ALWAYS if not (done_again and text in TOLD_BY_SPOT)]
+    return [*missing, *dict.fromkeys(notes), *always, *author]

@@ -31,11 +31,11 @@ def text(verdict: Verdict, path: str) -> str:
     if verdict.signature is not None:
         lines.append(f"  signed by {printable(verdict.signature.identity or 'somebody')}, key {verdict.signature.key}")
     for level in SUPPORTED[1:]:
-        lines.append(level)
-        for check in verdict.checks:
-            if check.level == level:
-                code = f" {check.code}" if check.code else ""
-                lines.append(f"  {MARK[check.outcome]} {check.check}{code}: {printable(check.evidence)}")
+        here = [check for check in verdict.checks if check.level == level]
+        lines += [level] if here else []
+        for check in here:
+            code = f" {check.code}" if check.code else ""
+            lines.append(f"  {MARK[check.outcome]} {check.check}{code}: {printable(check.evidence)}")
     lines.append("not checked")
     lines += [f"  {printable(sentence)}" for sentence in verdict.not_checked]
     return "\n".join(lines) + "\n"

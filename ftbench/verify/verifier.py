@@ -17,11 +17,13 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
                 says, and not zero; no digest turns up where an average cannot give it; the references are those asked
                 for;
              d. packages and costs told are the plan's and the ledger's; text of items that may not be passed on is not
-                there.
+                there; the adapter's model card says what the result says.
 4. RESCORED  The items are the task's items, the prompts the compiled prompts, by their digests where the bundle has no
              text: that comes from the verifier's store; programs run again in a sandbox end as
              recorded; every score comes out again from log-likelihoods, text and outcomes.
-5. SPOT-RUN  Not supported yet.
+5. SPOT-RUN  Where somebody hands over evidence of it (`ftbench.replay` makes it): items and rounds that bundle and
+             nonce draw were done again, and gave the recorded answers, updates and adapters, within what was measured
+             of machines of that kind.
 6. REPRODUCED Not supported yet.
 
 A level is reached when every check of it and of the levels below passed. Within a level all checks are made; above a
@@ -31,7 +33,7 @@ executed but the programs that answer code tasks, in the sandbox.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ftbench import __version__, codes
@@ -50,10 +52,11 @@ from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context
 from ftbench.verify.documents import describe_problems
+from ftbench.verify.evidence import Evidence
 from ftbench.verify.limits import NOT_BROUGHT, not_checked
 from ftbench.verify.outcome import LeftOut
 
-SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED")
+SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN")
 """Levels that this version can establish."""
 MAX_EVIDENCE = 1_000
 """Characters of evidence kept for one check."""
@@ -66,21 +69,20 @@ def verify(
     store: Store,
     benchmarks: Sequence[Path] = (),
     required: Level = "RESCORED",
+    evidence: Evidence | None = None,
     signers: Signers | None = None,
 ) -> Verdict:
     """Judge the bundle at `bundle`, a folder or an archive.
 
     With `spec`, its lock must be what that spec compiles to here; without, one of `benchmarks` or of those that come
-    with ftbench. The items come from `store`. With `signers` it must be signed by one of them. Whatever is wrong with
-    the bundle ends in the verdict. Raises InvalidInput where there is no bundle at that path, the spec is wrong, or
-    `required` is not supported yet (FTB690), MissingResource where `signers` cannot be used here.
+    with ftbench. The items come from `store`. Without `evidence` of a spot-run its checks are not made; with `signers`
+    the bundle must be signed by one of them. Whatever is wrong with the bundle ends in the verdict. Raises InvalidInput
+    where there is no bundle at that path, the spec is wrong, or `required` is not supported yet (FTB690),
+    MissingResource where `signers` cannot be used here.
     """
-    if required not in SUPPORTED:
-        hint = "ask for RESCORED or lower"
-        raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
-    if signers is not None:
-        keygen.ready(signers)
-    return judge(open_bundle(bundle), store=store, spec=spec, benchmarks=benchmarks, required=required, signers=signers)
+    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required, signers=signers)
+    context.spot = evidence
+    return climb(context, required, checks(context))
 
 
 def judge(
@@ -90,15 +92,55 @@ def judge(
     store: Store,
     benchmarks: Sequence[Path] = (),
     required: Level = "RESCORED",
+    evidence: Evidence | None = None,
     signers: Signers | None = None,
 ) -> Verdict:
     """The same for a bundle that was opened already. What was not brought of it is not checked, and told."""
-    own = _compile(spec) if spec is not None else None
-    return climb(Context(bundle, store, own, benchmarks, signers=signers), required, CHECKS)
+    context = known(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
+    context.spot = evidence
+    return climb(context, required, checks(context))
 
 
-def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict:
-    """Make the checks level by level and say how far it went."""
+def known(
+    bundle: Bundle,
+    *,
+    spec: Path | None,
+    store: Store,
+    benchmarks: Sequence[Path] = (),
+    signers: Signers | None = None,
+) -> Context:
+    """A bundle that was opened already, before any check."""
+    return Context(bundle, store, _compile(spec), benchmarks, signers=signers)
+
+
+def look(
+    bundle: Path,
+    *,
+    spec: Path | None,
+    store: Store,
+    benchmarks: Sequence[Path] = (),
+    required: Level = "RESCORED",
+    signers: Signers | None = None,
+) -> Context:
+    """The bundle at that path before any check. Raises as `verify`."""
+    if required not in SUPPORTED:
+        hint = "ask for SPOT-RUN or lower"
+        raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
+    if signers is not None:
+        keygen.ready(signers)
+    return known(open_bundle(bundle), spec=spec, store=store, benchmarks=benchmarks, signers=signers)
+
+
+def checks(context: Context) -> list[Check]:
+    """Those to be made: of a spot-run only where there is evidence of one."""
+    return [check for check in CHECKS if context.spot is not None or check.level != "SPOT-RUN"]
+
+
+def climb(
+    context: Context, required: Level, checks: Sequence[Check], made: Mapping[str, CheckResult] | None = None
+) -> Verdict:
+    """Make the checks level by level and say how far it went. `made`: check → its result, where it was made before."""
+    before = made or {}
     results: list[CheckResult] = []
     reached: Level = "NONE"
     for level in SUPPORTED[1:]:
@@ -107,9 +149,9 @@ def climb(context: Context, required: Level, checks: Sequence[Check]) -> Verdict
         if reached != below:
             results += [_not_run(check, f"{below} was not reached") for check in here]
             continue
-        made = [_carry_out(check, context) for check in here]
-        results += made
-        if made and all(_passed(result, context) for result in made):
+        found = [before[check.id] if check.id in before else _carry_out(check, context) for check in here]
+        results += found
+        if found and all(_passed(result, context) for result in found):
             reached = level
     manifest = context.bundle.files.get(names.MANIFEST)
     claim = context.documents.result
@@ -144,7 +186,9 @@ def problems(verdict: Verdict, bundle: Path) -> list[Diagnostic]:
     return [*failed, Diagnostic(codes.NOT_REACHED, message, place)]
 
 
-def _compile(path: Path) -> Compiled:
+def _compile(path: Path | None) -> Compiled | None:
+    if path is None:
+        return None
     from ftbench.compile.compiler import compile_spec
     from ftbench.spec.load import load_pins, load_spec
 

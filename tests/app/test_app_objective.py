@@ -128,7 +128,8 @@ def accumulated(policy: Policy, batch: Sequence[Pair], micro: int, beta: float =
     policy.zero_grad(set_to_none=True)
     weights, losses = wanted.weights(batch), []
     for start in range(0, len(batch), micro):
-        loss = wanted.loss(policy, batch[start : start + micro], weights[start : start + micro])
+        part = batch[start : start + micro], weights[start : start + micro]
+        loss, _ = objective.loss(wanted, policy, *part)
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.item())
     return math.fsum(losses), [slope(parameter).clone() for parameter in policy.net.parameters()]
@@ -201,15 +202,12 @@ def test_a_step_along_the_gradient_prefers_the_chosen_answers(model: Policy, pai
     assert accumulated(model, pairs, 7)[0] < before
 
 
-def test_the_log_tells_of_training_passes_only(model: Policy, pairs: list[Pair]) -> None:
+def test_the_log_tells_of_what_was_noted_only(model: Policy, pairs: list[Pair]) -> None:
     wanted = Objective(spec())
-    model.eval()
     with torch.no_grad():
-        wanted.loss(model, pairs, [1.0] * 7)
+        _, margins = objective.loss(wanted, model, pairs, [1.0] * 7)
     assert not wanted.told()
-    model.train()
-    with torch.no_grad():
-        wanted.loss(model, pairs, [1.0] * 7)
+    wanted.note(pairs, margins)
     assert "over 7 pairs" in wanted.told()
     assert [wanted.units(pair) for pair in pairs] == [1] * 7
 

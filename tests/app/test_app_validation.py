@@ -134,7 +134,7 @@ def test_a_cut_without_a_usable_row_is_an_error(cut: Callable[..., Any]) -> None
 
 def test_a_loss_that_is_not_finite_is_an_error(cut: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     objective = Objective({"data": {"loss_reduction": "token-mean"}, "training": {"sequence_length": 8}})
-    monkeypatch.setattr(objective, "loss", lambda *_: torch.tensor(float("nan")))
+    monkeypatch.setattr(objective, "compute", lambda *_: (torch.tensor(float("nan")), None))
     with pytest.raises(AppError, match="not finite"):
         validation.loss(torch.nn.Linear(1, 1), [Example([1, 2], [-100, 2])], objective)
 
@@ -147,15 +147,15 @@ def test_auto_halves_until_it_fits(make_bench: MakeBench, monkeypatch: pytest.Mo
     bench = make_bench({"adapter.dropout": 0.2})
     start = initial.arrays(bench.world.model_folder, bench.plan.spec, 1)
     one, _ = worker.train(settings.read({**bench.config, "micro-batch": 1}, bench.plan), 0, 1, 0.01, start)
-    real, tried = Objective.loss, []
+    real, tried = Objective.compute, []
 
-    def small(self: Any, net: Any, part: Any, weights: Any) -> Any:
-        tried.append(len(part))
-        if len(part) > 1:
+    def small(self: Any, net: Any, tensors: Any) -> Any:
+        tried.append(len(tensors["ids"]))
+        if len(tensors["ids"]) > 1:
             raise torch.OutOfMemoryError
-        return real(self, net, part, weights)
+        return real(self, net, tensors)
 
-    monkeypatch.setattr(Objective, "loss", small)
+    monkeypatch.setattr(Objective, "compute", small)
     wanted = settings.read({**bench.config, "micro-batch": settings.AUTO}, bench.plan)
     found, _ = worker.train(wanted, 0, 1, 0.01, start)
     assert all((found[name] == one[name]).all() for name in one)
@@ -172,7 +172,7 @@ def test_auto_gives_up_at_one(make_bench: MakeBench, monkeypatch: pytest.MonkeyP
     def never(*_: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(Objective, "loss", never)
+    monkeypatch.setattr(Objective, "compute", never)
     for size, hint in ((settings.AUTO, "smallest micro-batch"), (0, "to 2"), (4, "to 2")):
         with pytest.raises(AppError, match="out of memory") as caught:
             worker.train(settings.read({**bench.config, "micro-batch": size}, bench.plan), 0, 1, 0.01, start)

@@ -85,8 +85,9 @@ def test_parameters_are_counted_as_they_are_not_as_they_are_packed(wide: Path) -
     [(NF4, "bfloat16", "dora"), (FP4, "float32", "lora"), (INT8, "float32", "lora"), (None, "bfloat16", "dora")],
     ids=["nf4-dora", "fp4-lora", "int8-lora", "bf16-dora"],
 )
-def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype: str, kind: str) -> None:
-    from ftbench.app import objective, training
+@pytest.mark.parametrize("ours", [False, True], ids=["peft", "ours"])
+def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype: str, kind: str, ours: bool) -> None:
+    from ftbench.app import objective, prepared, training
     from ftbench.app.tokens import Example
 
     wanted = spec(kind, quantization=held, dtype=dtype)
@@ -95,6 +96,8 @@ def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype:
     packed = {4: torch.uint8, 8: torch.int8}.get(held["bits"]) if held else torch.bfloat16
     assert weight.dtype == packed
     assert {p.dtype for p in net.parameters() if p.requires_grad} == {torch.float32}
+    if ours:
+        assert bool(prepared.prepare(net)) == (held == INT8)
     start = initial.arrays(wide, wanted, 1)
     examples = [Example([1, 5, 6, 7, 2], [-100, -100, 6, 7, 2])]
     optimizer = {"kind": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0}
@@ -110,9 +113,9 @@ def test_quantised_weights_train_a_float32_adapter(wide: Path, held: Any, dtype:
     for _ in range(2):
         model.set_arrays(net, start)
         seeding.seed_everything(1)
-        first = minimised.loss(net, examples, [1 / 3]).item()
+        first = objective.loss(minimised, net, examples, [1 / 3])[0].item()
         training.train(net, examples, iter([0] * 99), recipe)
-        last = minimised.loss(net, examples, [1 / 3]).item()
+        last = objective.loss(minimised, net, examples, [1 / 3])[0].item()
         outcomes.append(model.get_arrays(net))
     assert last < first - 0.5
     assert all((outcomes[0][name] == outcomes[1][name]).all() for name in start)

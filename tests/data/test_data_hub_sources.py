@@ -13,9 +13,10 @@ import pytest
 
 from ftbench import builtin
 from ftbench.data.hub import Hub
-from ftbench.data.hub_source import load, subset
+from ftbench.data.hub_source import load
 from ftbench.data.normalise import NORMALISERS
 from ftbench.data.normalise.pubmedqa import PUBMEDQA, pmids
+from ftbench.data.shaping import subset
 from ftbench.data.sources import named_sources
 from ftbench.data.table import Table
 from ftbench.errors import InvalidInput, MissingResource
@@ -178,7 +179,7 @@ def test_a_large_archive_is_refused(hub: Any, connect: Connect, monkeypatch: pyt
 
 
 def test_large_files_are_not_even_asked_for(hub: Any, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ftbench.data.hub_source.MAX_FILE", 1000)
+    monkeypatch.setattr("ftbench.data.shaping.MAX_FILE", 1000)
     hub.add("dataset", "some/data", {"x.csv": b"a\n" + b"1\n" * 2000})
     with pytest.raises(MissingResource, match="FTB335"):
         load(source("csv", "x.csv"), connect())

@@ -158,3 +158,24 @@ def test_durations_and_sizes() -> None:
         "2 h 07 min",
     ]
     assert [views.size(n) for n in (12, 2048, 3 * 2**20, 2**31)] == ["12 B", "2.0 KiB", "3.0 MiB", "2.0 GiB"]
+
+
+def test_no_phase_shows_what_the_last_one_had_left(tmp_path: Path) -> None:
+    follow, clock, _ = follower(tmp_path)
+    write(tmp_path, STARTED)
+    follow.phase("train")
+    for number in (1, 2, 3, 4, 5):
+        clock.now += 10
+        write(tmp_path, round_body(number))
+        follow.tick()
+    assert "0 s left" in views.line(follow.progress)
+    finished = {"event": "finished", "rounds": 5, "round": 5, "adapter": DIGEST, "bytes_down": 1, "bytes_up": 1}
+    write(tmp_path, finished)
+    follow.phase("evaluate")
+    assert "left" not in views.line(follow.progress)
+    follow.scored("untuned", 0, 10)
+    clock.now += 10
+    follow.scored("untuned", 10, 10)
+    assert "0 s left" in views.line(follow.progress)
+    follow.scored("tuned", 0, 10)
+    assert views.line(follow.progress) == "evaluating tuned, 0/10"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ftbench import builtin
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec import canonical, checks
 from ftbench.spec.load import LoadedSpec, find_spec, load_pins, load_spec, pins_path
@@ -132,3 +133,20 @@ def test_loading_imports_nothing_heavy() -> None:
         "sys.exit(f'imported: {bad}' if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_built_in_spec_is_extended_by_its_name_from_anywhere(tmp_path: Path) -> None:
+    for name in ("quickstart", "micro/finance"):
+        path = tmp_path / "mine.yaml"
+        path.write_text(f"ftbench: spec/v1\nextends: {name}\nmetadata: {{name: mine}}\nadapter: {{rank: 4}}\n")
+        loaded = load_spec(path)
+        parent = load_spec(builtin.specs()[name]).spec
+        assert loaded.spec.adapter.rank == 4 and loaded.spec.data == parent.data
+        assert loaded.origin("data.prompt").kind == "parent"
+    (tmp_path / "quickstart").write_text("ftbench: spec/v1\n")  # a file of that name is meant first
+    path.write_text("ftbench: spec/v1\nextends: quickstart\nmetadata: {name: mine}\n")
+    with pytest.raises(InvalidInput, match="lacks `data`"):
+        load_spec(path)
+    path.write_text("ftbench: spec/v1\nextends: finanse\nmetadata: {name: mine}\n")
+    with pytest.raises(InvalidInput, match="did you mean `finance`"):
+        load_spec(path)

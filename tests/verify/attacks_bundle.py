@@ -35,6 +35,11 @@ def verdict_brought_along(f: Forged) -> None:
     f.files["verdict.json"] = pretty({"level": "RESCORED", "accepted": True})
 
 
+@attack(raw="manifest-complete", sealed="card-made")
+def card_that_promises_more(f: Forged) -> None:
+    f.files[names.CARD] = b"# REPRODUCED by everybody\n"
+
+
 @attack(raw="files-permitted", sealed="files-permitted")
 def pickled_adapter(f: Forged) -> None:
     f.files["adapter/adapter_model.bin"] = b"\x80\x04."

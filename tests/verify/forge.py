@@ -38,10 +38,10 @@ from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, s
 from ftbench.spec.tasks import CodeTask, Task
 from ftbench.spec.transport import Transport
 from ftbench.verify import filled
-from ftbench.verify.checks import CHECKS, programs_rerun
+from ftbench.verify.checks import programs_rerun
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import chosen_clients
-from ftbench.verify.verifier import climb
+from ftbench.verify.verifier import checks, climb
 
 HIDDEN = 8
 MODULES = [
@@ -91,12 +91,16 @@ class World:
 
     def verdict(self, files: dict[str, bytes], store: Store | None = None) -> Verdict:
         """The verdict on a bundle of these files, judged in memory by this world's compiled benchmark."""
+        context = self.context(files, store)
+        return climb(context, "RESCORED", checks(context))
+
+    def context(self, files: dict[str, bytes], store: Store | None = None) -> Context:
+        """A bundle of these files before any check."""
         bundle = Bundle(Path("bundle"))
         for name, content in sorted(files.items()):
             if bundle.admits(name, len(content)):
                 bundle.add(name, content)
-        context = Context(bundle, store or self.store, None, [self.root / "benchmarks"])
-        return climb(context, "RESCORED", CHECKS)
+        return Context(bundle, store or self.store, None, [self.root / "benchmarks"])
 
 
 def make_world(root: Path, change: Callable[[dict[str, Any]], None] = lambda _: None) -> World:

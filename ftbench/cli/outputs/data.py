@@ -19,7 +19,7 @@ class DataItem(Block):
     digest: Sha256 | None
     """Its name in the store."""
     state: Literal["present", "fetched", "whole", "corrupt"]
-    """`fetched`: it was not there before. `whole`, `corrupt`: what `verify` found."""
+    """`fetched`: it was not there before, also with add. `whole`, `corrupt`: what `verify` found."""
     path: str | None = None
     """Where it lies; null with fetch and overlap."""
     size: int | None = None
@@ -39,7 +39,7 @@ class DataOutput(Block):
 
     format: Literal["ftbench/output/data/v1"] = "ftbench/output/data/v1"
     """Format of this document."""
-    action: Literal["fetch", "list", "verify", "overlap"]
+    action: Literal["fetch", "list", "verify", "overlap", "export", "add"]
     """What was asked for."""
     roots: list[str]
     """Folders of the store, in the order of search; the first is written to."""

@@ -78,6 +78,19 @@ class ValidateOutput(Block):
     """In the order given."""
 
 
+class NewOutput(Block):
+    """`ftbench new`."""
+
+    format: Literal["ftbench/output/new/v1"] = "ftbench/output/new/v1"
+    """Format of this document."""
+    kind: Literal["spec", "entry"]
+    """What was written."""
+    file: str
+    """Where."""
+    guesses: dict[str, str]
+    """Of a spec: what was guessed → why."""
+
+
 class CompileOutput(Block):
     """`ftbench compile`."""
 

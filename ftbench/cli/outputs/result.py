@@ -20,6 +20,8 @@ class RunOutput(Block):
     """The result bundle's folder; null where there is none to hand in."""
     verify: str | None
     """The command that verifies the bundle."""
+    report: str | None = None
+    """The page that says what the run came to; null where it could not be written."""
     result: Result
     """Scores and cost, as they stand in the bundle."""
 

@@ -18,6 +18,8 @@ class DataFile:
 
     path: Path
     name: str
+    encoding: str = LOOK
+    """What to do where it is not UTF-8."""
 
     def text(self) -> str:
         """The content of a text file, without a byte order mark. Raises MissingResource (FTB332) with the line of what
@@ -28,9 +30,9 @@ class DataFile:
         except UnicodeDecodeError as error:
             # The codec counts from behind a byte order mark, and before it all is UTF-8.
             before = error.object[: error.start].decode("utf-8")
-            raise self.refused("not UTF-8", *position(before, len(before))) from error
+            raise self.refused("not UTF-8", *position(before, len(before)), self.encoding) from error
         if (at := text.find("\0")) >= 0:
-            raise self.refused("a NUL character", *position(text, at))
+            raise self.refused("a NUL character", *position(text, at), self.encoding)
         return text
 
     def refused(self, detail: str, line: int = 0, column: int = 0, hint: str = LOOK) -> MissingResource:

@@ -1,4 +1,4 @@
-"""The inline engine: the compiled app, server and clients in turn, in one process of its own.
+"""The inline engine: the compiled app in one process of its own, its clients in turn or in processes made of it.
 
 For tests, debugging and replay. It ends at the same adapter as Flower's simulation.
 """
@@ -26,17 +26,18 @@ LOG_NAME = "inline.log"
 
 
 def launch(
-    compiled: Path, runs: Sequence[tuple[RunConfig, int]], log: Path, marker: str = ""
+    compiled: Path, runs: Sequence[tuple[RunConfig, int]], log: Path, marker: str = "", processes: int = 1
 ) -> subprocess.Popen[bytes]:
     """Start the app of a compiled benchmark in a process of its own, its output going to the end of `log`.
 
     `runs`: run config and number of clients of each run that it carries out, one after another, until one fails.
+    `processes`: clients of a round that train at once.
 
     The process ends by itself when the returned object's standard input is closed, so also when its starter is killed.
     What it was given stays beside the log, as `inline.json`, for whoever wants to start it by hand.
     """
     given = log.with_suffix(".json")
-    listed = [{"run_config": config, "clients": clients} for config, clients in runs]
+    listed = [{"run_config": config, "clients": clients, "processes": processes} for config, clients in runs]
     given.write_text(json.dumps({"runs": listed}, indent=2, sort_keys=True))
     package_root = str(builtin.PACKAGE.parent)
     # -P: what lies in the working folder must not be imported in place of what is installed.
@@ -63,7 +64,7 @@ def launch(
 
 
 class InlineEngine:
-    """Carries out a job serially."""
+    """Carries out a job in one process and those made of it."""
 
     name: Literal["inline"] = "inline"
 
@@ -71,10 +72,10 @@ class InlineEngine:
         """See `Engine.train`."""
         (job.run_dir / "error.json").unlink(missing_ok=True)
         log = job.logs / LOG_NAME
-        # Clients run one after another here, and a reply counts as in time whenever it comes.
+        # Clients may run one after another here, and a reply counts as in time whenever it comes.
         watchdog = Watchdog(job.run_dir, job.clients * job.round_timeout + MARGIN)
         job.say("the app in a process of its own, until it has loaded PyTorch and the data are checked")
-        process = launch(job.compiled, [(job.run_config, job.clients)], log, job.marker)
+        process = launch(job.compiled, [(job.run_config, job.clients)], log, job.marker, job.workers)
         try:
             while process.poll() is None:
                 on_tick()

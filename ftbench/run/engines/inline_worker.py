@@ -1,6 +1,6 @@
 """`python -m ftbench.run.engines.inline_worker APP_DIR CONFIG.json [--guarded]`: runs of a compiled app in here.
 
-CONFIG.json holds `runs`, each with `clients` and `run_config`; they are carried out in order and share the loaded base
+CONFIG.json holds `runs`, each with `clients`, `run_config` and `processes` (clients at once); they are carried out in order and share the loaded base
 model. Exit status 0: the ServerApp returned each time; 1: it raised; 3: with `--guarded`, standard input was closed,
 because whoever started this wants no more of it or is gone.
 """
@@ -41,19 +41,28 @@ def fused_config(app_dir: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, **overrides}
 
 
-def run(app_dir: Path, overrides: Mapping[str, Any], clients: int) -> None:
-    """Import the app from `app_dir`, the first time, and carry it out. What the ServerApp raises passes through."""
+def run(app_dir: Path, overrides: Mapping[str, Any], clients: int, processes: int = 1) -> None:
+    """Import the app from `app_dir`, the first time, and carry it out, clients in so many processes. What the ServerApp
+    raises passes through."""
     from flwr.app import Context, RecordDict
 
     from ftbench.run.engines.inline_grid import RUN_ID, SERVER_NODE, InlineGrid
+    from ftbench.run.engines.inline_processes import ProcessGrid
 
     config = fused_config(app_dir, overrides)
     if str(app_dir) not in sys.path:
         sys.path.insert(0, str(app_dir))
     server = importlib.import_module(f"{PACKAGE}.server_app").app
-    client = importlib.import_module(f"{PACKAGE}.client_app").app
+    module = importlib.import_module(f"{PACKAGE}.client_app")
     context = Context(run_id=RUN_ID, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=config)
-    server(InlineGrid(client, config, clients), context)
+    if processes == 1:
+        server(InlineGrid(module.app, config, clients), context)
+        return
+    grid = ProcessGrid(module.app, config, clients, processes, getattr(module, "warm", None))
+    try:
+        server(grid, context)
+    finally:
+        grid.close()
 
 
 def end_with_stdin() -> None:
@@ -80,7 +89,7 @@ def main(arguments: list[str]) -> int:
     sys.dont_write_bytecode = True
     try:
         for wanted in config["runs"]:
-            run(Path(app_dir).resolve(), wanted["run_config"], int(wanted["clients"]))
+            run(Path(app_dir).resolve(), wanted["run_config"], int(wanted["clients"]), int(wanted.get("processes", 1)))
     except Exception:
         traceback.print_exc()
         return 1

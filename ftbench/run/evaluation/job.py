@@ -39,6 +39,10 @@ class Job(Block):
     phases: list[Phase]
     limit: Annotated[int, Field(ge=1)] | None = None
     """Only the first items of each task."""
+    items: dict[str, list[int]] | None = None
+    """Task → the only items that are asked, at least one each; with `limit` null."""
+    steps: bool = False
+    """Whether answers tell how sure the model was of each token that it wrote."""
     batch_size: Annotated[int, Field(ge=1)] | None = None
     """Prompts in one forward pass; null: as many as are safe."""
     threads: Annotated[int, Field(ge=1)] = 1
@@ -63,6 +67,8 @@ class AskedItem(Block):
     options: list[str]
     target: int | None
     answer: Answer
+    steps: list[tuple[int, float]] | None = None
+    """Of its text, where they are asked for: see `steps.Steps`."""
 
 
 def write_answers(path: Path, answers: list[AskedItem]) -> None:

@@ -21,6 +21,7 @@ from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed
 from ftbench.run.evaluation.cache import Cache, Likelihood, key
+from ftbench.run.evaluation.steps import Recorder, Settings, Steps, steps_of
 from ftbench.run.evaluation.tokens import (
     MAX_BATCH,
     ChatTemplate,
@@ -49,6 +50,7 @@ def scoring_lm(
     cache: Cache,
     conditions: Mapping[str, object],
     on_progress: Callable[[int, int], None],
+    steps: dict[tuple[str, Settings], Steps] | None = None,
 ) -> Any:
     """The model as an `lm_eval` LM that answers log-likelihood and generation requests.
 
@@ -56,6 +58,7 @@ def scoring_lm(
     called with the requests of one kind answered and their number after each batch.
     `share` (number, of how many): of all batches in turn only these are computed. For the others there are stand-ins,
     so that such an LM only fills its cache; batches, and with them the answers' bits, are those of a whole one.
+    `steps` is filled with how sure the model was of each token of the texts that are not in the cache.
     Raises, when it is asked, InvalidInput (FTB564, FTB565, FTB572) and RunFailed (FTB566).
     """
     import torch
@@ -128,9 +131,23 @@ def scoring_lm(
             known = [cache.text(name) for name in keys]
             if None not in known:
                 return [text for text in known if text is not None]
+            self.written, self.asked = settings, [request.args[0] for request in batch]
             texts = super().generate_until(batch, disable_tqdm=True)
             cache.put((name, text) for name, text, old in zip(keys, texts, known, strict=True) if old is None)
             return [old if old is not None else text for old, text in zip(known, texts, strict=True)]
+
+        def _model_generate(self, context: Any, max_length: int, stop: list[str], **more: Any) -> Any:
+            if steps is None:
+                return super()._model_generate(context, max_length, stop, **more)
+            recorder, masks = Recorder(), more["attention_mask"]
+            made = super()._model_generate(context, max_length, stop, logits_processor=[recorder], **more)
+            ours = {tuple(context_ids(tokenizer, p, bos=bos, chat_template=chat_template)): p for p in self.asked}
+            for row, (ids, mask) in enumerate(zip(context.tolist(), masks.tolist(), strict=True)):
+                prompt = ours[tuple(one for one, kept in zip(ids, mask, strict=True) if kept)]
+                tokens = made[row].tolist()[context.shape[1] :]
+                found = steps_of(lambda some: decode(tokenizer, some), tokens, recorder.of_row(row))
+                steps[prompt, self.written] = found
+            return made
 
         def tok_decode(self, tokens: Any, skip_special_tokens: bool = True) -> str:
             """What was generated; the harness asks for its end token by a number."""

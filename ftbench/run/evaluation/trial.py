@@ -115,7 +115,7 @@ def try_tokenizer(trial: Trial, job_file: Path, log: Path, marker: str = "") -> 
             stdin=subprocess.PIPE,  # held open for as long as we live: it ends when this is closed
             stdout=subprocess.PIPE,
             stderr=errors,
-            env=_environment(marker),
+            env=environment(marker),
             cwd=log.parent,
             start_new_session=True,
         )
@@ -152,7 +152,8 @@ def _parse(answer: bytes, code: int, log: Path) -> Report:
     raise RunFailed(Diagnostic(codes.WORKER_FAILED, f"the process that tries the tokenizer {why}"))
 
 
-def _environment(marker: str) -> dict[str, str]:
+def environment(marker: str) -> dict[str, str]:
+    """Of a process that reads a tokenizer: offline, without a GPU, one thread."""
     kept = {name: value for name, value in os.environ.items() if name in KEPT}
     more = {"FTBENCH_RUN": marker} if marker else {}
     return {

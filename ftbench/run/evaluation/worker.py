@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +24,9 @@ from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFaile
 from ftbench.run.evaluation.answers import harness_tasks, read
 from ftbench.run.evaluation.cache import Cache
 from ftbench.run.evaluation.job import AskedItem, Job, Phase, write_answers
+from ftbench.run.evaluation.steps import Settings, Steps
 from ftbench.run.processes import peaks
+from ftbench.spec.tasks import Task
 
 
 def main(path: Path) -> int:
@@ -108,6 +110,7 @@ def _ask(
     from ftbench.run.evaluation.lm import scoring_lm
 
     spec = plan.typed_spec()
+    steps: dict[tuple[str, Settings], Steps] | None = {} if job.steps else None
     lm = scoring_lm(
         model,
         tokenizer,
@@ -118,6 +121,7 @@ def _ask(
         cache=cache,
         conditions=conditions,
         on_progress=_progress(phase.name, out),
+        steps=steps,
     )
     names = [name for task in spec.evaluation.tasks for name in harness_tasks(task)]
     try:
@@ -127,8 +131,17 @@ def _ask(
         raise MissingResource(Diagnostic(codes.ITEMS_UNFIT, str(error), hint="see the command above")) from error
     except ValueError as error:
         raise InvalidInput(Diagnostic(codes.ITEMS_UNFIT, str(error))) from error
-    results = evaluate(lm, tasks, limit=job.limit, bootstrap_iters=0, log_samples=True)
-    return [asked for task in spec.evaluation.tasks for asked in read(task, results)]
+    only = job.items and {name: job.items[task.name] for task in spec.evaluation.tasks for name in harness_tasks(task)}
+    results = evaluate(lm, tasks, limit=job.limit, samples=only, bootstrap_iters=0, log_samples=True)
+    return [_sure(task, asked, steps) for task in spec.evaluation.tasks for asked in read(task, results)]
+
+
+def _sure(task: Task, asked: AskedItem, steps: Mapping[tuple[str, Settings], Steps] | None) -> AskedItem:
+    """The item with how sure the model was of its text."""
+    if not steps or task.generation is None:
+        return asked
+    settings = task.generation.max_new_tokens, tuple(task.generation.stop)
+    return asked.model_copy(update={"steps": steps.get((asked.prompt, settings))})
 
 
 def _progress(phase: str, out: IO[str]) -> Callable[[int, int], None]:

@@ -39,7 +39,7 @@ CHECKS: tuple[Check, ...] = (
     templates.chat,
     templates.tasks,
     scoring.scoring,
-    sources.hub,
+    sources.files,
     sources.checkpoint,
     models.built_in,
     federation.replies,

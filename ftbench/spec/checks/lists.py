@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ftbench import codes
-from ftbench.spec.model import Spec
+from ftbench.spec.model import FileSource, Spec
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
 
@@ -37,6 +37,8 @@ def targets(spec: Spec) -> Iterator[Problem]:
 def separate(spec: Spec) -> Iterator[Problem]:
     """No task is scored on the very rows that were trained on."""
     train = spec.data.source
+    if isinstance(train, FileSource) and train.nameless:
+        return  # a plan's: no names to tell two by
     for number, task in enumerate(spec.evaluation.tasks):
         if getattr(task, "source", None) == train:
             path = ("evaluation", "tasks", number, "source")

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.spec.model import HubSource, Source, Spec
+from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Source, Spec
 from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_inputs
 
 _AGAIN = "run `ftbench lock` on the spec again"
 _ONLINE = "run `ftbench lock` on the spec, online: it asks the hub once and writes what it finds"
+_HERE = "run `ftbench lock` on the spec: it reads the files and writes their digests"
 
 
 def check_pins(spec: Spec, pins: Pins, place: Place | None = None) -> list[Diagnostic]:
@@ -34,9 +35,14 @@ def unresolved(spec: Spec, pins: Pins, place: Place | None = None) -> list[Diagn
     if pins.partition is None:
         open_.append("the partition")
     message = f"not resolved yet: {', '.join(open_)}; the benchmark compiles as a draft and cannot be run"
+    named = sources(spec)
+    local = not any(
+        isinstance(named[key], HubSource) for key, pin in pins.sources.items() if not pin.digest and key in named
+    )
+    how = _HERE if local else _ONLINE
     if spec.metadata.status == "published":
-        return [Diagnostic(codes.UNRESOLVED, f"a published spec has pins that are {message}", place, _ONLINE)]
-    return [Diagnostic(codes.UNRESOLVED, message, place, _ONLINE, "warning")]
+        return [Diagnostic(codes.UNRESOLVED, f"a published spec has pins that are {message}", place, how)]
+    return [Diagnostic(codes.UNRESOLVED, message, place, how, "warning")]
 
 
 def sources(spec: Spec) -> dict[str, Source]:
@@ -64,7 +70,9 @@ def _sources(spec: Spec, pins: Pins) -> Iterator[tuple[str, str]]:
             yield codes.BAD_PINS, f"the pin of `{key}` has a digest, but no commit"
         elif isinstance(source, HubSource) and source.revision and pin.revision != source.revision:
             yield codes.STALE_PINS, f"the pin of `{key}` is of another commit than the spec's"
-        elif isinstance(source, HubSource) and source.rows and pin.rows not in (None, source.rows):
+        elif isinstance(source, FileSource) and pin.files is not None and not source.names(pin.files):
+            yield codes.STALE_PINS, f"the pin of `{key}` was made from other files than the spec names"
+        elif not isinstance(source, BuiltinSource) and source.rows and pin.rows not in (None, source.rows):
             yield codes.PIN_SIZES, f"the pin of `{key}` has {pin.rows} rows, and the spec says {source.rows}"
     for key in pins.sources:
         if key not in wanted:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftbench import codes
-from ftbench.spec.model import Data, HubSource, Spec, Task
+from ftbench.spec.model import BuiltinSource, Data, FileSource, HubSource, Spec, Task
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
 
 
-def hub(spec: Spec) -> Iterator[Problem]:
-    """Every source on the hub, of training data and tasks."""
+def files(spec: Spec) -> Iterator[Problem]:
+    """Every source made of files, of training data and tasks."""
     holders: list[tuple[Data | Task, Path]] = [(spec.data, ("data", "source"))]
     holders += [(task, ("evaluation", "tasks", i, "source")) for i, task in enumerate(spec.evaluation.tasks)]
     for holder, at in holders:
         try:
-            if isinstance(holder.source, HubSource):
+            if not isinstance(holder.source, BuiltinSource):
                 yield from _member(holder.source, at)
                 yield from _files(holder.source, at)
                 if holder is spec.data and holder.source.redistribute is not None:
@@ -26,7 +26,7 @@ def hub(spec: Spec) -> Iterator[Problem]:
             continue
 
 
-def _member(source: HubSource, at: Path) -> Iterator[Problem]:
+def _member(source: HubSource | FileSource, at: Path) -> Iterator[Problem]:
     if source.format == "zip-text" and source.member is None:
         message = f"`{show((*at, 'format'))}: zip-text` needs `member`, the file inside the archive"
         yield Problem(codes.SOURCE, (*at, "format"), message, "for example `member: folder/rows.txt`")
@@ -35,12 +35,15 @@ def _member(source: HubSource, at: Path) -> Iterator[Problem]:
         yield Problem(codes.NO_EFFECT, (*at, "member"), message, "leave it out")
 
 
-def _files(source: HubSource, at: Path) -> Iterator[Problem]:
+def _files(source: HubSource | FileSource, at: Path) -> Iterator[Problem]:
     for number, name in enumerate(source.files):
         where: Path = (*at, "files", number)
-        if name.startswith("/") or "\\" in name or ".." in name.split("/"):
-            message = f"`{name}` is no path in a repository"
-            yield Problem(codes.SOURCE, where, message, "relative, with forward slashes, without `..`")
+        local = isinstance(source, FileSource)
+        if name.startswith(("/", "~")) or "\\" in name or (".." in name.split("/") and not local):
+            message = f"`{name}` is no path {'below the spec' if local else 'in a repository'}"
+            hint = "relative to the spec" if local else "relative"
+            hint += ", with forward slashes" + ("" if local else ", without `..`")
+            yield Problem(codes.SOURCE, where, message, hint)
         if name in source.files[:number]:
             yield Problem(codes.DUPLICATE, where, f"`{name}` stands twice, so that its rows would count twice")
     if source.sha256 is not None and (len(source.files) != 1 or any(sign in source.files[0] for sign in "*?[")):

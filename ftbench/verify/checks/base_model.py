@@ -47,17 +47,23 @@ def run(context: Context) -> str | Failure:
 def _known(context: Context) -> Outline:
     """What this verifier itself has of the revision, from a store of its own and never from the bundle.
 
-    A digest names files and not whose they are, so that it is taken from the spec or from what is built in only.
+    A digest names files and not whose they are, so that it is taken from the spec, from what is built in, or where
+    this verifier's own store was told the name (`data add --model`).
     """
     model, store = context.entry.model, context.store
     name = f"{model.name}@{model.revision}"
-    if len(model.revision) == 64 and model != context.spec.model.base and not model.name.startswith("builtin/"):
-        raise NotRun(f"{name} is no commit of a hub: nothing here says that these are files of {model.name}")
+    own = len(model.revision) == 64 and model != context.spec.model.base and not model.name.startswith("builtin/")
+    if own and not store.is_named(model):
+        raise NotRun(
+            f"{name} is no commit of a hub: nothing here says that these are files of {model.name}; who has them: "
+            f"ftbench data add --model DIR --name {model.name}"
+        )
     try:
         return store.outline(store.model_digest(model), name)
     except MissingResource as error:
         told = "; ".join(one.message for one in error.diagnostics)
-        hint = f"; where there is a connection: {FETCH} {name} --no-weights" if len(model.revision) == 40 else ""
+        hint = f"; who has it: ftbench data add --model DIR --name {model.name}" if own else ""
+        hint = f"; where there is a connection: {FETCH} {name} --no-weights" if len(model.revision) == 40 else hint
         raise NotRun(f"this revision is not known here: {told}{hint}") from error
 
 

@@ -31,7 +31,8 @@ def run(context: Context) -> str | Failure:
         known = (folder / names.LOCK).read_bytes()
         if known == quoted:
             context.known_plan = _plan(folder, known)
-            context.known_app = partial(_app, folder, known)
+            context.known_app = partial(_files, folder, known, "app/")
+            context.known_files = partial(_files, folder, known, "")
             return f"the lock is that of {folder}, byte for byte ({claim})"
         near.extend(_near(known, context.lock, folder))
     told = "; ".join(near) or "no benchmark here has this name and version: give its spec or its compiled folder"
@@ -53,7 +54,7 @@ def _from_spec(context: Context, own: Compiled, quoted: bytes, claim: str) -> st
             f"spec hash {lock.spec_hash[:12]}"
         )
     context.known_plan = own.plan
-    context.known_app = lambda: own.files
+    context.known_app = context.known_files = lambda: own.files
     return f"the lock is what the spec given compiles to here, byte for byte ({claim})"
 
 
@@ -70,11 +71,11 @@ def _plan(folder: Path, known: bytes) -> Plan:
     return plan
 
 
-def _app(folder: Path, known: bytes) -> dict[str, bytes]:
-    """The app of a known benchmark, held to its own lock."""
+def _files(folder: Path, known: bytes, below: str) -> dict[str, bytes]:
+    """What lies below that path in a known benchmark, held to its own lock."""
     lock = safejson.parse_model(known, Lock, names.LOCK)
     try:
-        app = {name: (folder / name).read_bytes() for name in lock.files if name.startswith("app/")}
+        app = {name: (folder / name).read_bytes() for name in lock.files if name.startswith(below)}
     except OSError as error:
         raise NotRun(f"the benchmark in {folder} cannot be read: {error}") from error
     if any(sha256(data) != lock.files[name] for name, data in app.items()):

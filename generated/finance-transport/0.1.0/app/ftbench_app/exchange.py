@@ -10,11 +10,12 @@ from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from . import arrays as arr
-from . import codec, faults, replies, state, transport
+from . import codec, faults, privacy, replies, schedule, seeding, state, transport
 from .arrays import Arrays
 from .in_force import strategy_of
 from .inbox import MEMORY_BYTES, Inbox
 from .settings import Settings
+from .strategy import Weighted
 
 
 class Exchange:
@@ -113,6 +114,40 @@ class Exchange:
                 group_id=str(self.number),
                 ttl=max(self.settings.round_timeout, 1.0),
             )
+
+
+def begin(settings: Settings, number: int, current: Arrays, kept: Arrays | None, run_dir: Path) -> Exchange:
+    """Who is asked for what in a round; `kept`: the server's state before it."""
+    fraction = float(settings.spec["federation"]["sampling"]["fraction"])
+    return Exchange(
+        settings=settings,
+        number=number,
+        sampled=seeding.choose_clients(settings.seed, number, settings.clients, fraction),
+        learning_rate=schedule.learning_rate(settings.spec["training"]["schedule"], number, settings.rounds),
+        current=current,
+        kept=kept,
+        run_dir=run_dir,
+    )
+
+
+def aggregate(exchange: Exchange, weighted: Weighted) -> tuple[Arrays, Arrays | None]:
+    """The next adapter and the server's next state; a virtual client's adapter is the next as it is.
+
+    `weighted`: (rows by which the client counts, arrays) of usable replies, by ascending partition id.
+    """
+    if exchange.settings.virtual:
+        return dict(weighted[0][1]), None
+    weighted, clipping = privacy.central(
+        exchange.settings,
+        exchange.number,
+        weighted,
+        base=exchange.awaited(exchange.sampled[0]),
+        sampled=len(exchange.sampled),
+        state=state.part(exchange.kept, state.PRIVACY),
+    )
+    new, own = exchange.kind.aggregate(exchange.current, weighted, state.part(exchange.kept, state.STRATEGY))
+    kept = {state.STRATEGY: own, state.PRIVACY: clipping, state.TRANSPORT: exchange.down.residual}
+    return new, state.join(kept)
 
 
 def _recorder() -> Callable[[Arrays], object]:

@@ -81,6 +81,8 @@ class Settings:
     """For `local`: the client that trains alone."""
     open_code: Mapping[str, str | None] | None = None
     """In the open division: `strategy` and `client` → sha256 of the entry's own module, or null."""
+    keep_every: int = 0
+    """Every so manieth round is kept for whoever does part of it again; 0: none."""
     own_rows: Path | None = None
     """At a node that names one: the file with its partition's rows."""
 
@@ -180,6 +182,7 @@ def read(config: Mapping[str, Any], plan: Plan) -> Settings:
         round_timeout=timeout,
         reference=reference,
         reference_client=alone,
+        keep_every=max(0, _whole("keep-every", config.get("keep-every", 0))),
         open_code=open_division.parse(str(config.get("open-code", ""))),
     )
 

@@ -11,14 +11,13 @@ from flwr.serverapp import Grid
 
 from . import (
     adapter_files,
+    archive,
     budget_adapters,
     faults,
     inbox,
     initial,
     privacy,
     replies,
-    schedule,
-    seeding,
     state,
     stopping,
     store,
@@ -28,7 +27,7 @@ from . import (
 from . import arrays as arr
 from .arrays import Arrays
 from .errors import AppError
-from .exchange import Exchange
+from .exchange import Exchange, aggregate, begin
 from .files import clear_temporary
 from .in_force import strategy_of
 from .ledger import Body, Ledger
@@ -108,14 +107,15 @@ class Run:
         settings = self.settings
         self._check_operator(number)
         kept = self._server_state()
-        exchange = self._exchange(number, current, kept)
+        exchange = begin(settings, number, current, kept, self.run_dir)
         self._check_communication(number, exchange)
         released = self._check_privacy(exchange)
-        harvest = exchange.carry_out(self.grid, self.nodes, self._client_states())
+        states = self._client_states()
+        harvest = exchange.carry_out(self.grid, self.nodes, states)
         least = 1 if settings.virtual else max(1, int(settings.spec["federation"]["min_replies"]))
         if len(harvest.usable) < least:
             self._too_few(number, len(exchange.sampled), harvest, least)
-        new, own = self._aggregate(exchange, harvest)
+        new, own = aggregate(exchange, harvest.weighted)
         if bad := arr.not_finite(new):
             raise AppError("FTB555", f"the adapter after round {number} is not finite: {bad}")
         if bad := arr.not_float32({**new, **(own or {})}):
@@ -134,6 +134,8 @@ class Run:
             sent=(self._charged(exchange.bytes_down), self._charged(harvest.bytes_up)),
         )
         before = self._state_name()
+        if archive.keeps(settings, number):
+            archive.keep(self.run_dir, exchange, harvest, states)
         self.ledger.append(
             {
                 "event": "round",
@@ -163,37 +165,6 @@ class Run:
         unused = f", {used} of {rows} rows used" if 0 < used < rows else ""
         say(f"round {number}/{settings.rounds}: loss {mean:.4f}{held_out}, {seconds:.1f} s{unused}{left_out}")
         return new
-
-    def _exchange(self, number: int, current: Arrays, kept: Arrays | None) -> Exchange:
-        """Who is asked for what in a round; `kept`: the server's state before it."""
-        settings = self.settings
-        fraction = float(settings.spec["federation"]["sampling"]["fraction"])
-        return Exchange(
-            settings=settings,
-            number=number,
-            sampled=seeding.choose_clients(settings.seed, number, settings.clients, fraction),
-            learning_rate=schedule.learning_rate(settings.spec["training"]["schedule"], number, settings.rounds),
-            current=current,
-            kept=kept,
-            run_dir=self.run_dir,
-        )
-
-    def _aggregate(self, exchange: Exchange, harvest: replies.Harvest) -> tuple[Arrays, Arrays | None]:
-        """The next adapter and the server's next state; a virtual client's adapter is the next as it is."""
-        weighted = harvest.weighted
-        if self.settings.virtual:
-            return dict(weighted[0][1]), None
-        weighted, clipping = privacy.central(
-            self.settings,
-            exchange.number,
-            weighted,
-            base=exchange.awaited(exchange.sampled[0]),
-            sampled=len(exchange.sampled),
-            state=state.part(exchange.kept, state.PRIVACY),
-        )
-        new, own = exchange.kind.aggregate(exchange.current, weighted, state.part(exchange.kept, state.STRATEGY))
-        kept = {state.STRATEGY: own, state.PRIVACY: clipping, state.TRANSPORT: exchange.down.residual}
-        return new, state.join(kept)
 
     def _state_name(self) -> str | None:
         """Digest of the server's state after the last committed round."""

@@ -1,0 +1,163 @@
+"""Rows of files beside the spec: where they may lie, which they are, and whether they are still those that were locked.
+
+A path is relative to the folder of the file that names it, and stays in that spec's tree: what somebody else's spec
+names can never be read from elsewhere on this disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from ftbench import codes
+from ftbench.data.digests import file_sha256
+from ftbench.data.formats.base import DataFile
+from ftbench.data.loaded import Beside, Loaded, describe
+from ftbench.data.shaping import check_files, shape
+from ftbench.data.table import Row
+from ftbench.diagnostics import Diagnostic, Place, did_you_mean
+from ftbench.errors import InvalidInput, MissingResource
+from ftbench.spec import extends
+from ftbench.spec.load import LoadedSpec
+from ftbench.spec.model import FileSource
+from ftbench.spec.pins import SourcePin
+from ftbench.spec.yaml import shown
+
+ARCHIVE = "whoever has the rows gives them in an archive: `ftbench data export SPEC`, then `ftbench data add ARCHIVE`"
+ENCODING = "text is UTF-8; of a file from Windows: `iconv -f CP1252 -t UTF-8 OLD > NEW` (UTF-16: `-f UTF-16`)"
+
+
+def beside(loaded: LoadedSpec) -> dict[str, Beside]:
+    """Key of each source in the pins → where its paths begin: at the file in which its `files` stand, which may be one
+    that the spec extends."""
+    paths = {"train": "data.source.files"}
+    paths |= {f"task:{one.name}": f"evaluation.tasks.{one.name}.source.files" for one in loaded.spec.evaluation.tasks}
+    found = {}
+    for key, path in paths.items():
+        place = loaded.place(path)
+        file = (Path(place.file) if place else loaded.path).absolute()
+        found[key] = Beside(file.parent, extends.tree(file))
+    return found
+
+
+def load(source: FileSource, where: Beside) -> Loaded:
+    """Rows of the files that `source` names.
+
+    Raises MissingResource (FTB328 empty, FTB330 no such file, FTB332 unreadable, FTB335 too large, FTB346),
+    InvalidInput (FTB311 for a path that leaves the spec's tree, FTB331, FTB333, FTB334, FTB336, FTB337, FTB339).
+    """
+    what = describe(source)
+    found = find(source, where)
+    check_files(source, {name: path.stat().st_size for name, path in found.items()}, what)
+    if empty := [name for name, path in found.items() if not path.stat().st_size]:
+        raise MissingResource(Diagnostic(codes.NO_ROWS, "the file is empty", Place(shown(found[empty[0]]))))
+    before = {name: file_sha256(path) for name, path in found.items()}
+    files = [DataFile(path, shown(path), ENCODING) for path in found.values()]
+    table = shape(source, files, what)
+    if changed := [name for name, path in found.items() if file_sha256(path) != before[name]]:
+        message = f"`{changed[0]}` changed while it was read"
+        raise MissingResource(Diagnostic(codes.OTHER_FILE, message, hint="run the command again when it is whole"))
+    return Loaded(table, source.licence or "unknown", files=before)
+
+
+def find(source: FileSource, where: Beside) -> dict[str, Path]:
+    """Path relative to the spec → the file, of all that `files` names, each once, in its order.
+
+    Raises FTB311, FTB330.
+    """
+    found: dict[str, Path] = {}
+    for pattern in source.files:
+        for name in _named(pattern, where):
+            found.setdefault(name, _checked(name, where))
+    return found
+
+
+def changed(source: FileSource, pin: SourcePin, where: Beside) -> list[str]:
+    """Names of files that are here with another content than when they were locked; what is not here says nothing."""
+    wrong = []
+    for name, digest in (pin.files or {}).items():
+        try:
+            path = _checked(name, where)
+            if file_sha256(path) != digest:
+                wrong.append(name)
+        except (MissingResource, InvalidInput, OSError):
+            continue
+    return wrong
+
+
+def carriage_returns(key: str, rows: Sequence[Row]) -> list[Diagnostic]:
+    """A warning for values that hold a carriage return: line ends of Windows inside a value, which a model would learn
+    and be asked. Those that end a line of the file are no part of a value."""
+    hits: dict[str, list[int]] = {}
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            if isinstance(value, str) and "\r" in value:
+                hits.setdefault(name, []).append(number)
+    return [
+        Diagnostic(
+            codes.CARRIAGE_RETURN,
+            f"`{key}`: {len(found):,} of {len(rows):,} rows hold line ends of Windows in column `{name}`, "
+            f"the first is row {found[0]} (from 0)",
+            hint="they become part of prompts and answers; to have plain ones, mend the file and lock again",
+            severity="warning",
+        )
+        for name, found in hits.items()
+    ]
+
+
+def _named(pattern: str, where: Beside) -> list[str]:
+    """Names that a path or shell pattern stands for."""
+    if not any(sign in pattern for sign in "*?"):
+        return [pattern]
+    while "**" in pattern:
+        pattern = pattern.replace("**", "*")
+    glob = pattern.replace("[", "[[]")
+    if ".." in Path(pattern).parts:
+        raise _outside(pattern, where, "a path with `*` or `?` goes down only")
+    found = sorted(path.relative_to(where.folder).as_posix() for path in where.folder.glob(glob))
+    if not found:
+        raise _missing(pattern, where, "no file matches it")
+    return found
+
+
+def _checked(name: str, where: Beside) -> Path:
+    """The file of that name. Raises FTB311 for one outside the tree, FTB330 for none, or what is no file."""
+    path = where.folder / name
+    if not Path(os.path.normpath(path)).is_relative_to(where.tree) and not _below(path, where):
+        raise _outside(name, where, "")
+    if not path.exists():
+        detail = f"a link that leads to nothing, {path.readlink()}" if path.is_symlink() else ""
+        raise _missing(name, where, detail)
+    if not _below(path, where):
+        raise _outside(name, where, f"a symbolic link leads to {path.resolve()}")
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        inside = sorted(one.name for one in path.iterdir() if one.is_file())[:3]
+        hint = f"name the files in it, such as `{name.rstrip('/')}/{inside[0] if inside else '*.jsonl'}`"
+        raise MissingResource(Diagnostic(codes.NO_FILE, f"`{name}` is a folder", Place(shown(path)), hint))
+    if not stat.S_ISREG(mode):
+        raise MissingResource(Diagnostic(codes.NO_FILE, f"`{name}` is no regular file", Place(shown(path))))
+    if not os.access(path, os.R_OK):
+        message = f"`{name}` cannot be read: {os.strerror(errno.EACCES)}"
+        raise MissingResource(Diagnostic(codes.NO_FILE, message, Place(shown(path))))
+    return path
+
+
+def _below(path: Path, where: Beside) -> bool:
+    return path.resolve().is_relative_to(where.tree.resolve())
+
+
+def _outside(name: str, where: Beside, detail: str) -> InvalidInput:
+    message = f"`{name}` leaves the spec's folder tree {where.tree}" + (f": {detail}" if detail else "")
+    hint = "put the data below that folder, or the spec above the data: a spec reads nothing else on this disk"
+    return InvalidInput(Diagnostic(codes.FILE_OUTSIDE, message, hint=hint))
+
+
+def _missing(name: str, where: Beside, detail: str) -> MissingResource:
+    folder = (where.folder / name).parent
+    near = did_you_mean(Path(name).name, [one.name for one in folder.iterdir()]) if folder.is_dir() else ""
+    message = f"there is no file `{name}` beside the spec, in {shown(where.folder)}" + (f": {detail}" if detail else "")
+    return MissingResource(Diagnostic(codes.NO_FILE, message, hint="; ".join(part for part in (near, ARCHIVE) if part)))

@@ -1,0 +1,50 @@
+"""`python -m ftbench.replay.worker APP_DIR JOB.json ANSWER.json`: parts of committed rounds again, by a compiled app.
+
+JOB.json holds `run_config`, `archive`, `threads`, `clients` ([round, partition] each) and `aggregations` (rounds). What
+cannot be done gets a `reason`. The process ends when its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ftbench.run.engines.inline_worker import PACKAGE, end_with_stdin, fused_config
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status: 0 where the answer was written."""
+    app, job, answer = map(Path, arguments)
+    end_with_stdin()
+    asked = json.loads(job.read_bytes())
+    sys.dont_write_bytecode = True  # a compiled benchmark is frozen
+    sys.path.insert(0, str(app))
+    import torch
+
+    torch.set_num_threads(asked["threads"])
+    redo = importlib.import_module(f"{PACKAGE}.redo")
+    errors = importlib.import_module(f"{PACKAGE}.errors")
+    worker = importlib.import_module(f"{PACKAGE}.worker")
+    settings = worker.checked_settings(fused_config(app, asked["run_config"]))
+    rounds = redo.Rounds(settings, Path(asked["archive"]))
+    found = {
+        "clients": [_one(errors.AppError, rounds.client, number, part) for number, part in asked["clients"]],
+        "aggregations": [_one(errors.AppError, rounds.aggregation, number) for number in asked["aggregations"]],
+    }
+    answer.write_text(json.dumps(found))
+    return 0
+
+
+def _one(error: type[Exception], function: Callable[..., dict[str, Any]], *arguments: int) -> dict[str, Any]:
+    try:
+        return function(*arguments)
+    except error as problem:
+        return {"reason": str(getattr(problem, "message", problem))}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,82 @@
+"""What a run kept of its rounds, beside its bundle: files named by digests of the ledger, and the list of them.
+
+The bundle names the list by its digest before anybody draws what is done again, so that a submitter commits first and
+reveals later (docs/design/024).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from ftbench import codes
+from ftbench.atomic import write_file
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput, MissingResource
+from ftbench.result.documents import ManifestFile
+from ftbench.spec.canonical import pretty, sha256
+from ftbench.spec.model import Sha256
+from ftbench.spec.primitives import Block
+
+FOLDER = "archive"
+"""The archive's folder in a run's, beside the bundle's."""
+LIST = "archive.json"
+STATE = "state"
+"""The folder of its files."""
+
+
+class Archive(Block):
+    """`archive.json`: what an archive holds, and how the run computed."""
+
+    format: Literal["ftbench/archive/v1"] = "ftbench/archive/v1"
+    """Format of this file."""
+    spec_hash: Sha256
+    """Of the benchmark."""
+    entry: Sha256
+    """Digest of the resolved entry without metadata."""
+    ledger: Sha256
+    """sha256 of the ledger's last line."""
+    keep_every: Annotated[int, Field(ge=0)]
+    """Every so manieth round was kept, from the first on; 0: none."""
+    micro_batch: Annotated[int, Field(ge=-1)]
+    """Examples in one pass; 0: the whole batch; -1: as many as fitted. Another number gives other last digits."""
+    files: dict[str, ManifestFile]
+    """Name in `state/` → size and digest."""
+
+
+def make(folder: Path, archive: Archive) -> str:
+    """Write the list of what lies in `folder`/state, durably, and return its digest. `archive.files` is filled in."""
+    found = {path.name: path for path in (folder / STATE).glob("*.safetensors")}
+    files = {name: _listed(found[name]) for name in sorted(found)}
+    data = pretty(archive.model_copy(update={"files": files}).model_dump(mode="json"))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / LIST, data)
+    return sha256(data)
+
+
+def read(folder: Path, expected: str) -> Archive:
+    """The list, which must have the digest that the bundle gives it. The files are held to their own digests when they
+    are used. Raises MissingResource (FTB680) where there is none, InvalidInput (FTB681) for another."""
+    path = folder / LIST
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        hint = "give the folder that the run left beside its bundle with `--archive DIR`"
+        raise MissingResource(
+            Diagnostic(codes.ARCHIVE_MISSING, f"there is no archive here: {error.strerror}", Place(str(path)), hint)
+        ) from error
+    if sha256(data) != expected:
+        message = f"it has sha256 {sha256(data)[:12]}…, the bundle names {expected[:12]}…"
+        raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, message, Place(str(path))))
+    try:
+        return Archive.model_validate_json(data)
+    except ValidationError as error:
+        message = f"it does not fit its schema in {error.error_count()} places"
+        raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, message, Place(str(path)))) from error
+
+
+def _listed(path: Path) -> ManifestFile:
+    data = path.read_bytes()
+    return ManifestFile(size=len(data), sha256=sha256(data))

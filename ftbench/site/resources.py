@@ -1,0 +1,137 @@
+"""Does it fit my card: what a client asks for by base model and benchmark, estimated, and what bundles report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ftbench.base_models import catalogue, from_spec
+from ftbench.base_models.catalogue import BaseModel
+from ftbench.base_models.estimate import Estimate, Setting, estimate
+from ftbench.board.model import Row, Table
+from ftbench.compile.plan import Plan
+from ftbench.errors import FtbenchError
+from ftbench.site import links
+from ftbench.site.context import Context, label
+from ftbench.site.render import html
+from ftbench.spec import knobs
+from ftbench.spec.model import Spec
+
+BUILT_IN = "builtin/"
+KINDS = {"lora": "LoRA", "dora": "DoRA"}
+
+
+def page(context: Context) -> bytes:
+    """`resources.html`."""
+    plans = _plans(context)
+    names = {plan.metadata.name for plan in plans}
+    main = [plan for plan in plans if not any(plan.metadata.name.startswith(f"{name}-") for name in names)]
+    benchmarks = [_benchmark(plan) for plan in plans]
+    columns = [one for one in benchmarks if one["name"] in {plan.metadata.name for plan in main}]
+    measured = [_measured(context, table, row) for table in context.board.tables for row in table.rows]
+    return html(
+        "resources.html",
+        links.RESOURCES,
+        site=context,
+        columns=columns,
+        models=_matrix(columns),
+        benchmarks=benchmarks,
+        measured=[one for one in measured if one is not None],
+    )
+
+
+def _plans(context: Context) -> Sequence[Plan]:
+    """Benchmarks that leave the base model open and are not made for a built-in one, one version of each."""
+    newest: dict[str, Plan] = {}
+    for plan in sorted(context.gathered.plans.values(), key=lambda one: (one.metadata.version, one.spec_hash)):
+        newest[plan.metadata.name] = plan
+    specs = [(plan, plan.typed_spec()) for _, plan in sorted(newest.items())]
+    return [
+        plan for plan, spec in specs if knobs.BASE_MODEL in spec.knobs and not spec.model.base.name.startswith(BUILT_IN)
+    ]
+
+
+def _matrix(columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Models by the main benchmarks."""
+    every = {row["name"]: row for column in columns for row in column["rows"]}
+    return [
+        {**row, "cells": [next((one for one in column["rows"] if one["name"] == name), None) for column in columns]}
+        for name, row in sorted(every.items(), key=lambda one: (one[1]["parameters"], one[0]))
+    ]
+
+
+def _benchmark(plan: Plan) -> dict[str, Any]:
+    spec = plan.typed_spec()
+    setting = from_spec.setting(spec)
+    rows = [_row(spec, model, others) for model, others in _shapes()]
+    said = (
+        f"{KINDS[spec.adapter.kind]} of rank {spec.adapter.rank}, {setting.bits}-bit weights, "
+        f"batches of {spec.training.batch_size} of at most {setting.sequence_length} tokens, "
+        f"{setting.clients_per_round} clients in each of {setting.rounds} rounds."
+    )
+    about = {"name": plan.metadata.name, "version": plan.metadata.version, "title": plan.metadata.title}
+    return {**about, "id": links.slug(plan.metadata.name), "said": said, "rows": [one for one in rows if one]}
+
+
+def _shapes() -> list[tuple[BaseModel, str]]:
+    """The catalogue's models, the variants of one shape and size as one, with what is said of the other."""
+    found: dict[tuple[str, int], list[BaseModel]] = {}
+    for model in catalogue.models().values():
+        key = model.architecture.model_copy(update={"context": 1}).model_dump_json()
+        found.setdefault((key, model.parameters), []).append(model)
+    pairs = [sorted(models, key=lambda one: len(one.name)) for models in found.values()]
+    return [(models[0], ", ".join(one.name.rpartition("/")[2] for one in models[1:])) for models in pairs]
+
+
+def _row(spec: Spec, model: BaseModel, others: str) -> dict[str, Any] | None:
+    """None for a model that the benchmark does not admit, or whose layers it does not find."""
+    if spec.model.max_parameters is not None and model.parameters > spec.model.max_parameters:
+        return None
+    try:
+        whole = estimate(model, from_spec.setting(spec))
+        single = estimate(model, from_spec.setting(spec, micro_batch=1))
+    except FtbenchError:
+        return None
+    return {
+        "name": model.name,
+        "others": others,
+        "parameters": model.parameters,
+        "download": whole.download_bytes,
+        "trained": whole.trainable_parameters,
+        "whole": whole.memory_bytes,
+        "whole_card": _card(whole),
+        "single": single.memory_bytes,
+        "single_card": _card(single),
+        "down": whole.communication.client_down_bytes,
+        "up": whole.communication.client_up_bytes,
+        "total": whole.communication.total_bytes,
+        "over": any(not one.within for one in whole.limits if one.name.startswith("communication")),
+    }
+
+
+def _card(told: Estimate) -> str:
+    fitting = next((one.gib for one in told.cards if one.fits == "yes"), None)
+    return f"{fitting} GB" if fitting else "above 80 GB"
+
+
+def _measured(context: Context, table: Table, row: Row) -> dict[str, Any] | None:
+    if row.train_seconds is None and row.peak_memory_bytes is None:
+        return None
+    plan = context.plan(table)
+    environment = context.documents(row.bundles[0]).environment
+    rounds = context.submission(row.bundles[0]).result.cost.rounds
+    setting: Setting | None = from_spec.setting(plan.typed_spec()) if plan else None
+    messages = rounds * setting.clients_per_round if setting else None
+    return {
+        "model": row.model.name,
+        "name": f"{table.name} {table.version}",
+        "entry": label(row),
+        "target": links.entry(table, row),
+        "device": ", ".join(environment.devices) or f"{environment.cpu_count} CPU cores" if environment else "–",
+        "device_memory": row.peak_device_bytes,
+        "memory": row.peak_memory_bytes,
+        "round": row.train_seconds / rounds if row.train_seconds and rounds else None,
+        "seconds": row.train_seconds,
+        "down": row.bytes_down / messages if messages else None,
+        "up": row.bytes_up / messages if messages else None,
+    }
