@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "run": {"base_models", "compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "signing", "spec"},
     "decisions": {"result", "signing", "spec"},
-    "submit": {"decisions", "recorded", "run", "signing", "verify", "compile", "data", "result", "spec"},
+    "submit": {"board", "decisions", "recorded", "run", "signing", "verify", "compile", "data", "result", "spec"},
     "recorded": {"data", "result", "spec"},
     "board": {"verify", "compile", "data", "result", "spec"},
     "replay": {"signing", "verify", "run", "compile", "data", "result", "spec"},

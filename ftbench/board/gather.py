@@ -43,11 +43,14 @@ def gather(
     spec: Path | None = None,
     withdrawn: Sequence[Withdrawal] = (),
     progress: Callable[[str], None] = lambda name: None,
+    decided: Callable[[Sequence[Submission]], list[Submission]] = list,
 ) -> Gathered:
-    """Verify every bundle below `folders` and rank what reaches `required`. Raises as `collect`."""
+    """Verify every bundle below `folders` and rank what reaches `required`. Raises as `collect`.
+
+    `decided` adds what verifiers decided elsewhere: levels, and carried results."""
     verify = verifier(store=store, benchmarks=benchmarks, spec=spec, required=required)
     found = collect(folders, verify, progress, plans=plans, store=store)
-    kept, gone = withdraw(found.submissions, withdrawn)
+    kept, gone = withdraw(decided(found.submissions), withdrawn)
     clusters = {
         spec_hash: clustering(plan, store)
         for spec_hash, plan in plans.items()
@@ -56,7 +59,7 @@ def gather(
     board = build(kept, [*found.refused, *gone], plans=plans, required=required, clusters=clusters)
     return Gathered(
         board=board,
-        submissions={one.verdict.bundle: one for one in reversed(kept) if one.verdict.bundle is not None},
+        submissions={one.verdict.bundle: one for one in reversed(kept) if one.verdict.bundle and not one.carried},
         paths={name: path for path, name in find_submissions(folders)},
         plans=plans,
         clusters=clusters,

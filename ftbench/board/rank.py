@@ -77,19 +77,20 @@ def build(
 
 def once(submissions: Iterable[Submission]) -> tuple[list[Submission], list[Refused]]:
     """One of each bundle, of copies (a folder and its archive) the one that was believed furthest; and the others."""
-    best: dict[str, Submission] = {}
+    best: dict[tuple[str, bool], Submission] = {}
     nameless = []
     found = sorted(submissions, key=lambda one: one.path)
     for one in found:
-        known = one.verdict.bundle
-        if known is None:
+        # A carried result is of the same bundle, and under another hash.
+        known = (one.verdict.bundle or "", one.carried)
+        if one.verdict.bundle is None:
             nameless.append(one)
         elif known not in best or LEVELS.index(one.verdict.level) > LEVELS.index(best[known].verdict.level):
             best[known] = one
     kept = {id(one) for one in [*best.values(), *nameless]}
     copies = []
     for one in found:
-        original = best.get(one.verdict.bundle or "")
+        original = best.get((one.verdict.bundle or "", one.carried))
         # The very same path twice is one bundle that was named twice, nothing to tell of.
         if id(one) not in kept and original is not None and one.path != original.path:
             kept.add(id(one))

@@ -164,7 +164,7 @@ def _notes(group: Sequence[Submission]) -> list[str]:
     for seed, runs in _by_seed(group).items():
         if len({run.result.adapter for run in runs}) > 1:
             notes.append(f"{len(runs)} runs of seed {seed} end at different adapters; their mean stands here")
-    return notes
+    return [*notes, *sorted({one.decided for one in group if one.decided})]
 
 
 def _copies(group: Sequence[Submission], table: Sequence[Submission]) -> Iterator[str]:

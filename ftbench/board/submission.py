@@ -30,6 +30,12 @@ class Submission:
     beside: Mapping[str, Marks] = field(default_factory=dict)
     """`untuned` and the trained references → their marks by the scoring that ranks, where they are known."""
 
+    decided: str = ""
+    """What a verifier of the reader's choice decided beyond what was verified here, in words; empty: nothing."""
+
+    carried: bool = False
+    """Whether its scores are a verifier's, under another spec hash than the bundle's own."""
+
     @property
     def result(self) -> Result:
         """The bundle's claim; only asked for where `verdict.result` is there."""

@@ -281,7 +281,7 @@ def words(one: Checked) -> list[tuple[str, str]]:
         told.append((f"  signed by {signature.identity or 'an unknown person'}, key {signature.key}", ""))
     if one.record is not None:
         before, announced = one.record.handed_in, one.record.registered
-        told.append((f"  of this signer {before} came before on this benchmark, {announced} registrations", ""))
+        told.append((f"  of this signer on this benchmark: {before} other bundles, {announced} registrations", ""))
     registered = f"registered before as {one.registration[:12]}" if one.registration else "not registered before"
     told.append((f"  {registered}", ""))
     return [*told, *((f"  {reason}", "") for reason in one.reasons)]

@@ -47,19 +47,24 @@ class Record:
     """What a signer has handed in and registered."""
 
     handed_in: int
-    """Bundles of this benchmark, the refused and withdrawn ones too."""
+    """Other bundles of this benchmark, the refused and withdrawn ones too."""
     registered: int
     """Registrations of this benchmark."""
 
 
-def record(lines: Sequence[DecisionLine], who: Signed | None, spec_hash: str | None) -> Record | None:
-    """What the owner of a key has handed in; None where nobody signed."""
+def record(
+    lines: Sequence[DecisionLine], who: Signed | None, spec_hash: str | None, document: str = ""
+) -> Record | None:
+    """What the owner of a key has handed in beside this document; None where nobody signed."""
     if who is None:
         return None
     own = [
         line.body.event
         for line in lines
-        if line.body.submitter is not None and line.body.submitter.key == who.key and line.body.spec_hash == spec_hash
+        if line.body.document != document
+        and line.body.submitter is not None
+        and line.body.submitter.key == who.key
+        and line.body.spec_hash == spec_hash
     ]
     return Record(own.count("received"), own.count("registered"))
 

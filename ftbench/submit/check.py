@@ -71,7 +71,7 @@ def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[s
         verdict=verdict,
         identical=copies,
         registration=planned,
-        record=standing.record(lines, verdict.signature, verdict.spec_hash),
+        record=standing.record(lines, verdict.signature, verdict.spec_hash, told.bundle),
         entry=entry,
         seed=seed,
         adapter=adapter,

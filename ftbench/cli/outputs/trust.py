@@ -61,7 +61,7 @@ class CheckedSubmission(Block):
     registration: Sha256 | None
     """The registration that announced the run before; null: none did."""
     handed_in: int | None
-    """How many bundles the signer had handed in before on this benchmark; null: it is not signed."""
+    """How many other bundles the signer has handed in on this benchmark; null: it is not signed."""
     reasons: list[str]
     """In words for the submitter."""
 

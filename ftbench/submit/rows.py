@@ -1,0 +1,99 @@
+"""What decisions add to a board: the level that a verifier of the reader's choice gave, and results that were carried.
+
+A decision counts where it is signed and the reader's list of signers knows the key. Nothing is done again here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from ftbench import codes
+from ftbench.board.submission import Submission
+from ftbench.decisions import chain, folder, standing
+from ftbench.decisions.documents import Carried, Decision
+from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.errors import FtbenchError, InvalidInput
+from ftbench.result import safejson
+from ftbench.result.documents import LEVELS, Verdict
+from ftbench.signing import keygen
+from ftbench.signing.keygen import Signers
+from ftbench.signing.kinds import CARRIED, VERDICT
+from ftbench.spec.canonical import sha256
+from ftbench.spec.primitives import Block
+from ftbench.submit.place import bring
+from ftbench.verify.documents import read
+
+M = TypeVar("M", bound=Block)
+
+
+def decided(results: Path, signers: Signers) -> list[tuple[Decision, str]]:
+    """The decisions that stand, each with who signed it, where the list knows them.
+
+    Raises InvalidInput for a chain that does not hold together.
+    """
+    lines = chain.read(results)
+    standing_now = {body.document: body for body in standing.accepted(lines)}
+    found = []
+    for line in lines:
+        if standing_now.get(line.body.document) is not line.body:
+            continue
+        try:
+            by = chain.signed_by(line, chain.FILE, signers)
+        except FtbenchError:
+            continue
+        if by is not None and by.identity is not None:
+            found.append((line.body, by.identity))
+    return found
+
+
+def with_decisions(given: Sequence[Submission], results: Path, signers: Signers) -> tuple[list[Submission], list[str]]:
+    """The submissions with the levels that were decided, and those that were carried; and what could not be taken over,
+    in sentences."""
+    levels, carried, told = {}, [], []
+    for body, who in decided(results, signers):
+        levels[body.document] = (body.level, who)
+        if body.event == "carried":
+            try:
+                carried.append(_carried(results, body, who, signers))
+            except FtbenchError as error:
+                told.append(f"{body.submission}: its carried result is left out: {error.diagnostics[0].message}")
+    raised = []
+    for one in given:
+        level, who = levels.get(one.verdict.bundle or "", (one.verdict.level, ""))
+        higher = LEVELS.index(level) > LEVELS.index(one.verdict.level) >= LEVELS.index("INTACT")
+        verdict = one.verdict.model_copy(update={"level": level}) if higher else one.verdict
+        raised.append(replace(one, verdict=verdict, decided=f"{level} by {printable(who)}") if higher else one)
+    return [*raised, *carried], told
+
+
+def _carried(results: Path, body: Decision, who: str, signers: Signers) -> Submission:
+    """A row under the other hash: the bundle's entry and cost, the verifier's scores."""
+    found = _signed(results / folder.CARRIED / f"{body.carried}.json", Carried, CARRIED, signers)
+    verdict = _signed(results / folder.VERDICTS / f"{body.verdict}.json", Verdict, VERDICT, signers)
+    bundle = bring(results / folder.SUBMISSIONS / f"{body.submission}.json", adapter=False)
+    documents = read(bundle)
+    moved = {"spec_hash": found.to_spec_hash, "name": found.to_name, "version": found.to_version}
+    claim = verdict.result.model_copy(update={**moved, "scores": found.scores}) if verdict.result is not None else None
+    again = "answers scored again" if found.how == "answers" else "items asked again"
+    return Submission(
+        path=f"{body.submission} (carried)",
+        verdict=verdict.model_copy(update={**moved, "result": claim}),
+        entry=documents.entry,
+        carried=True,
+        decided=f"carried from {found.from_spec_hash[:12]} by {printable(who)}: {again}",
+    )
+
+
+def _signed(path: Path, model: type[M], namespace: str, signers: Signers) -> M:
+    """A document that is what its name says, signed by somebody on the list. Raises InvalidInput."""
+    beside = path.with_name(path.name + ".sig")
+    if not path.is_file() or not beside.is_file():
+        raise InvalidInput(Diagnostic(codes.NOT_SIGNED, "it, or its signature, is not there", Place(str(path))))
+    data = path.read_bytes()
+    if sha256(data) != path.stem:
+        raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, "it is not what the decision names", Place(str(path))))
+    keygen.signed(data, beside.read_bytes(), namespace, str(beside), signers)
+    return safejson.parse_model(data, model, str(path))
