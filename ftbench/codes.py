@@ -228,8 +228,8 @@ NOTHING_TO_COMPARE = _code("FTB710", "a side of `compare` is no run, bundle or e
 WITHDRAWN = _code("FTB711", "a result bundle that was taken back, by the list of withdrawn bundles")
 NOT_A_SITE = _code("FTB712", "the folder to write a site to holds something that is no site of ftbench")
 BAD_PUBLISHED = _code("FTB713", "a list of published scores cannot be read")
-NOTHING_FOR_THE_HUB = _code("FTB715", "a result has no task that the hub has a data set of")
 NO_REPORT = _code("FTB714", "a folder holds no run that a report could be written about")
+NOTHING_FOR_THE_HUB = _code("FTB715", "a result has no task that the hub has a data set of")
 
 # FTB75x to FTB79x: signatures, decisions, claims and recorded answers
 NO_SSH_KEYGEN = _code("FTB750", "signatures are made and verified by OpenSSH's ssh-keygen, which is not here")

@@ -92,13 +92,14 @@ def _page(context: Context, table: Table) -> bytes:
 
 def _facts(table: Table) -> list[dict[str, str]]:
     items = sum(one.items for one in table.rows[0].tasks.values())
+    bundles = sum(len(row.bundles) for row in table.rows)
     tasks = len(table.rows[0].tasks)
     smallest = table.smallest_difference
     return [
         {
             "name": "Entries",
             "value": str(len(table.rows)),
-            "note": f"{sum(len(row.bundles) for row in table.rows)} bundles",
+            "note": f"{bundles} bundle{'s' * (bundles != 1)}",
         },
         {"name": "Items", "value": text.count(items), "note": f"{tasks} task{'s' * (tasks != 1)}"},
         {

@@ -129,16 +129,17 @@ def test_what_is_not_ranked_has_its_reason(built: Built, pages: dict[Path, Reade
 
 
 def test_the_same_bytes_in_two_places(built: Built, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "a" / "bundles"
+    elsewhere, there = tmp_path / "a" / "bundles", tmp_path / "b" / "pages"
     shutil.copytree(built.bundles, elsewhere)
+    shutil.copytree(built.root, there)
+    (there / "index.html").write_text("an older site")
+    before = there.stat().st_ino
     words = [str(elsewhere) if word == str(built.bundles) else word for word in built.words]
-    assert run([*words, "--out", str(tmp_path / "b" / "pages")]) == 0
-    one, other = (json.loads((root / "site.json").read_bytes()) for root in (built.root, tmp_path / "b" / "pages"))
+    assert run([*words, "--out", str(there)]) == 0
+    assert there.stat().st_ino != before, "an older site is replaced as a whole"
+    one, other = (json.loads((root / "site.json").read_bytes()) for root in (built.root, there))
     assert one == other
-    assert len(one["files"]) == sum(path.is_file() for path in built.root.rglob("*")) - 1
-    before = (tmp_path / "b" / "pages").stat().st_ino
-    assert run([*words, "--out", str(tmp_path / "b" / "pages")]) == 0
-    assert (tmp_path / "b" / "pages").stat().st_ino != before, "an older site is replaced as a whole"
+    assert len(one["files"]) == sum(path.is_file() for path in there.rglob("*")) - 1
 
 
 def test_what_is_no_site_is_never_replaced(built: Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
