@@ -38,7 +38,7 @@ SAID: dict[str, tuple[list[str], list[str]]] = {
         ],
         [
             "Sorry, drop {thing} for {when}, the guests are not coming.",
-            "Please cancel for {name}: no {thing} on {when}.",
+            "Please cancel the order of {name}: {thing} on {when}.",
         ],
     ),
     "complaint": (

@@ -57,8 +57,12 @@ def command(
             raise click.UsageError("an entry is drafted with: ftbench new entry SPEC [--out FILE]")
         return _entry(ui, spec, out or Path("entry.yaml"))
     asked = sys.stdin.isatty() and not ui.json
+    open_ = asked and options is None and (train is None or test is None)
     train = train or _ask(asked, "--train", "file with the training rows")
     test = test or _ask(asked, "--test", "file with the test items")
+    if open_:
+        told = "answers to choose from, with commas between (nothing: those found in the test)"
+        options = click.prompt(told, default="", show_default=False, err=True) or None
     return _spec(ui, name, (train, test), options, model=model, out=out or Path(f"{name}.yaml"), store=store)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -103,6 +104,17 @@ def test_nothing_is_written_over_and_names_are_checked(write: Write, capsys: pyt
     assert run(["new", "other", "--train", "train.jsonl", "--test", "/etc/hostname"]) == 3
     assert run(["new", "other"]) == 2
     assert "on a terminal it asks" in capsys.readouterr().err
+
+
+def test_on_a_terminal_it_asks(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    write()
+    monkeypatch.setattr("sys.stdin", Terminal("train.jsonl\ntest.jsonl\nyes,no\n"))
+    assert run(["new", "legal"]) == 0
+    assert load_spec(Path("legal.yaml")).spec.metadata.name == "legal"
 
 
 @pytest.mark.parametrize("name", sorted(builtin.specs()))
