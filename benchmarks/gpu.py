@@ -111,7 +111,7 @@ def say(text: str) -> None:
 def write(path: Path, document: dict[str, Any]) -> None:
     beside = path.with_suffix(".tmp")
     beside.write_text(json.dumps(document, indent=1) + "\n")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def stack() -> dict[str, str]:
@@ -289,8 +289,16 @@ def reset() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def measure(
-    shape: str, kind: str, bits: int, checkpointing: bool, batch: int, tokens: int, lengths: str, *, budget: float,
+def measure(  # noqa: PLR0917
+    shape: str,
+    kind: str,
+    bits: int,
+    checkpointing: bool,
+    batch: int,
+    tokens: int,
+    lengths: str,
+    *,
+    budget: float,
     bare: bool,
 ) -> dict[str, Any]:
     """One row: the bare loop, ours by operators and ours captured, on one model object from one adapter."""
@@ -349,7 +357,7 @@ def theirs(net: torch.nn.Module, made: list[Example], batch: int, budget: float)
     return {"seconds": round(statistics.median(times), 4), "all": [round(t, 4) for t in times], "first_loss": losses[0]}
 
 
-def replayed(
+def replayed(  # noqa: PLR0917
     net: torch.nn.Module, start: Any, made: list[Example], batch: int, budget: float, lengths: str
 ) -> dict[str, Any]:
     """Captured steps, and whether three of them end where three steps by operators end."""
@@ -422,7 +430,7 @@ def profiled(net: torch.nn.Module, made: list[Example], batch: int) -> dict[str,
     }
 
 
-def estimated(
+def estimated(  # noqa: PLR0917
     net: Any, kind: str, bits: int, checkpointing: bool, batch: int, tokens: int
 ) -> dict[str, float] | str:
     """What `ftbench estimate` says, in MiB by part; a text where its packages are missing."""
@@ -434,8 +442,15 @@ def estimated(
     architecture = hub_config.from_config(net.get_base_model().config.to_dict())
     parameters = sum(p.numel() for p in net.get_base_model().parameters())
     plain = BaseModel(
-        name="random", variant=None, pair=None, licence=None, parameters=max(1, parameters), revision=None,
-        stored="bfloat16", architecture=architecture, sources={},
+        name="random",
+        variant=None,
+        pair=None,
+        licence=None,
+        parameters=max(1, parameters),
+        revision=None,
+        stored="bfloat16",
+        architecture=architecture,
+        sources={},
     )
     setting = estimate.Setting(
         kind=kind,  # type: ignore[arg-type]
@@ -447,6 +462,7 @@ def estimated(
         micro_batch=batch,
         bits=bits,  # type: ignore[arg-type]
         double_quant=True,
+        learnt=0.5,
         gradient_checkpointing=checkpointing,
     )
     made = estimate.estimate(plain, setting)
@@ -519,7 +535,9 @@ def tried(kind: str, bits: int, checkpointing: bool, dropout: float) -> str:
 
 def table(found: list[dict[str, Any]]) -> None:
     """Short, last."""
-    print(f"{'row':<46} {'bare':>8} {'oper.':>8} {'capt.':>8} {'ratio':>6} {'peak':>8} {'bare peak':>9} {'estimate':>8}")
+    print(
+        f"{'row':<46} {'bare':>8} {'oper.':>8} {'capt.':>8} {'ratio':>6} {'peak':>8} {'bare peak':>9} {'estimate':>8}"
+    )
     for one in found:
         name = " ".join(map(str, one["row"]))[:46]
         if "failed" in one or "skipped" in one:

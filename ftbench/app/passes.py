@@ -86,9 +86,7 @@ def once(
 ) -> tuple[torch.Tensor, torch.Tensor | None, int]:
     """One pass forward and backward: its loss, what it tells, and the positions that it took."""
     device = next(model.parameters()).device
-    tensors = {
-        name: tensor.to(device, non_blocking=True) for name, tensor in objective.batch(part, weights).items()
-    }
+    tensors = {name: tensor.to(device, non_blocking=True) for name, tensor in objective.batch(part, weights).items()}
     loss, more = objective.compute(model, tensors)
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.detach(), more, tensors["ids"].numel()

@@ -62,9 +62,7 @@ def hidden(model: torch.nn.Module, ids: torch.Tensor, **more: torch.Tensor) -> t
     base: Any = model.get_base_model()  # type: ignore[operator]
     _adapter_up_to_date(model)
     backbone = getattr(base, base.base_model_prefix)
-    found: torch.Tensor = backbone(
-        input_ids=ids, use_cache=False, **more
-    ).last_hidden_state
+    found: torch.Tensor = backbone(input_ids=ids, use_cache=False, **more).last_hidden_state
     return found
 
 

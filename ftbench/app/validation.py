@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from . import layers
+from . import objective as objectives
 from .errors import AppError
-from . import layers, objective as objectives
 from .objective import Objective
 
 BATCH = 4
