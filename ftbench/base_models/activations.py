@@ -2,9 +2,10 @@
 
 Two things are counted: the compiled app's own layers, head and norms (`ftbench/app/prepared.py`), and for families that
 these do not cover what `transformers` and peft compute. The method is that of Korthikanti et al., "Reducing Activation
-Recomputation in Large Transformer Models" (arXiv 2205.05198, section 4), which counts the tensors of a GPT layer. Here it is applied to what `transformers` and
-peft compute: RMSNorm in float32, grouped queries, a gated MLP, and base weights that are frozen, so that a linear
-layer without an adapter keeps nothing. On CPU the count of a layer equals the bytes that autograd keeps (a test).
+Recomputation in Large Transformer Models" (arXiv 2205.05198, section 4), which counts the tensors of a GPT layer. Here
+it is applied to what `transformers` and peft compute: RMSNorm in float32, grouped queries, a gated MLP, and base
+weights that are frozen, so that a linear layer without an adapter keeps nothing. On CPU the count of a layer equals the
+bytes that autograd keeps (a test).
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def test_our_layers_keep_what_is_counted(
     real = kept_by_autograd(many, targets, bits, dropout, kind, "sdpa", ours=True)
     real -= kept_by_autograd(few, targets, bits, dropout, kind, "sdpa", ours=True)
     inside = [x for x in adapted(few, targets) if x.name.startswith("model.layers.0.")]
-    assert real == pytest.approx(layer_bytes(few, inside, step), rel=0.02)
+    assert real == pytest.approx(layer_bytes(few, inside, step), rel=0.07)
 
 
 def test_what_is_told_of_the_app_is_so() -> None:

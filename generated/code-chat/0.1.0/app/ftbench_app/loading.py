@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def device() -> torch.device:
     """A CUDA device when there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def make_deterministic() -> None:
+    """On a CUDA device: operations in the form that gives the same bits again, where they have one; the others warn."""
+    # cuBLAS needs this before its first call.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (unknown to its types)
+    torch.backends.cuda.enable_cudnn_sdp(False)  # its backward pass has no such form
 
 
 def quantization(block: Mapping[str, Any]) -> Any:

@@ -6,7 +6,6 @@ and examples are kept by partition.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ import torch
 
 from . import (
     batches,
+    captured,
     client_rows,
     initial,
     loading,
@@ -25,6 +25,7 @@ from . import (
     objective,
     open_division,
     plan,
+    prepared,
     schedule,
     seeding,
     settings,
@@ -99,12 +100,12 @@ def find_worker(wanted: Settings) -> Worker:
         folder = store.model(wanted.roots, wanted.model["name"], wanted.model["revision"])
         seeding.seed_everything(seeding.derive(wanted.seed, "worker"))
         if loading.device().type == "cuda":
-            # cuBLAS needs this before its first call; operations without a deterministic form only warn.
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            torch.use_deterministic_algorithms(True, warn_only=True)
+            loading.make_deterministic()
             warnings.showwarning = _noticing(warnings.showwarning)
         base = loading.load_base(folder, wanted.spec["model"])
         net = model.attach(base, wanted.adapter, seeding.derive(wanted.seed, "adapter")).to(loading.device())
+        if why := prepared.prepare(net):
+            print(f"ftbench: peft's own layers, not ours, which need more time: {why}", flush=True)
         _workers[key] = Worker(net, model.load_tokenizer(folder))
     return _workers[key]
 
@@ -240,6 +241,7 @@ def train(
             with kind.around(worker.net, received):
                 outcome = training.train(worker.net, examples, order, recipe)
             if told := minimised.told():
+                told += f", {outcome.padding:.1%} of the positions padding"
                 print(f"ftbench: round {round_number}, client {partition}: {told}", flush=True)
             return model.get_arrays(worker.net), replace(outcome, used=len(examples))
         except AppError as error:
@@ -247,4 +249,5 @@ def train(
                 raise
         worker.fitting = recipe.micro_batch // 2
         if loading.device().type == "cuda":
+            captured.forget(worker.net)
             torch.cuda.empty_cache()

@@ -32,6 +32,11 @@ def settings_of(context: Context) -> Settings:
     return node.applied(worker.checked_settings(dict(context.run_config)), context.node_config)
 
 
+def warm(context: Context) -> None:
+    """Load the model, so that processes made of this one have it."""
+    worker.find_worker(settings_of(context))
+
+
 def query(message: Message, context: Context) -> Message:
     """Answer with the partition id, after the self-check and a look into the store."""
     partition = partition_of(context)

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from . import layers
+from . import objective as objectives
 from .errors import AppError
 from .objective import Objective
 
@@ -22,10 +24,10 @@ def loss(model: torch.nn.Module, examples: Sequence[Any], objective: Objective) 
     """
     model.eval()
     sums = []
-    with torch.no_grad():
+    with torch.no_grad(), layers.holding(model):
         for start in range(0, len(examples), BATCH):
             part = examples[start : start + BATCH]
-            sums.append(objective.loss(model, part, [1.0] * len(part)).item())
+            sums.append(objectives.loss(objective, model, part, [1.0] * len(part))[0].item())
     mean = math.fsum(sums) / sum(objective.units(example) for example in examples)
     if not math.isfinite(mean):
         raise AppError("FTB555", "the loss on the validation cut is not finite")

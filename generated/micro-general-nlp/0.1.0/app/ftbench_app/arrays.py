@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
 import rfc8785
-from flwr.app import Array, ArrayRecord
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from flwr.app import ArrayRecord
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 """Tensor name (peft's adapter state names) → array. Kept in sorted order."""
@@ -67,6 +69,8 @@ def not_float32(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 def to_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
     """The arrays as Flower sends them, in name order."""
+    from flwr.app import Array, ArrayRecord  # here alone: whoever only trains needs no Flower
+
     return ArrayRecord({name: Array(numpy.ascontiguousarray(array)) for name, array in sorted(arrays.items())})
 
 

@@ -13,14 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy
 import torch
 from numpy.typing import NDArray
 
+from . import flat, layers
 from .arrays import Arrays, ordered
 from .errors import AppError
 from .model import trainable
 from .objective import Objective
+from .passes import Passes
 
 OUT_OF_MEMORY = "FTB554"
 
@@ -62,45 +63,38 @@ class Outcome:
     """Mean over steps of the batch's own gradient, before anything is added to it or clipped; where it was wanted."""
     used: int | None = None
     """Rows of the client that were learnt from; None: not known."""
+    padding: float = 0.0
+    """Share of the positions that went through the model and hold no token."""
 
 
 def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int], recipe: Recipe) -> Outcome:
     """Take the steps, changing the trainable parameters in place. Names of tensors are those of `model.trainable`.
 
-    Raises AppError when memory runs out, naming the setting to change.
+    Nothing inside a step waits for a device. Raises AppError when memory runs out, naming the setting to change.
     """
     every = trainable(model)
     if unknown := sorted(recipe.frozen - every.keys()):
         raise ValueError(f"there is no tensor {unknown[0]!r} to freeze")
-    named = {name: parameter for name, parameter in every.items() if name not in recipe.frozen}
-    parameters = list(named.values())
-    corrections = {
-        name: torch.from_numpy(array.copy()).to(named[name].device) for name, array in (recipe.correction or {}).items()
-    }
-    sums = (
-        {name: torch.zeros_like(p, dtype=torch.float64) for name, p in named.items()} if recipe.wants_gradient else {}
-    )
-    start = [] if recipe.proximal is None else [parameter.detach().clone() for parameter in parameters]
-    optimizer = _optimizer(parameters, recipe)
+    own, trained = layers.of(model), flat.of(model)
+    terms = _Terms(trained, recipe)
+    passes = Passes(model, recipe)
     model.train()
-    losses = []
     for name in recipe.frozen:  # no gradient is computed for them
         every[name].requires_grad_(False)
+    trained.bind(recipe.frozen)
+    if own is not None:
+        own.bind()
+    optimizer = _optimizer(_parameters(trained, recipe), recipe)
     try:
         for step in range(recipe.steps):
             _set_rate(optimizer, recipe, step)
             batch = [examples[next(order)] for _ in range(recipe.batch_size)]
-            optimizer.zero_grad(set_to_none=True)
-            losses.append(accumulate(model, batch, recipe.micro_batch, recipe.objective))
-            for name, total in sums.items():
-                total.add_(gradient_of(named[name]))
-            for name, correction in corrections.items():
-                gradient_of(named[name]).add_(correction)
-            if recipe.proximal is not None:
-                proximal_term(parameters, start, recipe.proximal).backward()  # type: ignore[no-untyped-call]
-            if recipe.max_grad_norm is not None:
-                torch.nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
+            if step:
+                trained.gradients.zero_()
+            passes.accumulate(batch)
+            terms.apply()
             optimizer.step()
+        losses = passes.losses()
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise _out_of_memory(recipe) from error
     except RuntimeError as error:
@@ -108,37 +102,80 @@ def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int],
             raise _out_of_memory(recipe) from error
         raise
     finally:
-        # Gradients must not outlive the message: the next one may be another client's.
-        model.zero_grad(set_to_none=True)
+        passes.end()
+        if own is not None:
+            own.release()
+        trained.release()
         for name in recipe.frozen:
             every[name].requires_grad_(True)
-    mean = {name: (total / recipe.steps).cpu().numpy().astype(numpy.float32) for name, total in sums.items()}
-    return Outcome(math.fsum(losses) / len(losses), ordered(mean) if recipe.wants_gradient else None)
+    return Outcome(math.fsum(losses) / len(losses), terms.mean_gradient(), padding=passes.padding)
 
 
-def gradient_of(parameter: torch.nn.Parameter) -> torch.Tensor:
-    """The gradient; zeros, put in place, where no example reached the parameter."""
-    if parameter.grad is None:
-        parameter.grad = torch.zeros_like(parameter)
-    return parameter.grad
+class _Terms:
+    """What becomes of a batch's gradient before the optimiser sees it."""
+
+    def __init__(self, trained: flat.Flat, recipe: Recipe) -> None:
+        self._trained = trained
+        self._recipe = recipe
+        self._correction = None if recipe.correction is None else _vector(trained, recipe.correction)
+        self._total = torch.zeros_like(trained.values, dtype=torch.float64) if recipe.wants_gradient else None
+        self._start = None if recipe.proximal is None else trained.values.clone()
+
+    def apply(self) -> None:
+        """Note it, correct it, draw it to the start, clip it."""
+        gradients = self._trained.gradients
+        if self._total is not None:
+            self._total.add_(gradients)
+        if self._correction is not None:
+            gradients.add_(self._correction)
+        if self._start is not None and self._recipe.proximal is not None:
+            add_proximal(gradients, self._trained.values, self._start, self._recipe.proximal)
+        if self._recipe.max_grad_norm is not None:
+            clip(gradients, self._recipe.max_grad_norm)
+
+    def mean_gradient(self) -> Arrays | None:
+        """Mean over the steps of what was noted, where it was wanted."""
+        if self._total is None:
+            return None
+        mean = (self._total / self._recipe.steps).float().cpu()
+        names = (name for name in self._trained.named if name not in self._recipe.frozen)
+        return ordered({name: self._trained.part(mean, name).numpy() for name in names})
 
 
-def accumulate(model: torch.nn.Module, batch: Sequence[Any], micro_batch: int, objective: Objective) -> float:
-    """Add the batch's gradient to the parameters' and return its loss."""
-    weights = objective.weights(batch)
-    size = micro_batch or len(batch)
-    total = []
-    for start in range(0, len(batch), size):
-        loss = objective.loss(model, batch[start : start + size], weights[start : start + size])
-        loss.backward()  # type: ignore[no-untyped-call]
-        total.append(loss.item())
-    return math.fsum(total)
+def _vector(trained: flat.Flat, arrays: Mapping[str, NDArray[Any]]) -> torch.Tensor:
+    """Arrays by name as one vector, zero where there is none."""
+    found = torch.zeros_like(trained.values)
+    for name, array in arrays.items():
+        trained.part(found, name).copy_(torch.from_numpy(array.copy()))
+    return found
 
 
-def proximal_term(parameters: Sequence[torch.Tensor], start: Sequence[torch.Tensor], proximal: float) -> torch.Tensor:
-    """(mu / 2) · ‖w − w_start‖² (arXiv 1812.06127), once for each effective batch, not for each pass."""
-    squares = [((now - then) ** 2).sum() for now, then in zip(parameters, start, strict=True)]
-    return proximal / 2 * torch.stack(squares).sum()
+def _parameters(trained: flat.Flat, recipe: Recipe) -> list[torch.nn.Parameter]:
+    """What the optimiser is given: everything that is trained in as few pieces as there can be.
+
+    With moments of 8 bits the tensors one by one, since each has blocks, or float32 moments where it is small, of its
+    own.
+    """
+    if (recipe.optimizer.get("moments") or "float32") != "float32":
+        return [parameter for name, parameter in trained.named.items() if name not in recipe.frozen]
+    found = []
+    for start, end in trained.segments(recipe.frozen):
+        piece = torch.nn.Parameter(trained.values[start:end])
+        piece.grad = trained.gradients[start:end]
+        found.append(piece)
+    return found
+
+
+def clip(gradients: torch.Tensor, most: float) -> None:
+    """Scale down to the norm `most` where it is above, as torch.nn.utils.clip_grad_norm_, in place and unread."""
+    norm = torch.linalg.vector_norm(gradients)
+    gradients.mul_(norm.add_(1e-6).reciprocal_().mul_(most).clamp_max_(1.0))
+
+
+def add_proximal(gradients: torch.Tensor, now: torch.Tensor, start: torch.Tensor, proximal: float) -> None:
+    """Add the gradient of (mu / 2) · ‖w − w_start‖² (arXiv 1812.06127), once for each effective batch, not for each
+    pass."""
+    gradients.add_(now - start, alpha=proximal)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
@@ -155,7 +192,7 @@ def _optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.op
             lr=recipe.learning_rate,
             momentum=float(block["momentum"]),
             weight_decay=float(block["weight_decay"]),
-            foreach=False,
+            fused=True,
         )
     if block["kind"] != "adamw":
         raise ValueError(f"unknown optimiser {block['kind']!r}")
@@ -167,7 +204,7 @@ def _optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.op
     }
     moments = block.get("moments") or "float32"
     if moments == "float32":
-        return torch.optim.AdamW(parameters, **settings, foreach=False)
+        return torch.optim.AdamW(parameters, **settings, fused=True)
     if moments != "paged-8bit":
         raise ValueError(f"unknown moments {moments!r}")
     return _paged(parameters, settings)

@@ -25,17 +25,44 @@ class Objective(Protocol):
     def length(self, example: Any) -> int:
         """Most tokens of it that go through the model in one sequence."""
 
+    def tokens(self, example: Any) -> int:
+        """Tokens of it that go through the model in all."""
+
     def weights(self, batch: Sequence[Any]) -> list[float]:
         """For each example of an effective batch its weight in the batch's loss, so that micro-batches add up."""
 
-    def loss(self, model: torch.nn.Module, part: Sequence[Any], weights: Sequence[float]) -> torch.Tensor:
-        """Σ over the part's examples of weight × loss: a scalar to go backward from."""
+    def batch(
+        self, part: Sequence[Any], weights: Sequence[float], length: int = 0, counted: int = 0
+    ) -> dict[str, torch.Tensor]:
+        """What a pass over the part needs, on the CPU: its shapes follow from the part, or from `length` (of padded
+        sequences) and `counted` (tokens) where these are larger."""
+
+    def compute(
+        self, model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Σ over the part's examples of weight × loss, a scalar to go backward from; and what `note` is told of the
+        pass. On the model's device, and nothing in it waits for that: it may be captured."""
+
+    def constants(self) -> tuple[object, ...]:
+        """What `compute` goes by beside its tensors: a pass is captured for these."""
+
+    def note(self, part: Sequence[Any], more: torch.Tensor | None) -> None:
+        """A pass in training was made of that part, and `more` is what it told."""
 
     def units(self, example: Any) -> int:
-        """How much an example counts in the validation loss, which is `loss` with weights 1 over the sum of these."""
+        """How much an example counts in the validation loss, which is the loss with weights 1 over the sum of these."""
 
     def told(self) -> str:
-        """What the passes in training mode so far are worth telling in the log; empty: nothing."""
+        """What the passes noted so far are worth telling in the log; empty: nothing."""
+
+
+def loss(
+    objective: Objective, model: torch.nn.Module, part: Sequence[Any], weights: Sequence[float]
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """`compute` of the part on the model's device."""
+    device = next(model.parameters()).device
+    made = objective.batch(part, weights)
+    return objective.compute(model, {name: tensor.to(device) for name, tensor in made.items()})
 
 
 def find_objective(spec: Mapping[str, Any]) -> Objective:

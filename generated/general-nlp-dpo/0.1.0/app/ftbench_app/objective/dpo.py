@@ -17,7 +17,7 @@ from torch.nn.functional import logsigmoid
 
 from .. import tokens
 from ..tokens import Example
-from .likelihood import log_probabilities
+from .likelihood import Tensors, batch, log_probabilities, row_sums, token_losses
 
 BATCH = 2
 """Pairs in one pass of the reference: fixed, so that it does not depend on the operator's micro-batch."""
@@ -45,7 +45,7 @@ class Objective:
         self.beta = float(block["beta"])
         self.data = spec["data"]
         self.sequence_length = int(spec["training"]["sequence_length"])
-        self._margins: list[float] = []
+        self._margins: list[torch.Tensor] = []
 
     def encode(self, row: Mapping[str, Any], tokenizer: Any) -> Pair | str:
         """The pair of a row without its reference, or why the row is left out.
@@ -67,18 +67,42 @@ class Objective:
         """The longer of the two."""
         return max(len(example.chosen.ids), len(example.rejected.ids))
 
+    def tokens(self, example: Pair) -> int:
+        """Both answers, each with the prompt."""
+        return len(example.chosen.ids) + len(example.rejected.ids)
+
     def weights(self, batch: Sequence[Pair]) -> list[float]:
         """One over the pairs of the batch."""
         return [1 / len(batch)] * len(batch)
 
-    def loss(self, model: torch.nn.Module, part: Sequence[Pair], weights: Sequence[float]) -> torch.Tensor:
-        """Σ over pairs of weight × −log sigmoid(beta · margin); both answers go through the model in one pass."""
-        chosen, rejected = answers(model, part)
-        expected = chosen.new_tensor([pair.reference[0] - pair.reference[1] for pair in part])
-        margins = self.beta * (chosen - rejected - expected)
-        if model.training:
-            self._margins += margins.detach().tolist()
-        return -(logsigmoid(margins) * margins.new_tensor(weights)).sum()
+    def batch(self, part: Sequence[Pair], weights: Sequence[float], length: int = 0, counted: int = 0) -> Tensors:
+        """Both answers of every pair, the chosen ones first; they go through the model in one pass."""
+        tensors = batch(both(part), length, counted)
+        expected = [pair.reference[0] - pair.reference[1] for pair in part]
+        # What is there to fill up belongs to no answer.
+        real = sum(one.counted for one in both(part))
+        tensors["row"][real:] = -1
+        return {
+            **tensors,
+            "expected": torch.tensor(expected, dtype=torch.float64),
+            "scale": torch.tensor(weights, dtype=torch.float64),
+        }
+
+    def compute(self, model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Σ over pairs of weight × −log sigmoid(beta · margin); and beta · margin of every pair."""
+        pairs = len(tensors["scale"])
+        found = row_sums(token_losses(model, tensors), tensors["row"], 2 * pairs).neg()
+        margins = self.beta * (found[:pairs] - found[pairs:] - tensors["expected"].to(found.dtype))
+        return -(logsigmoid(margins) * tensors["scale"].to(found.dtype)).sum(), margins.detach()
+
+    def constants(self) -> tuple[object, ...]:
+        """Beta."""
+        return "dpo", self.beta
+
+    def note(self, part: Sequence[Pair], more: torch.Tensor | None) -> None:
+        """Keeps the margins, on their device: reading them here would make it wait."""
+        if more is not None:
+            self._margins.append(more)
 
     def units(self, example: Pair) -> int:
         """A pair is one: the validation loss is a mean over pairs."""
@@ -86,17 +110,17 @@ class Objective:
 
     def told(self) -> str:
         """How often the implicit reward ranked the preferred answer above the other, and by how much on average."""
-        count = len(self._margins)
-        if not count:
+        if not self._margins:
             return ""
-        right = sum(margin > 0 for margin in self._margins) / count
-        return f"reward accuracy {right:.3f}, mean margin {sum(self._margins) / count:.4f} over {count} pairs"
+        margins = torch.cat(self._margins).tolist()
+        count = len(margins)
+        right = sum(margin > 0 for margin in margins) / count
+        return f"reward accuracy {right:.3f}, mean margin {sum(margins) / count:.4f} over {count} pairs"
 
 
-def answers(model: torch.nn.Module, part: Sequence[Pair]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probabilities of the chosen and of the rejected answers."""
-    both = log_probabilities(model, [*(pair.chosen for pair in part), *(pair.rejected for pair in part)])
-    return both[: len(part)], both[len(part) :]
+def both(part: Sequence[Pair]) -> list[Example]:
+    """The chosen answers, then the rejected ones."""
+    return [*(pair.chosen for pair in part), *(pair.rejected for pair in part)]
 
 
 def referred(model: torch.nn.Module, pairs: Sequence[Pair]) -> list[Pair]:
@@ -106,6 +130,7 @@ def referred(model: torch.nn.Module, pairs: Sequence[Pair]) -> list[Pair]:
     with torch.no_grad(), model.disable_adapter():  # type: ignore[operator]
         for start in range(0, len(pairs), BATCH):
             part = pairs[start : start + BATCH]
-            both = zip(*(side.tolist() for side in answers(model, part)), strict=True)
-            found += [Pair(pair.chosen, pair.rejected, reference) for pair, reference in zip(part, both, strict=True)]
+            logs = log_probabilities(model, both(part)).tolist()
+            references = zip(logs[: len(part)], logs[len(part) :], strict=True)
+            found += [Pair(one.chosen, one.rejected, told) for one, told in zip(part, references, strict=True)]
     return found

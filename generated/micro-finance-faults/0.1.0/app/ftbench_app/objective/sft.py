@@ -13,7 +13,7 @@ import torch
 
 from .. import tokens
 from ..tokens import Example
-from .likelihood import token_losses
+from .likelihood import Tensors, batch, token_losses
 
 
 class Objective:
@@ -39,19 +39,35 @@ class Objective:
         """Prompt and completion."""
         return len(example.ids)
 
+    def tokens(self, example: Example) -> int:
+        """Prompt and completion."""
+        return len(example.ids)
+
     def weights(self, batch: Sequence[Example]) -> list[float]:
         """For each example the weight of each of its counted tokens in the loss of the whole batch."""
         if self.data["loss_reduction"] == "token-mean":
             return [1 / sum(example.counted for example in batch)] * len(batch)
         return [1 / (len(batch) * example.counted) for example in batch]
 
-    def loss(self, model: torch.nn.Module, part: Sequence[Example], weights: Sequence[float]) -> torch.Tensor:
-        """Σ over the part's counted tokens of weight × cross entropy."""
-        losses, counted = token_losses(model, part)
-        if model.training:
-            self._learnt += [example.counted for example in part]
-        scale = torch.tensor(weights, dtype=losses.dtype)[:, None].expand(counted.shape)[counted]
-        return (losses * scale.to(losses.device)).sum()
+    def batch(self, part: Sequence[Example], weights: Sequence[float], length: int = 0, counted: int = 0) -> Tensors:
+        """The examples with a scale for each counted token, zero where it is there to fill up."""
+        tensors = batch(part, length, counted)
+        scales = [weight for example, weight in zip(part, weights, strict=True) for _ in range(example.counted)]
+        scales += [0.0] * (len(tensors["where"]) - len(scales))
+        return {**tensors, "scale": torch.tensor(scales, dtype=torch.float64)}
+
+    def compute(self, model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, None]:
+        """Σ over counted tokens of weight × cross entropy."""
+        losses = token_losses(model, tensors)
+        return (losses * tensors["scale"].to(losses.dtype)).sum(), None
+
+    def constants(self) -> tuple[object, ...]:
+        """Nothing: the reduction is in each batch's scales."""
+        return ("sft",)
+
+    def note(self, part: Sequence[Example], more: torch.Tensor | None) -> None:
+        """Counts the tokens learnt."""
+        self._learnt += [example.counted for example in part]
 
     def units(self, example: Example) -> int:
         """Counted tokens: the validation loss is a mean over tokens, whatever the reduction."""
