@@ -77,7 +77,7 @@ def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int],
         raise ValueError(f"there is no tensor {unknown[0]!r} to freeze")
     own, trained = layers.of(model), flat.of(model)
     terms = _Terms(trained, recipe)
-    passes = Passes(model, recipe)
+    passes = Passes(model, recipe.objective, recipe.micro_batch)
     model.train()
     for name in recipe.frozen:  # no gradient is computed for them
         every[name].requires_grad_(False)
