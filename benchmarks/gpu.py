@@ -111,7 +111,7 @@ def say(text: str) -> None:
 def write(path: Path, document: dict[str, Any]) -> None:
     beside = path.with_suffix(".tmp")
     beside.write_text(json.dumps(document, indent=1) + "\n")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def stack() -> dict[str, str]:
@@ -289,7 +289,7 @@ def reset() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def measure(
+def measure(  # noqa: PLR0917
     shape: str,
     kind: str,
     bits: int,
@@ -357,7 +357,7 @@ def theirs(net: torch.nn.Module, made: list[Example], batch: int, budget: float)
     return {"seconds": round(statistics.median(times), 4), "all": [round(t, 4) for t in times], "first_loss": losses[0]}
 
 
-def replayed(
+def replayed(  # noqa: PLR0917
     net: torch.nn.Module, start: Any, made: list[Example], batch: int, budget: float, lengths: str
 ) -> dict[str, Any]:
     """Captured steps, and whether three of them end where three steps by operators end."""
@@ -430,7 +430,9 @@ def profiled(net: torch.nn.Module, made: list[Example], batch: int) -> dict[str,
     }
 
 
-def estimated(net: Any, kind: str, bits: int, checkpointing: bool, batch: int, tokens: int) -> dict[str, float] | str:
+def estimated(  # noqa: PLR0917
+    net: Any, kind: str, bits: int, checkpointing: bool, batch: int, tokens: int
+) -> dict[str, float] | str:
     """What `ftbench estimate` says, in MiB by part; a text where its packages are missing."""
     try:
         from ftbench.base_models import estimate, hub_config
@@ -460,6 +462,7 @@ def estimated(net: Any, kind: str, bits: int, checkpointing: bool, batch: int, t
         micro_batch=batch,
         bits=bits,  # type: ignore[arg-type]
         double_quant=True,
+        learnt=0.5,
         gradient_checkpointing=checkpointing,
     )
     made = estimate.estimate(plain, setting)

@@ -22,9 +22,8 @@ import numpy
 import torch
 import transformers
 
-from ftbench.app import batches, loading, model, objective, training
-from ftbench.app.objective import likelihood
-from ftbench.app.tokens import Example, encode_all
+from ftbench.app import batches, loading, model, objective, prepared, training
+from ftbench.app.tokens import IGNORED, Example, encode_all
 
 LEARNING_RATE = 1e-3
 SEED = 7
@@ -55,22 +54,25 @@ def main() -> None:
     chosen = [examples[next(order)] for _ in range(asked.steps * size)]
 
     net = model.attach(loading.load_base(world.model, spec["model"]), spec["adapter"], SEED).to(loading.device())
+    other = model.attach(loading.load_base(world.model, spec["model"]), spec["adapter"], SEED).to(loading.device())
+    if why := prepared.prepare(net):
+        sys.exit(f"our layers are not in use: {why}")
     start = model.get_arrays(net)
     ends: dict[str, Any] = {}
 
-    def side(name: str, work: Callable[[], None]) -> Callable[[], float]:
+    def side(name: str, held: torch.nn.Module, work: Callable[[], None]) -> Callable[[], float]:
         def run() -> float:
-            model.set_arrays(net, start)
+            model.set_arrays(held, start)
             seconds = common.timed(work)
-            ends[name] = model.get_arrays(net)
+            ends[name] = model.get_arrays(held)
             return seconds
 
         return run
 
     with tempfile.TemporaryDirectory() as folder:
         sides = {
-            "ftbench's loop": side("ours", lambda: plain(net, chosen, spec, asked.steps)),
-            "transformers.Trainer": side("theirs", lambda: trainer(net, chosen, spec, asked.steps, folder)),
+            "ftbench's loop": side("ours", net, lambda: plain(net, chosen, spec, asked.steps)),
+            "transformers.Trainer": side("theirs", other, lambda: trainer(other, chosen, spec, asked.steps, folder)),
         }
         seconds = common.in_turn(sides, asked.repeats)
     apart = max(float(numpy.abs(ends["ours"][name] - ends["theirs"][name]).max()) for name in start)
@@ -133,7 +135,10 @@ class InOrder(transformers.Trainer):
 
 def collate(part: list[Example]) -> dict[str, torch.Tensor]:
     """A batch under the names that transformers knows."""
-    ids, mask, labels = likelihood.collate(part)
+    longest = max(len(one.ids) for one in part)
+    ids = torch.tensor([one.ids + [0] * (longest - len(one.ids)) for one in part])
+    mask = torch.tensor([[1] * len(one.ids) + [0] * (longest - len(one.ids)) for one in part])
+    labels = torch.tensor([one.labels + [IGNORED] * (longest - len(one.ids)) for one in part])
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 

@@ -113,7 +113,7 @@ def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text:
     "--clients-at-once",
     metavar="N|auto",
     callback=_clients_at_once,
-    help="CPU: clients of a round that train at once; the result is the same (default: auto, as cores and memory allow).",
+    help="CPU: clients of a round that train at once; the result is the same (default: auto).",
 )
 @eval_workers_option
 @out_option("Folder for runs; each makes a folder of its own there (default: runs).")

@@ -79,7 +79,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
         "current_stream": lambda *_: Stream(),
         "synchronize": lambda *_: None,
         "empty_cache": lambda: None,
-        "graph_pool_handle": lambda: object(),
+        "graph_pool_handle": object,
         "get_rng_state": lambda *_: torch.get_rng_state(),
         "set_rng_state": lambda state, *_: torch.set_rng_state(state),
     }.items():

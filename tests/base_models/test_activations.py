@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from ftbench.app import layers, prepared
+from ftbench.base_models import activations
 from ftbench.base_models.activations import Attention, Step, layer_bytes
 from ftbench.base_models.adapters import AdapterKind, Targets, adapted
 from ftbench.base_models.architecture import Architecture
@@ -38,7 +40,13 @@ def shape(layers: int, kind: str = "llama") -> Architecture:
 
 
 def kept_by_autograd(
-    a: Architecture, targets: Targets, bits: int, dropout: float, kind: AdapterKind, attention: Attention
+    a: Architecture,
+    targets: Targets,
+    bits: int,
+    dropout: float,
+    kind: AdapterKind,
+    attention: Attention,
+    ours: bool = False,
 ) -> int:
     """Bytes of the storages that the graph holds, each once, parameters and buffers left out."""
     torch.set_num_threads(1)
@@ -78,9 +86,50 @@ def kept_by_autograd(
         return tensor
 
     tokens = torch.zeros(BATCH, LENGTH, dtype=torch.long)
+    if ours:
+        assert prepare_float32(model) == ""
+        own = layers.known(model)
+        stay = [own.flat.values, own.copies, own.norms, own.gains, *(group.products for group in own.groups)]
+        fixed |= {t.untyped_storage().data_ptr() for t in [*stay, *model.parameters()] if t is not None}
+        own.refresh()
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), own.holding():
+            prepared.hidden(model, tokens)
+        return sum(tensor.untyped_storage().nbytes() for tensor in held.values())
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         model(input_ids=tokens, labels=tokens, use_cache=False)
     return sum(tensor.untyped_storage().nbytes() for tensor in held.values())
+
+
+def prepare_float32(net: Any) -> str:
+    """Our layers on an adapter that is trained in float32."""
+    for parameter in net.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return prepared.prepare(net)
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora"])
+@pytest.mark.parametrize(("bits", "dropout"), [(32, 0.0), (16, 0.0), (32, 0.1), (16, 0.1)])
+@pytest.mark.parametrize(
+    ("family", "targets"), [("llama", "all-linear"), ("llama", ["q_proj", "v_proj"]), ("phi3", "all-linear")]
+)
+def test_our_layers_keep_what_is_counted(
+    family: str, targets: Targets, bits: int, dropout: float, kind: AdapterKind
+) -> None:
+    step = Step(BATCH * LENGTH, LENGTH, bits, kind, RANK, dropout, ours=True)  # type: ignore[arg-type]
+    few, many = (shape(n, family) for n in (2, 3))
+    real = kept_by_autograd(many, targets, bits, dropout, kind, "sdpa", ours=True)
+    real -= kept_by_autograd(few, targets, bits, dropout, kind, "sdpa", ours=True)
+    inside = [x for x in adapted(few, targets) if x.name.startswith("model.layers.0.")]
+    assert real == pytest.approx(layer_bytes(few, inside, step), rel=0.07)
+
+
+def test_what_is_told_of_the_app_is_so() -> None:
+    from ftbench.app import head, norms
+
+    assert activations.OURS == layers.FAMILIES
+    assert (activations.CHUNK, activations.LEAST) == (head.CHUNK, head.LEAST)
+    assert len(activations.NORMS) == len(norms.CLASSES)
 
 
 CASES: list[tuple[str, Targets, int, float, AdapterKind, Attention, float]] = [

@@ -1,8 +1,8 @@
 """`python -m ftbench.run.engines.inline_worker APP_DIR CONFIG.json [--guarded]`: runs of a compiled app in here.
 
-CONFIG.json holds `runs`, each with `clients`, `run_config` and `processes` (clients at once); they are carried out in order and share the loaded base
-model. Exit status 0: the ServerApp returned each time; 1: it raised; 3: with `--guarded`, standard input was closed,
-because whoever started this wants no more of it or is gone.
+CONFIG.json holds `runs`, each with `clients`, `run_config` and `processes` (clients at once); they are carried out in
+order and share the loaded base model. Exit status 0: the ServerApp returned each time; 1: it raised; 3: with
+`--guarded`, standard input was closed, because whoever started this wants no more of it or is gone.
 """
 
 from __future__ import annotations

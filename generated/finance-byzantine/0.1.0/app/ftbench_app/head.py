@@ -64,7 +64,7 @@ def losses(
 
 class _Losses(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(  # noqa: PLR0917  (autograd knows no keywords)
         ctx: Any, hidden: Any, where: Any, wanted: Any, back: Any, head: Head, graded: bool
     ) -> Any:
         rows = hidden.index_select(0, where)
@@ -77,21 +77,25 @@ class _Losses(torch.autograd.Function):
             part, target = (rows, targets) if whole else (rows[start : start + size], targets[start : start + size])
             logits = head.logits(part)
             logs = torch.log_softmax(logits, 1)
+            if head.cap is None:
+                del logits
             kept.append(logs.gather(1, target))
             if graded:
                 slope = _less_one(logs.exp_(), target)
                 if head.cap is not None:
                     slope.mul_(logits.div_(head.cap).square_().neg_().add_(1))
+                    del logits
                 if head.scale != 1:
                     slope.mul_(head.scale)
                 slopes.append(torch.mm(slope.to(head.weight.dtype), head.weight))
-            del logits, logs
+                del slope
+            del logs
         if graded:
             ctx.save_for_backward(back, slopes[0] if len(slopes) == 1 else torch.cat(slopes))
         return (kept[0] if len(kept) == 1 else torch.cat(kept)).squeeze(1).neg_()
 
     @staticmethod
-    def backward(ctx: Any, grown: Any) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grown: Any) -> Any:
         back, slopes = ctx.saved_tensors
         each = torch.nn.functional.pad(slopes * grown[:, None].to(slopes.dtype), (0, 0, 0, 1))
         return each.index_select(0, back), None, None, None, None, None

@@ -115,7 +115,9 @@ class _Product(torch.autograd.Function):
     """y of one layer. Saves its input, A x and for DoRA W x + s B A x; nothing else outlives the pass."""
 
     @staticmethod
-    def forward(ctx: Any, x: Any, a: Any, b: Any, m: Any, layer: Layer, training: bool) -> Any:  # type: ignore[override]
+    def forward(  # noqa: PLR0917  (autograd knows no keywords)
+        ctx: Any, x: Any, a: Any, b: Any, m: Any, layer: Layer, training: bool
+    ) -> Any:
         shape = x.shape
         flat_x = x.reshape(-1, shape[-1])
         if flat_x.dtype != layer.compute:
@@ -146,7 +148,7 @@ class _Product(torch.autograd.Function):
         return y if y.dtype == x.dtype else y.to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grown: Any) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grown: Any) -> Any:
         layer: Layer = ctx.layer
         x, low, held, noise = ctx.saved_tensors
         wants_x, wants_a, wants_b, wants_m = ctx.needs_input_grad[:4]

@@ -16,15 +16,16 @@ from . import captured, layers
 
 if TYPE_CHECKING:
     from .objective import Objective
-    from .training import Recipe
 
 
 class Passes:
     """Adds up gradients and remembers losses, which are read once all steps are taken."""
 
-    def __init__(self, model: torch.nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: torch.nn.Module, objective: Objective, micro_batch: int) -> None:
+        """`micro_batch`: examples in one pass; 0: all of them."""
         self._model = model
-        self._recipe = recipe
+        self._objective = objective
+        self._micro_batch = micro_batch
         self._layers = layers.of(model)
         self._steps: list[list[torch.Tensor]] = []
         self._positions = self._tokens = 0
@@ -40,15 +41,15 @@ class Passes:
                 self._layers.refresh()
             self._layers.held = True
         self._steps.append([])
-        for part, weights in parts(batch, self._recipe.micro_batch, self._recipe.objective):
+        for part, weights in parts(batch, self._micro_batch, self._objective):
             if self._graphs is not None:
-                loss, more, positions = self._graphs.run(self._recipe.objective, part, weights)
+                loss, more, positions = self._graphs.run(self._objective, part, weights)
             else:
-                loss, more, positions = once(self._model, self._recipe.objective, part, weights)
+                loss, more, positions = once(self._model, self._objective, part, weights)
             self._steps[-1].append(loss)
             self._positions += positions
-            self._tokens += sum(map(self._recipe.objective.tokens, part))
-            self._recipe.objective.note(part, more)
+            self._tokens += sum(map(self._objective.tokens, part))
+            self._objective.note(part, more)
         if self._layers is not None:
             self._layers.finish()
 

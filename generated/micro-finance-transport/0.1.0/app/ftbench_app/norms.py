@@ -41,14 +41,14 @@ def _put(module: Any) -> None:
 
 class _Norm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Any, weight: Any, epsilon: float) -> Any:  # type: ignore[override]
+    def forward(ctx: Any, x: Any, weight: Any, epsilon: float) -> Any:
         wide = x.to(torch.float32)
         scale = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True).add_(epsilon))
         ctx.save_for_backward(x, scale, weight)
         return weight * (wide * scale).to(x.dtype)
 
     @staticmethod
-    def backward(ctx: Any, grown: Any) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, grown: Any) -> Any:
         x, scale, weight = ctx.saved_tensors
         slope = (grown * weight).to(torch.float32)
         unit = x * scale

@@ -76,10 +76,8 @@ def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int],
     if unknown := sorted(recipe.frozen - every.keys()):
         raise ValueError(f"there is no tensor {unknown[0]!r} to freeze")
     own, trained = layers.of(model), flat.of(model)
-    correction = None if recipe.correction is None else _vector(trained, recipe.correction)
-    total = torch.zeros_like(trained.values, dtype=torch.float64) if recipe.wants_gradient else None
-    start = None if recipe.proximal is None else trained.values.clone()
-    passes = Passes(model, recipe)
+    terms = _Terms(trained, recipe)
+    passes = Passes(model, recipe.objective, recipe.micro_batch)
     model.train()
     for name in recipe.frozen:  # no gradient is computed for them
         every[name].requires_grad_(False)
@@ -94,14 +92,7 @@ def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int],
             if step:
                 trained.gradients.zero_()
             passes.accumulate(batch)
-            if total is not None:
-                total.add_(trained.gradients)
-            if correction is not None:
-                trained.gradients.add_(correction)
-            if start is not None and recipe.proximal is not None:
-                add_proximal(trained.gradients, trained.values, start, recipe.proximal)
-            if recipe.max_grad_norm is not None:
-                clip(trained.gradients, recipe.max_grad_norm)
+            terms.apply()
             optimizer.step()
         losses = passes.losses()
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -117,12 +108,38 @@ def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int],
         trained.release()
         for name in recipe.frozen:
             every[name].requires_grad_(True)
-    loss = math.fsum(losses) / len(losses)
-    if total is None:
-        return Outcome(loss, None, padding=passes.padding)
-    mean = (total / recipe.steps).float().cpu()
-    gradient = {name: trained.part(mean, name).numpy() for name in every if name not in recipe.frozen}
-    return Outcome(loss, ordered(gradient), padding=passes.padding)
+    return Outcome(math.fsum(losses) / len(losses), terms.mean_gradient(), padding=passes.padding)
+
+
+class _Terms:
+    """What becomes of a batch's gradient before the optimiser sees it."""
+
+    def __init__(self, trained: flat.Flat, recipe: Recipe) -> None:
+        self._trained = trained
+        self._recipe = recipe
+        self._correction = None if recipe.correction is None else _vector(trained, recipe.correction)
+        self._total = torch.zeros_like(trained.values, dtype=torch.float64) if recipe.wants_gradient else None
+        self._start = None if recipe.proximal is None else trained.values.clone()
+
+    def apply(self) -> None:
+        """Note it, correct it, draw it to the start, clip it."""
+        gradients = self._trained.gradients
+        if self._total is not None:
+            self._total.add_(gradients)
+        if self._correction is not None:
+            gradients.add_(self._correction)
+        if self._start is not None and self._recipe.proximal is not None:
+            add_proximal(gradients, self._trained.values, self._start, self._recipe.proximal)
+        if self._recipe.max_grad_norm is not None:
+            clip(gradients, self._recipe.max_grad_norm)
+
+    def mean_gradient(self) -> Arrays | None:
+        """Mean over the steps of what was noted, where it was wanted."""
+        if self._total is None:
+            return None
+        mean = (self._total / self._recipe.steps).float().cpu()
+        names = (name for name in self._trained.named if name not in self._recipe.frozen)
+        return ordered({name: self._trained.part(mean, name).numpy() for name in names})
 
 
 def _vector(trained: flat.Flat, arrays: Mapping[str, NDArray[Any]]) -> torch.Tensor:

@@ -110,11 +110,11 @@ class Graphs:
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in tensors.items())
         key = (objective.constants(), shapes, trained)
         if self.reason or key in self._made:
-            return self._made.get(key) if not self.reason else None
+            return None if self.reason else self._made[key]
         if key not in self._seen or len(self._made) >= MOST:
             self._seen.add(key)
             return None
-        made = self._try(lambda: self._capture(objective, tensors))
+        made: _Graph | None = self._try(lambda: self._capture(objective, tensors))
         if made is not None:
             self._made[key] = made
         return made
@@ -127,7 +127,7 @@ class Graphs:
     def _try(self, work: Callable[[], Any]) -> Any:
         """What `work` makes, with gradients and random state as they were; None where it fails, which is told."""
         device = self._flat.values.device
-        gradients, random = self._flat.gradients.clone(), torch.cuda.get_rng_state(device)
+        gradients, random = self._flat.gradients.to("cpu", copy=True), torch.cuda.get_rng_state(device)
         start = perf_counter()
         try:
             return work()
@@ -156,7 +156,9 @@ class Graphs:
                 torch.cuda.set_rng_state(random, device)
                 gradients.zero_()
                 expected, _ = work()
-        due = gradients.clone()
+        due = gradients.to(
+            "cpu", copy=True
+        )  # not on the device, where it would count at the moment when most is needed
         torch.cuda.set_rng_state(random, device)
         graph, (loss, more) = self._record(work)
         gradients.zero_()
@@ -164,7 +166,7 @@ class Graphs:
         torch.cuda.synchronize(device)
         most = APART[self._layers.every[0].compute]
         norm = float(torch.linalg.vector_norm(due))
-        apart = float(torch.linalg.vector_norm(gradients - due)) / max(norm, 1e-30)
+        apart = float(torch.linalg.vector_norm(gradients.cpu() - due)) / max(norm, 1e-30)
         losses = float(expected), float(loss)
         if not apart <= most or not abs(losses[0] - losses[1]) <= most * max(1.0, abs(losses[0])):
             raise RuntimeError(f"a captured step is not the step: gradients {apart:.2e} apart, losses {losses}")
@@ -197,7 +199,7 @@ class Graphs:
 @contextlib.contextmanager
 def _aside(device: torch.device) -> Iterator[None]:
     """On a stream of its own, as passes before a capture must be."""
-    stream = torch.cuda.Stream(device)
+    stream: Any = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(stream):
         yield

@@ -27,7 +27,7 @@ def make_deterministic() -> None:
     # cuBLAS needs this before its first call.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # what is not written is not read
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  (unknown to its types)
     torch.backends.cuda.enable_cudnn_sdp(False)  # its backward pass has no such form
 
 

@@ -17,8 +17,8 @@ Tensors: TypeAlias = dict[str, torch.Tensor]
 
 def batch(part: Sequence[Example], length: int = 0, counted: int = 0) -> Tensors:
     """`ids` and `mask` [rows, length], padded on the right to the longest: a causal model never looks right. `where`:
-    positions, row after row, from which a counted token is predicted; `wanted`: these tokens; `row`: their rows. `back`: for each
-    position its place in `where`, or their number.
+    positions, row after row, from which a counted token is predicted; `wanted`: these tokens; `row`: their rows.
+    `back`: for each position its place in `where`, or their number.
 
     `length`, `counted`: at least so long and so many. What fills up is the last position of the first row, from which
     nothing is predicted.
