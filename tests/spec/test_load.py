@@ -145,7 +145,7 @@ def test_a_built_in_spec_is_extended_by_its_name_from_anywhere(tmp_path: Path) -
         assert loaded.origin("data.prompt").kind == "parent"
     (tmp_path / "quickstart").write_text("ftbench: spec/v1\n")  # a file of that name is meant first
     path.write_text("ftbench: spec/v1\nextends: quickstart\nmetadata: {name: mine}\n")
-    with pytest.raises(InvalidInput, match="lacks `data`"):
+    with pytest.raises(InvalidInput, match="lacks 11 fields and blocks"):
         load_spec(path)
     path.write_text("ftbench: spec/v1\nextends: finanse\nmetadata: {name: mine}\n")
     with pytest.raises(InvalidInput, match="did you mean `finance`"):
