@@ -61,7 +61,9 @@ class FakeApp:
         self.fails = False
         """Whether the next process ends with status 1 after its first line."""
 
-    def launch(self, compiled: Path, runs: Sequence[tuple[RunConfig, int]], log: Path, marker: str = "") -> FakeProcess:
+    def launch(
+        self, compiled: Path, runs: Sequence[tuple[RunConfig, int]], log: Path, marker: str = "", processes: int = 1
+    ) -> FakeProcess:
         assert all(clients == 1 or config["reference"] == "fault-free" for config, clients in runs)
         self.clients = [clients for _, clients in runs]
         self.starts.append([config for config, _ in runs])
