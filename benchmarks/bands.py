@@ -18,9 +18,9 @@ from typing import Any
 from ftbench.data.store import Store
 from ftbench.replay import items, rounds, spot
 from ftbench.result.documents import Answer
-from ftbench.run.evaluation.steps import first_difference
 from ftbench.spec.load import find_spec
 from ftbench.verify import verifier
+from ftbench.verify.checks.spot_items import first_difference
 from ftbench.verify.context import Context
 from ftbench.verify.draw import Draw
 

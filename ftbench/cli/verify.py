@@ -85,7 +85,7 @@ def _nonce(_context: click.Context, _option: click.Parameter, text: str | None) 
     "--evidence",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="With --spot: write what was done again there; without: judge by what somebody wrote there.",
+    help="With --spot: write what was done again there; without: believe what somebody wrote there.",
 )
 @click.option(
     "--threads",

@@ -15,6 +15,7 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
 from ftbench.result import ledger, names
 from ftbench.result.archive import Archive
+from ftbench.run.engines.engine import knob_config
 from ftbench.run.processes.tree import environment
 from ftbench.verify.context import Context
 from ftbench.verify.draw import Draw
@@ -94,12 +95,8 @@ def _aggregation(told: dict[str, Any]) -> dict[str, Any]:
 def _run_config(context: Context, folder: Path, micro_batch: int) -> dict[str, Any]:
     """What the run was asked, as Flower would hand it to the app."""
     entry = context.entry
-    knobs = {
-        path: value if isinstance(value, (str, int, float, bool)) else json.dumps(value)
-        for path, value in entry.knobs.items()
-    }
     return {
-        **knobs,
+        **knob_config(entry),
         "store": context.store.joined(),
         "run-dir": str(folder.absolute()),
         "base-model": f"{entry.model.name}@{entry.model.revision}",

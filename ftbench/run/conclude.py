@@ -168,8 +168,6 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
 
 def kept(run: RunDir) -> int:
     """Every so manieth round of this run is kept; 0: none."""
-    if not run.model.is_file():
-        return 0
     outline = Outline.model_validate_json(run.model.read_bytes())
     return keep.in_force(run.settings().keep, apply(run.plan().typed_spec(), run.entry()), outline)
 

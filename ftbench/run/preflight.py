@@ -17,6 +17,7 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result.references import due_references
+from ftbench.run import keep
 from ftbench.run.base_model import fetch_command
 from ftbench.run.disk import state_bytes
 from ftbench.run.environment import differences
@@ -80,7 +81,9 @@ def look_ahead(
     Raises MissingResource (FTB504), InvalidInput (FTB36x, FTB537, FTB564, FTB565, FTB568, FTB572), RunFailed (FTB560).
     """
     spec = apply(plan.typed_spec(), entry)
-    if full := _disk(run.path, state_bytes(spec, outline, rounds=1 if limit else None)):
+    every = keep.in_force(run.settings().keep, spec, outline)
+    filled = state_bytes(spec, outline, rounds=1 if limit else None) + keep.archive_bytes(spec, outline, every)
+    if full := _disk(run.path, filled):
         raise MissingResource(full)
     files = {task.name: plan.pins.sources[f"task:{task.name}"].digest for task in spec.evaluation.tasks}
     unfit = [

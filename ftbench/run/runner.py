@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import math
 import os
 import secrets
@@ -33,7 +32,7 @@ from ftbench.result.references import due_references
 from ftbench.run import conclude, keep, knowable, open_division, preflight
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
-from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob
+from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob, knob_config
 from ftbench.run.evaluation.programs import check_sandbox
 from ftbench.run.kernels import check_attention, model_in_force
 from ftbench.run.processes.guarded import clear_leftovers
@@ -327,12 +326,8 @@ class _Start:
             )
 
     def _run_config(self) -> RunConfig:
-        knobs = {
-            path: value if isinstance(value, (str, int, float, bool)) else json.dumps(value)
-            for path, value in self.entry.knobs.items()
-        }
         return {
-            **knobs,
+            **knob_config(self.entry),
             "store": self.store.joined(),
             "run-dir": str(self.run.path),
             "base-model": f"{self.entry.model.name}@{self.entry.model.revision}",

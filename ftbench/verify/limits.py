@@ -37,6 +37,11 @@ ATTACKED = (
 
 ALWAYS = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, TEST_SET, BEST_OF_K, HARDWARE)
 
+READ_EVIDENCE = (
+    "That anything was done again: the evidence of the spot-run was read from a file, and holds as far as its maker is "
+    "believed. `--spot` makes it here."
+)
+
 TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
 """What a spot-run bears on; its own checks say how far."""
 

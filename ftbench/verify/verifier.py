@@ -53,7 +53,7 @@ from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context
 from ftbench.verify.documents import describe_problems
 from ftbench.verify.evidence import Evidence
-from ftbench.verify.limits import NOT_BROUGHT, not_checked
+from ftbench.verify.limits import NOT_BROUGHT, READ_EVIDENCE, not_checked
 from ftbench.verify.outcome import LeftOut
 
 SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN")
@@ -81,8 +81,7 @@ def verify(
     MissingResource where `signers` cannot be used here.
     """
     context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required, signers=signers)
-    context.spot = evidence
-    return climb(context, required, checks(context))
+    return _by_evidence(context, evidence, required)
 
 
 def judge(
@@ -97,7 +96,14 @@ def judge(
 ) -> Verdict:
     """The same for a bundle that was opened already. What was not brought of it is not checked, and told."""
     context = known(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
+    return _by_evidence(context, evidence, required)
+
+
+def _by_evidence(context: Context, evidence: Evidence | None, required: Level) -> Verdict:
+    """The verdict by evidence that somebody else made, which it says."""
     context.spot = evidence
+    if evidence is not None:
+        context.notes.append(READ_EVIDENCE)
     return climb(context, required, checks(context))
 
 

@@ -90,7 +90,9 @@ def kept_by_autograd(
         assert prepare_float32(model) == ""
         own = layers.known(model)
         stay = [own.flat.values, own.copies, own.norms, own.gains, *(group.products for group in own.groups)]
-        fixed |= {t.untyped_storage().data_ptr() for t in [*stay, *model.parameters()] if t is not None}
+        # Anew: what was there before preparing is freed, and its addresses are used again.
+        stay += [*model.parameters(), *model.buffers()]
+        fixed = {t.untyped_storage().data_ptr() for t in stay if t is not None}
         own.refresh()
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), own.holding():
             prepared.hidden(model, tokens)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ftbench import builtin
+from ftbench.data.store import Store
+from ftbench.replay.spot import above
+from ftbench.result.opening import open_bundle
+from ftbench.verify.verifier import verify
 
 pytestmark = pytest.mark.e2e
 
@@ -76,6 +83,47 @@ def test_an_edited_score_is_refused(bundle: Path, tmp_path: Path) -> None:
     result["scores"]["tuned"]["value"] = 0.999
     (cheat / "result.json").write_text(json.dumps(result))
     ftbench("verify", cheat, code=1)
+
+
+def test_part_of_it_is_done_again(bundle: Path, tmp_path: Path) -> None:
+    """What Flower's engine trained comes out again by the compiled app alone; without the archive it stays RESCORED."""
+    made = tmp_path / "spot.json"
+    nonce = ("--nonce", "5a" * 16)
+    told = said("verify", bundle, "--spec", "quickstart", "--spot", "--evidence", made, *nonce)
+    checks = {one["check"]: one for one in told["bundles"][0]["verdict"]["checks"]}
+    assert told["bundles"][0]["verdict"]["level"] == "SPOT-RUN", checks
+    assert "1 to the last bit" in checks["spot-clients"]["evidence"]
+    read = said("verify", bundle, "--spec", "quickstart", "--evidence", made)
+    verdict = read["bundles"][0]["verdict"]
+    assert verdict["level"] == "SPOT-RUN" and any("read from a file" in one for one in verdict["not_checked"])
+    alone = shutil.copytree(bundle, tmp_path / "alone")
+    lacking = said("verify", alone, "--spec", "quickstart", "--spot", *nonce, code=1)["bundles"][0]["verdict"]
+    outcomes = {one["check"]: one["outcome"] for one in lacking["checks"]}
+    assert lacking["level"] == "RESCORED"
+    assert (outcomes["spot-items"], outcomes["spot-clients"], outcomes["spot-aggregations"]) == (
+        "passed",
+        "not-run",
+        "not-run",
+    )
+
+
+@pytest.mark.slow
+def test_whoever_works_off_submissions_does_part_of_them_again(bundle: Path, tmp_path: Path) -> None:
+    """`decide --pending --spot` takes the archive by the digest that the bundle names it with."""
+    archive = bundle.parent / "archive"
+    named = json.loads((bundle / "result.json").read_bytes())["archive"]
+    shutil.copytree(archive, tmp_path / "archives" / named)
+    store, spec = Store.default(None), builtin.specs()["quickstart"]
+    before = verify(bundle, spec=spec, store=store)
+    again = above(store=store, benchmarks=(), spec=spec, archives=tmp_path / "archives", threads=1, say=lambda _: None)
+    assert again(open_bundle(bundle), before).level == "SPOT-RUN"
+    for file in (tmp_path / "archives" / named / "state").iterdir():  # one bit of every file
+        data = bytearray(file.read_bytes())
+        data[-1] ^= 1
+        file.write_bytes(data)
+    damaged = again(open_bundle(bundle), before)
+    assert damaged.level == "RESCORED"
+    assert {one.outcome for one in damaged.checks if one.check in {"spot-clients", "spot-aggregations"}} == {"not-run"}
 
 
 def test_a_smoke_run_cannot_be_submitted(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ log-likelihoods are random numbers, but everything that names, counts or digests
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import math
@@ -121,7 +122,8 @@ def make_world(root: Path, change: Callable[[dict[str, Any]], None] = lambda _: 
     value["federation"] |= {"clients": 6, "rounds": 4, "min_replies": 1, "sampling": {"fraction": 0.5}}
     value["adapter"] |= {"rank": 4, "targets": "all-linear"}
     task = value["evaluation"]["tasks"][0]
-    value["evaluation"]["tasks"] = [task | GENERATED | {"name": name} for name in ("jars", "shelves")] + [CODE]
+    tasks = [task | GENERATED | {"name": name} for name in ("jars", "shelves")] + [CODE]
+    value["evaluation"]["tasks"] = copy.deepcopy(tasks)  # `change` may edit them
     value["evaluation"] |= {"checkpoint": "best-validation", "references": {"centralised": True}}
     value["data"]["validation"] = {"fraction": 0.05, "min_rows": 2}
     value["seeds"]["runs"] = [1, 2, 3]

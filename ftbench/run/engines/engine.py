@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
+
+from ftbench.spec.entry import ResolvedEntry
 
 EngineName = Literal["flower-simulation", "flower-deployment", "inline"]
 ENGINES: tuple[EngineName, ...] = ("flower-simulation", "flower-deployment", "inline")
 
 RunConfig = dict[str, str | int | float | bool]
 """Run-config keys as Flower takes them: dotted path → scalar."""
+
+
+def knob_config(entry: ResolvedEntry) -> RunConfig:
+    """An entry's knobs as run-config keys: what is no scalar as JSON text, which is all that Flower carries."""
+    return {
+        path: value if isinstance(value, (str, int, float, bool)) else json.dumps(value)
+        for path, value in entry.knobs.items()
+    }
 
 
 def _unheard(_text: str) -> None:

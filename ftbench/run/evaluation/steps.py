@@ -36,11 +36,3 @@ class Recorder:
 def steps_of(decode: Callable[[list[int]], str], ids: Sequence[int], margins: Sequence[float]) -> Steps:
     """Where each token's text begins, with its margin; `ids` may be longer than the text is used."""
     return [(len(decode(list(ids[:number]))), margin) for number, margin in enumerate(margins)]
-
-
-def first_difference(one: str, other: str) -> int | None:
-    """Position of the first character in which two texts differ; None where they are equal."""
-    if one == other:
-        return None
-    shared = min(len(one), len(other))
-    return next((i for i in range(shared) if one[i] != other[i]), shared)

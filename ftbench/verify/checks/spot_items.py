@@ -75,15 +75,22 @@ def _text(was: Answer, now: Answer, steps: list[tuple[int, float]] | None, band:
     if other is None or steps is None:
         yield "its text was not made again"
         return
-    if one == other:
+    place = first_difference(one, other)
+    if place is None:
         return
-    shared = min(len(one), len(other))
-    place = next((i for i in range(shared) if one[i] != other[i]), shared)
     # A token that begins before the difference and nearly tied may have been chosen otherwise.
     nearest = min((margin for begin, margin in steps if begin <= place), default=None)
     if nearest is None or nearest > band.margin:
         sure = "no token" if nearest is None else f"the least sure token before it led by {nearest:.3g} nats"
         yield f"the text differs from character {place} on, and {sure}: {one[place : place + 30]!r}"
+
+
+def first_difference(one: str, other: str) -> int | None:
+    """Position of the first character in which two texts differ; None where they are equal."""
+    if one == other:
+        return None
+    shared = min(len(one), len(other))
+    return next((i for i in range(shared) if one[i] != other[i]), shared)
 
 
 CHECK = Check("spot-items", "SPOT-RUN", "FTB856", "the drawn items get their answers again", run)
