@@ -28,6 +28,7 @@ from ftbench.verify import verifier
 from ftbench.verify.context import Context
 from ftbench.verify.draw import NONCE_BYTES
 from ftbench.verify.evidence import Evidence, Machine
+from ftbench.verify.other import By
 
 Say = Callable[[str], None]
 
@@ -45,6 +46,7 @@ def judge(
     benchmarks: Sequence[Path],
     required: Level,
     signers: Signers | None = None,
+    by: By | None = None,
     archive: Path | None,
     nonce: str,
     threads: int,
@@ -52,13 +54,16 @@ def judge(
 ) -> tuple[Verdict, Evidence | None]:
     """Verify a bundle, and where it reaches RESCORED do part of it again; the evidence beside the verdict.
 
+    With `by` it is held to another run after that.
     Raises as `verify` and `spot_run`.
     """
-    context = verifier.look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required, signers=signers)
+    context = verifier.look(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
     verdict = verifier.climb(context, required, verifier.checks(context))
     if verdict.level != "RESCORED":
         return verdict, None
     context.spot = evidence = spot_run(context, archive=archive, nonce=nonce, threads=threads, say=say)
+    if by is not None:
+        context.other = verifier.another(by, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
     made = {one.check: one for one in verdict.checks}
     return verifier.climb(context, required, verifier.checks(context), made), evidence
 

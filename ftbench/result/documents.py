@@ -429,6 +429,17 @@ class CheckResult(Block):
     """Diagnostic code of a failure."""
 
 
+class ReproducedBy(Block):
+    """Another run of the same entry that came to the same."""
+
+    bundle: Sha256
+    """sha256 of its manifest.json."""
+    signature: Signed
+    """Who signed it."""
+    own: bool
+    """Whether that is the verifier by the policy: they ran it themselves."""
+
+
 class Verdict(Block):
     """How far a bundle can be believed, and why."""
 
@@ -455,3 +466,5 @@ class Verdict(Block):
     """Files of the bundle that the verifier did not bring: what needs them is not checked at any level."""
     signature: Signed | None = None
     """Who signed the bundle; null where it is not signed, or the signature was not verified."""
+    reproduced_by: ReproducedBy | None = None
+    """Whose run gave the level REPRODUCED; null at any other level."""

@@ -26,6 +26,7 @@ from ftbench.verify import base, documents
 from ftbench.verify.draw import Draw, draw
 from ftbench.verify.evidence import Evidence
 from ftbench.verify.filled import filled
+from ftbench.verify.other import Other
 from ftbench.verify.outcome import LeftOut, NotRun
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Context:
     """Reads all files of that benchmark; set by `lock-known`."""
     spot: Evidence | None = None
     """What somebody did again; None: nobody did."""
+    other: Other | None = None
+    """Somebody else's run that this one is held to; None: none is."""
     signers: Signers | None = None
     """Whose signatures are known; None: a bundle may be without one, and its key alone is told."""
     signature: Signed | None = None
@@ -167,6 +170,13 @@ class Context:
         if self.spot is None:
             raise NotRun("nobody did part of the run again")
         return self.spot
+
+    @property
+    def other_run(self) -> Other:
+        """The bundle that this one is held to."""
+        if self.other is None:
+            raise NotRun("no other run was named")
+        return self.other
 
     @property
     def manifest_digest(self) -> str:
