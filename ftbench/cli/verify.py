@@ -172,9 +172,13 @@ def command(
         return _claims(ui, claims, spec, Store.default(store), columns=columns, constants=constants)
     if not bundles or columns or constants:
         raise click.UsageError("name a bundle, or --claims TABLE; --column and --constant go with --claims")
-    for option, given in (("--verdict", written), ("--evidence", evidence), ("--reproduced-by", other)):
-        if given is not None and len(bundles) != 1:
-            raise click.UsageError(f"{option} goes with one bundle")
+    alone = [
+        option
+        for option, given in (("--verdict", written), ("--evidence", evidence), ("--reproduced-by", other))
+        if given
+    ]
+    if alone and len(bundles) != 1:
+        raise click.UsageError(f"{alone[0]} goes with one bundle")
     if (nonce or archive) and not spot:
         raise click.UsageError("--nonce and --archive go with --spot")
     if policy is not None and (other is None or signers is None):

@@ -79,9 +79,9 @@ def verify(
 
     With `spec`, its lock must be what that spec compiles to here; without, one of `benchmarks` or of those that come
     with ftbench. The items come from `store`. Without `evidence` of a spot-run its checks are not made; with `signers`
-    the bundle must be signed by one of them; with `by` it is held to another run. Whatever is wrong with the bundle ends
-    in the verdict. Raises InvalidInput where there is no bundle at that path or the spec is wrong, MissingResource where
-    `signers` cannot be used here.
+    the bundle must be signed by one of them; with `by` it is held to another run. Whatever is wrong with the bundle
+    ends in the verdict. Raises InvalidInput where there is no bundle at that path or the spec is wrong, MissingResource
+    where `signers` cannot be used here.
     """
     context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
     if by is not None:
