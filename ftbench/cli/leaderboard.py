@@ -12,6 +12,8 @@ from ftbench.cli.options import (
     benchmarks_option,
     example,
     json_option,
+    policy_of,
+    policy_option,
     require_option,
     signer_options,
     signers_of,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from ftbench.board.model import Board
     from ftbench.board.submission import Submission
-    from ftbench.result.documents import Level
+    from ftbench.result.documents import Level, Verdict
 
 
 @click.command(
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Take over what verifiers on the list of --signers decided there: levels, and carried results.",
 )
+@policy_option
 @signer_options
 @json_option
 @click.pass_obj
@@ -81,6 +84,7 @@ def command(
     explain: bool,
     unfold: bool,
     results: Path | None,
+    policy: Path | None,
     signers: Path | None,
     revoked: Path | None,
     at: str | None,
@@ -97,25 +101,40 @@ def command(
     from ftbench.data.store import Store
 
     trusted = signers_of(signers, revoked, at)
-    if (results is None) != (trusted is None):
-        raise click.UsageError("--results goes with --signers: whose decisions count is the reader's choice")
+    if (results is None and policy is None) != (trusted is None):
+        raise click.UsageError("--results and --policy go with --signers: whose word counts is the reader's choice")
+    here = Store.default(store)
+    folders_known, plans, path = known(ui, benchmarks, spec)
 
     def decided(found: Sequence[Submission]) -> list[Submission]:
-        """With what verifiers of the reader's choice decided."""
-        if results is None or trusted is None:
-            return list(found)
-        from ftbench.submit.rows import with_decisions
+        """With what verifiers of the reader's choice decided, and what others ran whole."""
+        made = list(found)
+        if trusted is not None and policy is not None:
+            from ftbench.board.collect import find_submissions
+            from ftbench.board.reproduced import with_reproductions
+            from ftbench.verify.other import By
+            from ftbench.verify.verifier import verify
 
-        made, told = with_decisions(found, results, trusted)
-        for sentence in told:
-            ui.note(sentence, "warning")
+            whose = policy_of(policy)
+            paths = {name: path for path, name in find_submissions(folders)}
+
+            def hold(one: Path, other: Path) -> Verdict:
+                by = By(other, whose)
+                return verify(one, by=by, store=here, benchmarks=folders_known, spec=path, signers=trusted)
+
+            made = with_reproductions(made, paths, hold)
+        if results is not None and trusted is not None:
+            from ftbench.submit.rows import with_decisions
+
+            made, told = with_decisions(made, results, trusted)
+            for sentence in told:
+                ui.note(sentence, "warning")
         return made
 
     gone = load_withdrawn(withdrawn) if withdrawn else []
-    folders_known, plans, path = known(ui, benchmarks, spec)
     board = gather(
         folders,
-        store=Store.default(store),
+        store=here,
         benchmarks=folders_known,
         plans=plans,
         required=require,

@@ -13,6 +13,8 @@ import forge
 import keys
 import pytest
 
+from ftbench.board.gather import gather
+from ftbench.board.reproduced import with_reproductions
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
 from ftbench.result.documents import Verdict
@@ -252,3 +254,39 @@ def test_the_command_line(world: forge.World, genuine: forge.Forged, tmp_path: P
     assert "REPRODUCED (accepted" in done.stdout and f"reproduced by {BEA}, the verifier" in done.stdout
     done = said()
     assert done.returncode == 1 and "does not name" in done.stdout
+
+
+def test_a_board_shows_who_reproduced_a_row(world: forge.World, genuine: forge.Forged, tmp_path: Path) -> None:
+    second, copy = genuine.copy(), genuine.copy()
+    machine_of_its_own(second)
+    forge.reseal(second)
+    folder = tmp_path / "entries"
+    bundle(genuine, folder / "a", ADA)
+    bundle(second, folder / "b", BEA)
+    with copy.json(names.ENVIRONMENT) as environment:
+        environment["cpu_count"] = 64
+    forge.reseal(copy)
+    bundle(copy, folder / "c", "cai@example.org")
+    people = [(who, "", key(who)) for who in (ADA, BEA, "cai@example.org")]
+    signers = keys.signers(tmp_path / "signers", *people)
+    known = Signers(signers)
+    held = policy(independent=[BEA, "cai@example.org"])
+
+    def hold(one: Path, other: Path) -> Verdict:
+        return verify(one, store=world.store, benchmarks=[world.root / "benchmarks"], signers=known, by=By(other, held))
+
+    found = gather(
+        [folder],
+        store=world.store,
+        benchmarks=[world.root / "benchmarks"],
+        plans={world.compiled.plan.spec_hash: world.compiled.plan},
+        required="RESCORED",
+        decided=lambda given: with_reproductions(given, {n: folder / n for n in "abc"}, hold),
+    )
+    [row] = found.board.tables[0].rows
+    assert row.level == "REPRODUCED" and {one.path: one.level for one in row.bundles} == {
+        "a": "REPRODUCED",
+        "b": "REPRODUCED",  # by c, which is a copy of a with other words: the policy vouches for its signer
+        "c": "REPRODUCED",
+    }
+    assert f"REPRODUCED by {BEA} (b)" in row.notes
