@@ -31,6 +31,8 @@ from ftbench.verify.evidence import Evidence, Machine
 from ftbench.verify.other import By
 
 Say = Callable[[str], None]
+FACTOR, HEADER = 16, 2**20
+"""States of a server hold several arrays a parameter, and int8 on the wire is float32 in a file."""
 
 
 def new_nonce() -> str:
@@ -149,6 +151,13 @@ def kept_by(context: Context, folder: Path | None) -> rounds.Kept:
         return rounds.Kept(None, None, "the run's archive is not here: give `--archive DIR`")
     try:
         listed = archives.read(folder, context.result.archive)
+        archives.held(folder, listed, most_bytes(context))
     except FtbenchError as error:
         return rounds.Kept(None, None, f"the run's archive: {error.diagnostics[0].message}")
     return rounds.Kept(folder, listed, "")
+
+
+def most_bytes(context: Context) -> int:
+    """Of a file of the archive: an adapter, a reply or a state is no larger than some times what a round sends, which
+    verification has counted before."""
+    return FACTOR * max((body.bytes_down + body.bytes_up for body in context.rounds), default=0) + HEADER

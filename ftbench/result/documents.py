@@ -390,6 +390,9 @@ class Environment(Block):
     """Accelerators used; empty on a CPU."""
     packages: dict[str, str]
     """Distribution → installed version, for the plan's stack."""
+    instructions: Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")] | None = None
+    """The widest vector instructions that PyTorch could use, such as `avx512` or `avx2`: processors that differ in them
+    round otherwise. Null: not known."""
 
 
 class ManifestFile(Block):

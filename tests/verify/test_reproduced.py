@@ -47,6 +47,11 @@ def machine_of_its_own(f: forge.Forged) -> None:
         result["cost"] |= {"train_seconds": 99.5, "evaluate_seconds": 9.25, "peak_memory_bytes": 2**29}
 
 
+def vectors(f: forge.Forged, name: str | None) -> None:
+    with f.json(names.ENVIRONMENT) as environment:
+        environment["instructions"] = name
+
+
 def on_an_accelerator(f: forge.Forged) -> None:
     machine_of_its_own(f)
     with f.result() as result:
@@ -73,6 +78,8 @@ def judged(
 ) -> Verdict:
     """The verdict on the genuine bundle, held to a second one that `edit` made of the same run."""
     first = forge.make(world)
+    vectors(first, "avx512")
+    forge.reseal(first)
     second = first.copy() if seed == 1 else forge.make(world, seed)
     edit(second)
     forge.reseal(second)
@@ -194,6 +201,19 @@ def other_text_of_a_program(f: forge.Forged) -> None:
 def test_on_a_cpu_all_must_be_equal(world: forge.World, tmp_path: Path, edit: Edit) -> None:
     verdict = judged(world, tmp_path, edit)
     assert verdict.level == "RESCORED" and outcomes(verdict)["other-agrees"] == "failed", outcomes(verdict)
+
+
+def test_processors_of_another_kind_end_at_other_digests(world: forge.World, tmp_path: Path) -> None:
+    """Then the scores must agree. Of one kind, digests that differ are a failure."""
+
+    def edit(f: forge.Forged, name: str | None) -> None:
+        other_update(f)
+        f.set_adapter(4, 77)
+        vectors(f, name)
+
+    for name, level in (("avx2", "REPRODUCED"), (None, "REPRODUCED"), ("avx512", "RESCORED")):
+        verdict = judged(world, tmp_path / str(name), lambda f, name=name: edit(f, name))  # type: ignore[misc]
+        assert verdict.level == level, (name, evidence(verdict, "other-agrees"))
 
 
 def test_where_nothing_is_promised_scores_must_agree(world: forge.World, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
-from ftbench.verify.other import promised
 
 MEASURED = ("train_seconds", "evaluate_seconds", "peak_memory_bytes")
 """What two runs never have alike to the last digit, all together."""
@@ -31,7 +30,8 @@ def run(context: Context) -> str | Failure:
         )
         if same
     ]
-    if alike and promised(context, other.context):
+    on_cpus = context.result.bit_reproducible and other.context.result.bit_reproducible
+    if alike and on_cpus:
         context.notes.append(SAME.format(other.name))
     elif alike:
         problems.append(f"identical to {other.name}: the same {' and '.join(alike)}, which no accelerator promises")
