@@ -273,6 +273,7 @@ ARCHIVE_MISSING = _code("FTB850", "a run's archive, or a file of it, is not here
 ARCHIVE_OTHER = _code("FTB851", "an archive is not the one that the bundle names, or is damaged")
 REPLAY_FAILED = _code("FTB852", "part of a run could not be done again")
 EVIDENCE_OTHER = _code("FTB853", "evidence of a spot-run cannot be read")
+NO_OS_NOISE = _code("FTB863", "noise from the operating system does not go with a run")
 BAD_POLICY = _code("FTB854", "a reader's policy cannot be read")
 
 # FTB9xx: the command line, the environment, generated files

@@ -282,7 +282,7 @@ class Cost(Block):
 
 
 class PrivacySpent(Block):
-    """What clients were promised, and what the run spent of it. It holds where nobody knows the run's seed."""
+    """What clients were promised, and what the run spent of it; noise of the seed keeps it where nobody knows that."""
 
     kind: Literal["central", "local"]
     """Who added the noise: the server, or each client."""
@@ -296,6 +296,9 @@ class PrivacySpent(Block):
     """Standard deviation of the noise, in clips."""
     clipping: Literal["fixed", "adaptive"]
     """How changes were clipped."""
+    noise: Literal["seed", "operating-system"] = "seed"
+    """Where it came from: from the run's `seed`, so that it comes out again and protects nobody who knows that; or from
+    the `operating-system`, so that nobody can draw it again."""
 
 
 class TargetCost(Block):
