@@ -13,10 +13,12 @@ import argparse
 import json
 import math
 import random
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +53,16 @@ def main() -> int:
     parser.add_argument("--privacy-spec", type=Path)
     parser.add_argument("--honest", type=Path, nargs="*", default=[])
     parser.add_argument("--commands", type=int, default=0)
+    parser.add_argument("--parts", nargs="+", default=["plain", "privacy", "honest", "commands"])
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     store = Store.default(None)
     plain = compiled_of(builtin.specs()["quickstart"])
     run, other = load(asked.run, plain, store), load(asked.other, plain, store)
-    worlds = {"plain": (run, other, Path(builtin.specs()["quickstart"]))}
+    worlds = {"plain": (run, other, builtin.specs()["quickstart"])}
     if asked.privacy and asked.privacy_spec:
         private = load(asked.privacy, compiled_of(asked.privacy_spec), store)
         worlds["privacy"] = (private, private, asked.privacy_spec)
-    kinds = [measured(one, *worlds[one.world], asked.work) for one in KINDS if one.world in worlds]
-    honest = [alarms(f"threads {n}", run, asked.run, asked.work, n) for n in (1, 2)]
-    honest += [alarms(path.name, load(path, plain, store), path, asked.work, 1) for path in asked.honest]
     told = {
         "rule": RULE.model_dump(mode="json"),
         "sizes": {
@@ -70,12 +70,33 @@ def main() -> int:
             "client_rounds": sum(len(body["replies"]) for body in run.rounds()),
             "aggregations": len(run.rounds()),
         },
-        "kinds": kinds,
-        "honest": honest,
-        "commands": commands(asked.commands, worlds, asked.work),
+        "kinds": [],
+        "honest": [],
+        "commands": [],
     }
-    asked.out.write_text(json.dumps(told, indent=1) + "\n")
+    if asked.out.is_file():
+        told |= {name: json.loads(asked.out.read_bytes())[name] for name in ("kinds", "honest", "commands")}
+    for part in asked.parts:
+        if part in worlds:
+            found = of_world(part, run=worlds[part][0], other=worlds[part][1], work=asked.work)
+        elif part == "honest":
+            found = of_honest(run, asked, plain, store)
+        else:
+            told["commands"] = commands(asked.commands, worlds, asked.work)
+            found = []
+        put(told, found)
+        asked.out.write_text(json.dumps(told, indent=1) + "\n")
     return 0
+
+
+def put(told: dict[str, Any], found: list[dict[str, Any]]) -> None:
+    """Enter what was found in place of what was known of the same kind or setting."""
+    order = [kind.name for kind in KINDS]
+    for name, key in (("kinds", "name"), ("honest", "setting")):
+        known = {one[key]: one for one in told[name]} | {one[key]: one for one in found if key in one}
+        told[name] = (
+            sorted(known.values(), key=lambda one: order.index(one[key])) if name == "kinds" else [*known.values()]
+        )
 
 
 def compiled_of(path: Path) -> Compiled:
@@ -88,66 +109,133 @@ def context_of(run: Run) -> Context:
     return found
 
 
-def measured(kind: Kind, run: Run, other: Run, _: Path, work: Path) -> dict[str, Any]:
-    """One kind: forged, sealed, believed up to RESCORED, done again once, drawn many times."""
-    print(f"{time.strftime('%H:%M:%S')} {kind.name}", file=sys.stderr, flush=True)
-    folder, forged = work / kind.name, run.copy()
-    told = kind.edit(forged, other)
-    forged.seal()
-    if kind.world == "privacy":
-        answer(forged, work)
-    forged.write(folder)
-    context = context_of(forged)
-    below = verifier.climb(context, "RESCORED", verifier.checks(context))
-    failed = [(one.check, one.evidence) for one in below.checks if one.outcome != "passed"]
-    assert below.level == "RESCORED", (kind.name, failed)
-    redone = done_again(kind, run, context, folder, work)
-    found = again.whole(again.items_again(context, work), redone)
-    caught, said = drawn(context, below, found, DRAWS, kind.name)
-    by_draw = chance(told, context, RULE)
-    return {
-        "name": kind.name,
-        "says": kind.says,
-        "false": {
-            "items": sum(map(len, told.items.values())),
-            "client_rounds": len(told.clients),
-            "aggregations": len(told.aggregations),
-        },
-        "draws": DRAWS,
-        "caught": caught,
-        "computed": round(by_draw, 4),
-        "enough": enough(told, context),
-        "says_why": said,
-    }
+@dataclass
+class Made:
+    """A forged run on its way."""
+
+    kind: Kind
+    run: Run
+    told: False_
+    folder: Path
+    context: Context
+    below: Verdict
+
+    @classmethod
+    def of(cls, kind: Kind, run: Run, told: False_, folder: Path) -> Made:
+        """Sealed, written, and believed up to RESCORED."""
+        run.seal()
+        shutil.rmtree(folder, ignore_errors=True)
+        run.write(folder)
+        context = context_of(run)
+        below = verifier.climb(context, "RESCORED", verifier.checks(context))
+        failed = [(one.check, one.evidence) for one in below.checks if one.outcome != "passed"]
+        assert below.level == "RESCORED", (kind.name, failed)
+        return cls(kind, run, told, folder, context, below)
 
 
-def done_again(kind: Kind, run: Run, context: Context, folder: Path, work: Path) -> Redone:
-    """Where the archive's files are the honest run's, so is what comes out of them; else all is done again."""
-    files = {path.name for path in (folder / "archive" / "state").iterdir()}
-    if files - run.kept.keys() or kind.name in {"archive-of-another-run"} or kind.world == "privacy":
-        return again.rounds_again(context, folder / "archive", work, kind.name)
-    honest = again.rounds_again(context_of(run), run.write(work / "honest") / "archive", work, "honest")
-    told = {(body.round, reply.partition): reply.update for body in context.rounds for reply in body.replies}
+def say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def of_world(world: str, *, run: Run, other: Run, work: Path) -> list[dict[str, Any]]:
+    """Every kind of a world: forged, all done again in two processes, drawn many times."""
+    say(f"forging, {world}")
+    made = []
+    for kind in (one for one in KINDS if one.world == world):
+        forged = run.copy()
+        made.append(Made.of(kind, forged, kind.edit(forged, other), work / kind.name))
+    honest = Made.of(Kind("honest", "", lambda *_: False_(), world), run.copy(), False_(), work / f"honest-{world}")
+    say(f"asking the items of {len(made) + 1} adapters")
+    by_adapter = {one.context.result.adapter: one.context for one in [honest, *made]}
+    items = dict(zip(by_adapter, again.ask(list(by_adapter.values())), strict=True))
+    if world == "privacy":  # each gets the answers that its adapter gives: the noise alone is the lie
+        for one in made:
+            answers(one.run, items[one.context.result.adapter])
+        made = [Made.of(one.kind, one.run, one.told, one.folder) for one in made]
+    own = [honest, *(one for one in made if _own_files(one, honest))]
+    say(f"doing the rounds of {len(own)} archives again")
+    redone = again.redo([one.context for one in own], [one.folder for one in own], [1] * len(own))
+    by_kind = {one.kind.name: found for one, found in zip(own, redone, strict=True)}
+    say("drawing")
+    told = []
+    for one in made:
+        again_ = by_kind.get(one.kind.name) or borrowed(one, by_kind["honest"])
+        whole = again.whole(items[one.context.result.adapter], again_)
+        caught, why = drawn(one.context, one.below, whole, DRAWS, one.kind.name)
+        told.append(
+            {
+                "name": one.kind.name,
+                "says": one.kind.says,
+                "false": {
+                    "items": sum(map(len, one.told.items.values())),
+                    "client_rounds": len(one.told.clients),
+                    "aggregations": len(one.told.aggregations),
+                },
+                "draws": DRAWS,
+                "caught": caught,
+                "computed": round(chance(one.told, one.context, RULE), 4),
+                "enough": enough(one.told, one.context),
+                "says_why": why,
+            }
+        )
+        say(f"{one.kind.name}: {caught} of {DRAWS}, computed {told[-1]['computed']}")
+    whole = again.whole(items[honest.context.result.adapter], by_kind["honest"])
+    return [*told, alarms(f"the quickstart{' with noise' * (world == 'privacy')}", honest, whole)]
+
+
+def _own_files(one: Made, honest: Made) -> bool:
+    return bool(one.run.kept.keys() - honest.run.kept.keys()) and one.kind.name != "archive-of-another-run"
+
+
+def borrowed(one: Made, honest: Redone) -> Redone:
+    """Where the archive has no other file than the honest run's, the same comes out, or a file is missed."""
+    files = one.run.kept.keys()
+    bodies = {body.round: body for body in one.context.rounds}
+    begins = {number: bodies[number - 1].adapter if number > 1 else None for number in bodies}
+    told = {(number, reply.partition): reply.update for number, body in bodies.items() for reply in body.replies}
+    gone = {number for number, name in begins.items() if name is not None and f"{name}.safetensors" not in files}
+    lost = gone | {n for n, body in bodies.items() if any(f"{r.update}.safetensors" not in files for r in body.replies)}
+    why = {"state": "", "reason": "a file of it is not in the archive"}
     clients = [
-        one if told[one.round, one.partition] == one.update else one.model_copy(update={"distance": None})
-        for one in honest.clients
+        client.model_copy(update={"update": None, **why})
+        if client.round in gone
+        else client
+        if told[client.round, client.partition] == client.update
+        else client.model_copy(update={"distance": None})
+        for client in honest.clients
     ]
-    missing = {
-        body.round for body in context.rounds for reply in body.replies if f"{reply.update}.safetensors" not in files
-    }
-    lost = {"adapter": None, "state": "", "reason": "a reply is not in the archive"}
-    aggregations = [one.model_copy(update=lost) if one.round in missing else one for one in honest.aggregations]
-    return Redone(clients, aggregations)
+    made = [
+        one_.model_copy(update={"adapter": None, **why}) if one_.round in lost else one_ for one_ in honest.aggregations
+    ]
+    return Redone(clients, made)
 
 
-def answer(forged: Run, work: Path) -> None:
-    """Give the bundle the answers that its adapter gives, and seal it again."""
-    found = again.items_again(context_of(forged), work)
-    for task in forged.forged.world.items:
-        with forged.forged.samples(task) as lines:
+def answers(run: Run, items: again.Items) -> None:
+    """Give the bundle the answers that its adapter gives."""
+    for task in run.forged.world.items:
+        with run.forged.samples(task) as lines:
             for line in lines:
-                line["tuned"] = found[task, line["index"]].tuned.model_dump(mode="json")
-    forged.seal()
+                line["tuned"] = items[task, line["index"]].tuned.model_dump(mode="json")
+
+
+def of_honest(run: Run, asked: argparse.Namespace, plain: Compiled, store: Store) -> list[dict[str, Any]]:
+    """The honest run with two threads, and honest runs that were made on other settings."""
+    nothing = Kind("honest", "", lambda *_: False_(), "plain")
+
+    def made_of(source: Run, name: str) -> Made:
+        return Made.of(nothing, source, False_(), asked.work / name)
+
+    made = [("the quickstart, done again by 2 threads", made_of(run.copy(), "by-2"), 2)]
+    for path in asked.honest:
+        name = path.parent.name
+        made.append((f"the quickstart, run with {name}", made_of(load(path, plain, store), name), 1))
+    found = []
+    for name, one, threads in made:
+        say(name)
+        [items] = again.ask([one.context], threads)
+        [redone] = again.redo([one.context], [one.folder], [threads])
+        found.append(alarms(name, one, again.whole(items, redone)))
+    return found
 
 
 def drawn(context: Context, below: Verdict, found: again.Again, number: int, name: str) -> tuple[int, dict[str, int]]:
@@ -190,26 +278,21 @@ def enough(told: False_, context: Context) -> dict[str, int] | None:
     return best
 
 
-def alarms(name: str, run: Run, folder: Path, work: Path, threads: int) -> dict[str, Any]:
-    """An honest run, done again under one setting: how many draws do not give the level."""
-    print(f"{time.strftime('%H:%M:%S')} honest, {name}", file=sys.stderr, flush=True)
-    context = context_of(run)
-    below = verifier.climb(context, "RESCORED", verifier.checks(context))
-    assert below.level == "RESCORED", [(c.check, c.evidence) for c in below.checks if c.outcome != "passed"]
-    label = "honest" if name.startswith("threads") else name
-    redone = again.rounds_again(context, folder / "archive", work, label, threads)
-    found = again.whole(again.items_again(context, work, threads), redone)
-    alarmed, said = drawn(context, below, found, HONEST_DRAWS, name)
+def alarms(name: str, one: Made, whole: again.Again) -> dict[str, Any]:
+    """How many draws of an honest run do not give the level."""
+    context = one.context
+    alarmed, why = drawn(context, one.below, whole, HONEST_DRAWS, name)
     updates = {(body.round, reply.partition): reply.update for body in context.rounds for reply in body.replies}
+    clients = whole.clients.values()
     return {
         "setting": name,
         "draws": HONEST_DRAWS,
         "alarms": alarmed,
-        "says_why": said,
-        "updates_equal": sum(one.update == updates[one.round, one.partition] for one in redone.clients),
-        "updates": len(redone.clients),
-        "farthest": max((one.distance or 0.0 for one in redone.clients), default=0.0),
-        "nats": max(nats(context, found), default=0.0),
+        "says_why": why,
+        "updates_equal": sum(one.update == updates[one.round, one.partition] for one in clients),
+        "updates": len(clients),
+        "farthest": max((one.distance or 0.0 for one in clients), default=0.0),
+        "nats": max(nats(context, whole), default=0.0),
     }
 
 
@@ -226,7 +309,7 @@ def nats(context: Context, found: again.Again) -> list[float]:
 def commands(number: int, worlds: Mapping[str, tuple[Run, Run, Path]], work: Path) -> list[dict[str, Any]]:
     """Whole commands as a verifier would type them, each with a nonce of its own: an honest run and every kind."""
     told = []
-    every = [("honest", "plain"), *((one.name, one.world) for one in KINDS if one.world in worlds)]
+    every = [("honest-plain", "plain"), *((one.name, one.world) for one in KINDS if one.world in worlds)]
     for place in range(number):
         name, world = every[place % len(every)]
         folder = work / name

@@ -21,8 +21,8 @@ EQUAL = 1e-6
 NOISED = "That changes were clipped and covered with noise as the spec says: in a ledger updates are digests."
 
 OS_NOISE = (
-    "The noise: it came from the operating system and was written nowhere, so nobody can draw it again, no round of this "
-    "run can be done again with it, and the run cannot reach SPOT-RUN."
+    "The noise: it came from the operating system and was written nowhere, so nobody can draw it again, no round of it "
+    "can be done again, and the run cannot reach SPOT-RUN."
 )
 
 
