@@ -1,4 +1,4 @@
-"""docs/how-a-result-could-be-false.md, made of what suite.py measured and of the attacks that tests hold the verifier to.
+"""docs/how-a-result-could-be-false.md, made of what suite.py measured and of the attacks of the verifier's tests.
 
     python benchmarks/forgeries/page.py [--check]
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -58,9 +59,9 @@ PASSED = {
 
 UNCATCHABLE = {
     "tuning on the test items": (
-        "Knobs picked by looking at the test items in runs that were never handed in. Training itself is done again from "
-        "the spec's rows, so test items cannot enter a run's updates unseen; they can enter the choice of rank, rate and "
-        "rounds.",
+        "Knobs picked by looking at the test items in runs that were never handed in. Training itself is done again "
+        "from the spec's rows, so test items cannot enter a run's updates unseen; they can enter the choice of rank, "
+        "rate and rounds.",
         "registered runs (`submit register`), test items that nobody has, other seeds",
     ),
     "the best of many runs": (
@@ -95,7 +96,7 @@ UNCATCHABLE = {
         "a spot-run of one's own, with one's own nonce",
     ),
     "accelerators and fewer bits": (
-        "No band was measured for accelerators, bfloat16 and quantised weights, so nothing there gets the level SPOT-RUN.",
+        "No band was measured for accelerators, bfloat16 and quantised weights: nothing there gets the level SPOT-RUN.",
         "whoever measures a band (benchmarks/bands.py)",
     ),
 }
@@ -113,35 +114,40 @@ def render(told: dict[str, Any]) -> str:
     lines = [
         "# How a result could still be false",
         "",
-        "*Made by `benchmarks/forgeries/page.py` of `how-a-result-could-be-false.json`; not edited by hand.*",
-        "",
-        "A cheat who has ftbench's source can set right every count and digest. What then still shows is below: by which",
-        "check, with which probability, and what shows nowhere.",
-        "",
+        *_text(
+            "*Made by `benchmarks/forgeries/page.py` of `how-a-result-could-be-false.json`; not edited by hand.*",
+        ),
+        *_text(
+            "A cheat who has ftbench's source can set right every count and digest. What then still shows is below: by",
+            "which check, with which probability, and what shows nowhere.",
+        ),
         "## Caught only where something is done again",
         "",
-        f"Each kind was forged into a real run of the quickstart ({sizes['items']} items, {sizes['client_rounds']} client",
-        f"rounds, {sizes['aggregations']} aggregations), sealed again, and believed up to RESCORED. All of it was done again",
-        f"once; then {told['kinds'][0]['draws']} nonces drew {rule['items']} items, {rule['client_rounds']} client round and"
-        f" {rule['aggregations']} aggregation each, the",
-        "default of `reporting.spot`. *Computed* is the hypergeometric chance that a draw meets something false. *Enough* is a",
-        "draw that meets it with 95 %.",
-        "",
-        "| forgery | false in it | caught | computed | enough (items, clients, aggregations) |",
+        *_text(
+            f"Each kind was forged into a real run of the quickstart ({sizes['items']} items, {sizes['client_rounds']}",
+            f"client rounds, {sizes['aggregations']} aggregations; those of noise into a smaller one with central",
+            "privacy), sealed again, and believed up to RESCORED. All of it was done again once; then",
+            f"{told['kinds'][0]['draws']} nonces drew {rule['items']} items, {rule['client_rounds']} client round and",
+            f"{rule['aggregations']} aggregation each, the default of `reporting.spot`. *Computed* is the chance",
+            "(hypergeometric) that a draw meets something false. *Enough* is a draw that meets it with 95 %: items,",
+            "client rounds, aggregations.",
+        ),
+        "| forgery | false in it | caught | computed | enough |",
         "|---|---|---|---|---|",
     ]
     for one in told["kinds"]:
-        enough = one["enough"]
+        draw = one["enough"]
+        enough = f"{draw['items']}, {draw['client_rounds']}, {draw['aggregations']}" if draw else "no draw"
         lines.append(
             f"| **{one['name']}**: {one['says']} | {_false(one['false'])} | {one['caught']} of {one['draws']} |"
-            f" {100 * one['computed']:.1f} % |"
-            f" {'%(items)s, %(client_rounds)s, %(aggregations)s' % enough if enough else 'no draw'} |"
+            f" {100 * one['computed']:.1f} % | {enough} |"
         )
     lines += [
         "",
-        "What is small escapes a small draw: one answer of many, one reply of many. The verdict of every spot-run tells its",
-        "own odds, and a maintainer who wants better ones draws more.",
-        "",
+        *_text(
+            "What is small escapes a small draw: one answer of many, one reply of many. The verdict of every spot-run",
+            "tells its own odds, and a maintainer who wants better ones draws more.",
+        ),
         "## False alarms",
         "",
         "| honest run, done again | draws | alarms | updates to the last bit | farthest update | nats apart |",
@@ -155,32 +161,26 @@ def render(told: dict[str, Any]) -> str:
     draws, alarms = sum(one["draws"] for one in told["honest"]), sum(one["alarms"] for one in told["honest"])
     lines += [
         "",
-        f"{alarms} of {draws} draws alarmed."
-        + (
-            ""
-            if alarms
-            else f" Were they independent, the rate would be below {100 * (1 - 0.05 ** (1 / draws)):.1f} % (95 %);"
-        )
-        + (
-            ""
-            if alarms
-            else "\nthey are cut from one regeneration a setting, so what they show is that these settings lie within the bands."
+        *_text(
+            f"{alarms} of {draws} draws alarmed. The draws of a setting are cut from one regeneration, so they show",
+            "that these settings lie within the bands of `verify/bands.py`, and not how often others would not.",
         ),
-        "",
     ]
     if told["commands"]:
         seconds = sorted(one["seconds"] for one in told["commands"])
         lines += [
             "## Whole commands",
             "",
-            f"`ftbench verify BUNDLE --spot`, {len(told['commands'])} times, a nonce of its own each; median"
-            f" {seconds[len(seconds) // 2]:.0f} s on two shared cores.",
-            "",
+            *_text(
+                f"`ftbench verify BUNDLE --spot`, {len(told['commands'])} times, each with a nonce of its own; median",
+                f"{seconds[len(seconds) // 2]:.0f} s on two cores that others used at the same time.",
+            ),
             "| forgery | level |",
             "|---|---|",
             *(f"| {one['kind']} | {one['level']} |" for one in told["commands"]),
             "",
         ]
+    sealed = sum(one.sealed is not None for one in attacks.values())
     lines += [
         "## What nobody can catch from a bundle",
         "",
@@ -190,10 +190,10 @@ def render(told: dict[str, Any]) -> str:
         "",
         "## Caught by the files alone",
         "",
-        f"{sum(one.sealed is not None for one in attacks.values())} forgeries of `tests/verify/attacks*.py`, each sealed again"
-        " after it, fall at one of these checks on every run of",
-        f"the tests. {len(PASSED)} pass up to RESCORED, and stand above.",
-        "",
+        *_text(
+            f"{sealed} forgeries of `tests/verify/attacks*.py`, each sealed again after it, fall at one of these",
+            f"checks on every run of the tests. {len(PASSED)} more pass up to RESCORED, and stand above.",
+        ),
         "| seen elsewhere | check |",
         "|---|---|",
     ]
@@ -207,6 +207,11 @@ def render(told: dict[str, Any]) -> str:
     lines += ["", "| level | check | forgeries |", "|---|---|---|"]
     lines += [f"| {c.level} | `{c.id}`: {c.title} | {len(by_check[c.id])} |" for c in CHECKS if c.id in by_check]
     return "\n".join(lines) + "\n"
+
+
+def _text(*parts: str) -> list[str]:
+    """A paragraph, wrapped."""
+    return [*textwrap.wrap(" ".join(parts), 118, break_long_words=False, break_on_hyphens=False), ""]
 
 
 def _false(told: dict[str, int]) -> str:
