@@ -35,7 +35,8 @@ def run(context: Context) -> str | Failure:
         context.notes.append(SAME.format(other.name))
     elif alike:
         problems.append(f"identical to {other.name}: the same {' and '.join(alike)}, which no accelerator promises")
-    return judge(problems, f"another manifest, other times; the same {' and '.join(alike) or 'nothing'}")
+    same = f"the same {' and '.join(alike)}" if alike else "other adapter and answers"
+    return judge(problems, f"another manifest, other times; {same}")
 
 
 CHECK = Check("other-apart", "REPRODUCED", "FTB861", "it is of a run of its own, not a copy", run)
