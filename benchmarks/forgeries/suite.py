@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,10 @@ def main() -> int:
         elif part == "honest":
             found = of_honest(run, asked, plain, store)
         else:
-            told["commands"] = commands(asked.commands, worlds, asked.work)
-            found = []
+            found, told["commands"] = [], []
+            for one in commands(asked.commands, worlds, asked.work):
+                told["commands"].append(one)
+                asked.out.write_text(json.dumps(told, indent=1) + "\n")
         put(told, found)
         asked.out.write_text(json.dumps(told, indent=1) + "\n")
     return 0
@@ -306,9 +308,8 @@ def nats(context: Context, found: again.Again) -> list[float]:
     ]
 
 
-def commands(number: int, worlds: Mapping[str, tuple[Run, Run, Path]], work: Path) -> list[dict[str, Any]]:
+def commands(number: int, worlds: Mapping[str, tuple[Run, Run, Path]], work: Path) -> Iterator[dict[str, Any]]:
     """Whole commands as a verifier would type them, each with a nonce of its own: an honest run and every kind."""
-    told = []
     every = [("honest-plain", "plain"), *((one.name, one.world) for one in KINDS if one.world in worlds)]
     for place in range(number):
         name, world = every[place % len(every)]
@@ -319,9 +320,9 @@ def commands(number: int, worlds: Mapping[str, tuple[Run, Run, Path]], work: Pat
             [sys.executable, "-m", "ftbench", *map(str, words), "--json"], capture_output=True, text=True, check=False
         )
         verdict = json.loads(done.stdout)["bundles"][0]["verdict"]
-        told.append({"kind": name, "level": verdict["level"], "seconds": round(time.monotonic() - begun, 1)})
-        print(told[-1], file=sys.stderr, flush=True)
-    return told
+        one = {"kind": name, "level": verdict["level"], "seconds": round(time.monotonic() - begun, 1)}
+        say(str(one))
+        yield one
 
 
 if __name__ == "__main__":

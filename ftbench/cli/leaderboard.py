@@ -112,7 +112,7 @@ def command(
         if trusted is not None and policy is not None:
             from ftbench.board.collect import find_submissions
             from ftbench.board.reproduced import with_reproductions
-            from ftbench.verify.other import By
+            from ftbench.verify.policy import By
             from ftbench.verify.verifier import verify
 
             whose = policy_of(policy)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ftbench.result.documents import Level, Verdict
     from ftbench.signing.keygen import Signers
     from ftbench.verify.evidence import Evidence
-    from ftbench.verify.other import By
+    from ftbench.verify.policy import By
 
 
 STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
@@ -224,7 +224,7 @@ def _by(other: Path | None, policy: Path | None) -> By | None:
     """The other run; without a policy nobody's counts."""
     if other is None:
         return None
-    from ftbench.verify.other import By
+    from ftbench.verify.policy import By
 
     return By(other, policy_of(policy))
 

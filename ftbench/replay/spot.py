@@ -28,7 +28,7 @@ from ftbench.verify import verifier
 from ftbench.verify.context import Context
 from ftbench.verify.draw import NONCE_BYTES
 from ftbench.verify.evidence import Evidence, Machine
-from ftbench.verify.other import By
+from ftbench.verify.policy import By
 
 Say = Callable[[str], None]
 FACTOR, HEADER = 16, 2**20

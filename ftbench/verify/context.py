@@ -12,7 +12,19 @@ from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import adapter, ledger, names
-from ftbench.result.documents import Environment, Finished, LedgerLine, Lock, Manifest, Result, Round, Sample, Started
+from ftbench.result.documents import (
+    Environment,
+    Finished,
+    LedgerLine,
+    Lock,
+    Manifest,
+    ReproducedBy,
+    Result,
+    Round,
+    Sample,
+    Started,
+    Verdict,
+)
 from ftbench.result.files import Bundle
 from ftbench.result.signed import Signed
 from ftbench.signing.keygen import Signers
@@ -26,8 +38,8 @@ from ftbench.verify import base, documents
 from ftbench.verify.draw import Draw, draw
 from ftbench.verify.evidence import Evidence
 from ftbench.verify.filled import filled
-from ftbench.verify.other import Other
 from ftbench.verify.outcome import LeftOut, NotRun
+from ftbench.verify.policy import Policy
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
@@ -224,3 +236,22 @@ class Context:
         if names.ADAPTER in self.bundle.left_out:
             raise LeftOut(names.ADAPTER)
         return adapter.read_tensors(self._have(self.bundle.files.get(names.ADAPTER), names.ADAPTER), names.ADAPTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another bundle, judged by the same verifier, and whose runs count."""
+
+    name: str
+    """What it is called in sentences: its path."""
+    context: Context
+    verdict: Verdict
+    policy: Policy
+
+    def named(self) -> ReproducedBy | None:
+        """What a verdict says of it; None where nobody knows who signed it."""
+        signature = self.context.signature
+        if signature is None or signature.identity is None:
+            return None
+        own = signature.identity in self.policy.own
+        return ReproducedBy(bundle=self.context.manifest_digest, signature=signature, own=own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,6 +40,16 @@ class Policy(Block):
         if any(other in group and author in group for group in self.related):
             return f"by the reader's policy {other} and {author} belong together"
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Where another run's bundle lies, and whose runs count."""
+
+    bundle: Path
+    """A folder or an archive."""
+    policy: Policy
+    """The reader's."""
 
 
 def read(path: Path) -> Policy:

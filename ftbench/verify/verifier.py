@@ -53,12 +53,12 @@ from ftbench.signing.keygen import Signers
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
-from ftbench.verify.context import Context
+from ftbench.verify.context import Context, Other
 from ftbench.verify.documents import describe_problems
 from ftbench.verify.evidence import Evidence
 from ftbench.verify.limits import BY_ANOTHER, NOT_BROUGHT, READ_EVIDENCE, not_checked
-from ftbench.verify.other import By, Other
 from ftbench.verify.outcome import LeftOut
+from ftbench.verify.policy import By
 
 MAX_EVIDENCE = 1_000
 """Characters of evidence kept for one check."""

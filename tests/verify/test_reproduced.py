@@ -21,8 +21,7 @@ from ftbench.result.documents import Verdict
 from ftbench.signing import keygen, kinds
 from ftbench.signing.keygen import Signers
 from ftbench.verify.limits import BY_ANOTHER
-from ftbench.verify.other import By
-from ftbench.verify.policy import Policy, read
+from ftbench.verify.policy import By, Policy, read
 from ftbench.verify.verifier import verify
 
 ADA, BEA = "ada@example.org", "bea@example.org"
