@@ -182,7 +182,9 @@ def _paired(  # noqa: PLR0917
     noise = _noise([rows[place] for place in places], sizes, index)
     family = maxt.test(sums, local, confidence, seed=seed, flips=flips, noise=noise)
     left, right = np.array(local).T
-    plain, clustered = (np.concatenate(one) for one in zip(*_differences(marks, left, right, sizes, index), strict=True))
+    plain, clustered = (
+        np.concatenate(one) for one in zip(*_differences(marks, left, right, sizes, index), strict=True)
+    )
     named = _named(sizes, clusters)
     extra = np.zeros(len(places)) if noise is None else np.asarray(noise.errors)
     whole = np.sqrt((clustered if named else plain) ** 2 + extra[left] ** 2 + extra[right] ** 2)
@@ -203,7 +205,7 @@ def _paired(  # noqa: PLR0917
     return found, smallest
 
 
-def _differences(  # noqa: PLR0917
+def _differences(
     marks: Floats, left: NDArray[np.intp], right: NDArray[np.intp], sizes: Mapping[str, int], index: NDArray[np.intp]
 ) -> Iterator[tuple[Floats, Floats]]:
     """`_errors` of columns less columns, some pairs at a time: a table of many rows has many more pairs."""

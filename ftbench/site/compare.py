@@ -31,9 +31,9 @@ def shown(table: Table) -> list[tuple[Row, Row]]:
     return list(found.values())
 
 
-def pages(context: Context, table: Table) -> Iterator[tuple[str, bytes]]:
-    """One page for each of `shown`, where both have answers to the same items."""
-    for a, b in shown(table):
+def pages(context: Context, table: Table, pairs: Sequence[tuple[Row, Row]]) -> Iterator[tuple[str, bytes]]:
+    """A page for each of these pairs."""
+    for a, b in pairs:
         yield links.compare(table, a, b), _page(context, table, a, b)
 
 
@@ -57,7 +57,7 @@ def _page(context: Context, table: Table, a: Row, b: Row) -> bytes:
         b=label(b),
         a_page=links.entry(table, a),
         b_page=links.entry(table, b),
-        whole=_whole(table, a, b),
+        whole=_whole(context, table, a, b),
         seeds=f"Seed {left.seed} of A, seed {right.seed} of B.",
         tasks=found,
         conditions=[{"path": c.path, "a": _value(c.a), "b": _value(c.b)} for c in conditions],
@@ -76,9 +76,8 @@ def _of(bundles: Sequence[BundleRef], seeds: Sequence[int]) -> BundleRef:
     return next((one for one in bundles if seeds and one.seed == seeds[0]), bundles[0])
 
 
-def _whole(table: Table, a: Row, b: Row) -> str:
-    names = {label(a), label(b)}
-    pair = next((one for one in table.comparisons if {one.a, one.b} == names), None)
+def _whole(context: Context, table: Table, a: Row, b: Row) -> str:
+    pair = context.pair(table, a, b)
     if pair is None:
         return "The table did not test them against each other."
     sign = 1 if pair.a == label(b) else -1

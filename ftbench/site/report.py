@@ -211,7 +211,7 @@ def as_html(report: Report) -> bytes:
         bytes=_bytes(report.rounds),
         costs=costs(report),
         warnings=warnings(report),
-        environment=environment(report.documents) if report.documents else [],
+        environment=environment(report.documents.environment) if report.documents else [],
         commands=commands(report),
         changed=[(name, [{**shown(one, at), "task": one.task} for one, at in changed(report, name)]) for name in KINDS],
     )
@@ -292,7 +292,7 @@ def _markdown(report: Report) -> Iterator[str]:
                 yield f"- {one.task} {text.code(told)} {text.code(str(item['brief']))}"
     if report.documents is not None:
         yield from ("", "## Environment", "")
-        yield from (f"- {name}: {text.code(value)}" for name, value in environment(report.documents))
+        yield from (f"- {name}: {text.code(value)}" for name, value in environment(report.documents.environment))
     yield from ("", "## Next", "")
     for said, command in commands(report):
         yield from (f"{said}:", "", f"    {command}", "")

@@ -118,7 +118,7 @@ def _measured(context: Context, table: Table, row: Row) -> dict[str, Any] | None
     if row.train_seconds is None and row.peak_memory_bytes is None:
         return None
     plan = context.plan(table)
-    environment = context.documents(row.bundles[0]).environment
+    environment = context.submission(row.bundles[0]).environment
     rounds = context.submission(row.bundles[0]).result.cost.rounds
     setting: Setting | None = from_spec.setting(plan.typed_spec()) if plan else None
     messages = rounds * setting.clients_per_round if setting else None
