@@ -16,6 +16,7 @@ from ftbench.site import again, bars, figures, links, plots, samples, svg
 from ftbench.site.answers import Answers, answers
 from ftbench.site.compare import shown as compared
 from ftbench.site.context import Context, label
+from ftbench.site.memory import memory
 from ftbench.site.render import MEANS, html
 from ftbench.site.table import adapter, strategy, traffic
 from ftbench.spec import knobs
@@ -219,6 +220,7 @@ def _costs(context: Context, table: Table, row: Row) -> list[tuple[str, str]]:
     ]
     if row.peak_device_bytes:
         found.append(("memory on the device", figures.size(row.peak_device_bytes)))
+    found += memory(results, context.submission(row.bundles[0]).entry, spec).told
     if row.epsilon is not None:
         found.append(("epsilon", f"{row.epsilon:.3g}"))
     if row.target is not None:
