@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ from ftbench.site.context import Context, label
 from ftbench.site.paging import place
 from ftbench.site.render import html
 
-ALL = 6
-"""Rows from the top of which every pair has a page."""
+ALL = 24
+"""Rows from the top of which every pair has a page: all of most tables."""
 NEXT = 60
 """Rows from the top that have a page with the row below them, and with the first."""
 SHOWN = 60
@@ -29,6 +30,12 @@ def shown(table: Table) -> list[tuple[Row, Row]]:
     near = list(itertools.pairwise(table.rows[:NEXT])) + [(table.rows[0], row) for row in table.rows[1:NEXT]]
     found = {(a.entry, b.entry): (a, b) for a, b in [*top, *near]}
     return list(found.values())
+
+
+def command(context: Context, a: Row, b: Row) -> str:
+    """What makes the page of two rows, with or without one here."""
+    left, right = _together(a, b)
+    return shlex.join(["ftbench", "compare", context.folder(left), context.folder(right), "--html", "pair.html"])
 
 
 def pages(context: Context, table: Table, pairs: Sequence[tuple[Row, Row]]) -> Iterator[tuple[str, bytes]]:
@@ -62,7 +69,7 @@ def _page(context: Context, table: Table, a: Row, b: Row) -> bytes:
         tasks=found,
         conditions=[{"path": c.path, "a": _value(c.a), "b": _value(c.b)} for c in conditions],
         changed=[_changed(table, b, right, change) for change in found if change.task in other.marks],
-        again=f"ftbench compare {context.folder(left)} {context.folder(right)}",
+        again=command(context, a, b),
     )
 
 

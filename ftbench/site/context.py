@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ftbench.board.clusters import Clustering
+from ftbench.board.decided import Decided
 from ftbench.board.gather import Gathered
 from ftbench.board.model import Board, BundleRef, Compared, Reference, Row, Table
 from ftbench.board.published import Published
@@ -31,6 +32,9 @@ class Context:
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Base model's name → its parameters, where known."""
 
+    decisions: Sequence[Decided] = ()
+    """Every decision of the folder whose decisions are taken over."""
+
     @property
     def board(self) -> Board:
         """The board."""
@@ -40,6 +44,8 @@ class Context:
     def pages(self) -> list[tuple[str, str]]:
         """Names of the navigation and where they lead."""
         more = [("Published elsewhere", links.PUBLISHED)] if self.published else []
+        if self.decisions:
+            more.insert(0, ("Decisions", links.DECISIONS))
         refused = f"Not ranked ({len(self.board.refused)})"
         return [("Overview", links.OVERVIEW), ("Resources", links.RESOURCES), (refused, links.REFUSED), *more]
 
@@ -58,7 +64,7 @@ class Context:
 
     def submission(self, bundle: BundleRef) -> Submission:
         """The verified bundle."""
-        return self.gathered.submissions[bundle.bundle]
+        return self.gathered.submissions[bundle.bundle, bundle.path]
 
     def documents(self, bundle: BundleRef) -> Documents:
         """Its documents, read again; empty where any byte of it is no longer the one that was verified."""

@@ -133,6 +133,7 @@ def _run(  # noqa: PLR0917
         "ref": bundle,
         "tasks": [_answered(table, row, bundle, one) for one in told],
         "levels": _levels(verdict),
+        "decided": [one for one in context.decisions if one.counts and one.bundle == bundle.bundle],
         "not_checked": verdict.not_checked,
         "verifier": verdict.verifier,
         "environment": environment(documents.environment),

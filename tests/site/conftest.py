@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,10 +53,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The site of all of it."""
     from ftbench.cli.main import run
 
-    root = tmp_path_factory.mktemp("site-world")
-    words = submit(root)
-    assert run([*words, "--out", str(root / "site")]) == 0
-    return Built(root / "site", root / "bundles", words)
+    base = tmp_path_factory.getbasetemp()
+    # Of several processes of one session, each of which has a folder below the session's, one builds it for all.
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site-world"
+    root.mkdir(exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = root / "words.json"
+        if not told.exists():
+            words = submit(root)
+            assert run([*words, "--out", str(root / "site")]) == 0
+            told.write_text(json.dumps(words))
+    return Built(root / "site", root / "bundles", json.loads(told.read_text()))
 
 
 def submit(root: Path) -> list[str]:

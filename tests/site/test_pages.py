@@ -128,6 +128,24 @@ def test_what_is_not_ranked_has_its_reason(built: Built, pages: dict[Path, Reade
     assert "rank=5" not in "".join(pages[built.tables("forged-world") / "index.html"].text)
 
 
+def test_a_bundle_that_changes_after_its_verdict_is_shown_no_more(built: Built, tmp_path: Path) -> None:
+    from ftbench.board.collect import known_plans
+    from ftbench.board.gather import gather
+    from ftbench.data.store import Store
+    from ftbench.site.context import Context
+
+    shutil.copytree(built.bundles / "rank2", tmp_path / "rank2")
+    compiled = built.bundles.parent / "first" / "benchmarks"
+    store = Store([built.bundles.parent / "first" / "store"])
+    found = gather([tmp_path], store=store, benchmarks=[compiled], plans=known_plans([compiled]), required="RESCORED")
+    context = Context(found, "changed")
+    (row,) = found.board.tables[0].rows
+    assert context.documents(row.bundles[0]).samples
+    samples = tmp_path / "rank2" / "samples" / "jars.jsonl.gz"
+    samples.write_bytes((built.bundles / "tampered" / "samples" / "jars.jsonl.gz").read_bytes())
+    assert not context.documents(row.bundles[0]).samples, "its manifest is the same, its samples are not"
+
+
 def test_the_same_bytes_in_two_places(built: Built, tmp_path: Path) -> None:
     elsewhere, there = tmp_path / "a" / "bundles", tmp_path / "b" / "pages"
     shutil.copytree(built.bundles, elsewhere)
