@@ -61,7 +61,7 @@ def pages(built: Built) -> dict[Path, Reader]:
 
 def test_every_kind_of_page_is_there(built: Built, pages: dict[Path, Reader]) -> None:
     names = {path.relative_to(built.root).as_posix() for path in pages}
-    assert {"index.html", "resources.html", "refused.html", "published.html"} <= names
+    assert {"index.html", "resources.html", "refused.html", "published.html", "decisions.html"} <= names
     table = built.tables("forged-world").relative_to(built.root).as_posix()
     assert {f"{table}/index.html", f"{table}/pairs.html"} <= names
     assert any(re.fullmatch(rf"{table}/entries/\w+/index.html", name) for name in names)
@@ -125,6 +125,8 @@ def test_what_is_not_ranked_has_its_reason(built: Built, pages: dict[Path, Reade
     text = "".join(pages[built.root / "refused.html"].text)
     for told in ("gone", "FTB711", "asked for", "tampered", "FTB707", "broken.zip", "FTB703"):
         assert told in text, told
+    decided = "".join(pages[built.root / "decisions.html"].text)
+    assert "owned" in decided and "val@example.org" in decided and "refused" in decided
     assert "rank=5" not in "".join(pages[built.tables("forged-world") / "index.html"].text)
 
 
