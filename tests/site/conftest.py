@@ -95,7 +95,8 @@ def submit(root: Path) -> list[str]:
     bundles.joinpath("broken.zip").write_bytes(b"no archive")
     taken = [{"bundle": _digest(gone), "reason": f"asked for {HOSTILE}"}]
     (root / "withdrawn.json").write_text(json.dumps({"format": "ftbench/withdrawn/v1", "bundles": taken}))
-    signers = _decide(root, tampered, forge.make(first, sets=("adapter.rank=8",)))
+    refused = forge.make(first, sets=("adapter.rank=7",))  # not among the bundles
+    signers = _decide(root, refused, forge.make(first, sets=("adapter.rank=8",)))
     elsewhere = [(HOSTILE, "0.5", "javascript:alert(1)"), ("a paper", "0.25", "https://example.org/x")]
     listed = ["name,score,source,benchmark", *(",".join(map(_cell, [*one, "forged-world"])) for one in elsewhere)]
     (root / "published.csv").write_text("\n".join(listed) + "\n", "utf-8")
