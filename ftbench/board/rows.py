@@ -93,7 +93,9 @@ def _level(group: Sequence[Submission]) -> Level:
     runs: dict[tuple[int, str, str | None, float], list[Level]] = defaultdict(list)
     for one in group:
         told = one.result
-        runs[told.seed, told.adapter, one.answers, told.scores.tuned.value].append(one.verdict.level)
+        runs[told.seed, told.adapter, one.answers or one.verdict.bundle, told.scores.tuned.value].append(
+            one.verdict.level
+        )
     return min((max(levels, key=LEVELS.index) for levels in runs.values()), key=LEVELS.index)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench.cli.gathering import results_option
 from ftbench.cli.options import (
     SPEC,
     benchmarks_option,
@@ -22,11 +23,8 @@ from ftbench.cli.options import (
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ftbench.board.model import Board
-    from ftbench.board.submission import Submission
-    from ftbench.result.documents import Level, Verdict
+    from ftbench.result.documents import Level
 
 
 @click.command(
@@ -59,12 +57,7 @@ if TYPE_CHECKING:
 )
 @click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")
 @click.option("--unfold", is_flag=True, help="A line for each run below its row.")
-@click.option(
-    "--results",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Take over what verifiers on the list of --signers decided there: levels, and carried results.",
-)
+@results_option
 @policy_option
 @signer_options
 @json_option
@@ -97,41 +90,17 @@ def command(
     """
     from ftbench.board.gather import gather
     from ftbench.board.withdrawn import load_withdrawn
-    from ftbench.cli.gathering import known
+    from ftbench.cli.gathering import Decisions, Others, known
     from ftbench.data.store import Store
 
     trusted = signers_of(signers, revoked, at)
-    if (results is None and policy is None) != (trusted is None):
-        raise click.UsageError("--results and --policy go with --signers: whose word counts is the reader's choice")
+    if policy is not None and trusted is None:
+        raise click.UsageError("--policy goes with --signers: it names signers")
+    decisions = Decisions(ui, results, None if policy is not None and results is None else trusted)
+    gone = [*decisions.taken_back, *(load_withdrawn(withdrawn) if withdrawn else [])]
     here = Store.default(store)
     folders_known, plans, path = known(ui, benchmarks, spec)
-
-    def decided(found: Sequence[Submission]) -> list[Submission]:
-        """With what verifiers of the reader's choice decided, and what others ran whole."""
-        made = list(found)
-        if trusted is not None and policy is not None:
-            from ftbench.board.collect import find_submissions
-            from ftbench.board.reproduced import with_reproductions
-            from ftbench.verify.policy import By
-            from ftbench.verify.verifier import verify
-
-            whose = policy_of(policy)
-            paths = {name: path for path, name in find_submissions(folders)}
-
-            def hold(one: Path, other: Path) -> Verdict:
-                by = By(other, whose)
-                return verify(one, by=by, store=here, benchmarks=folders_known, spec=path, signers=trusted)
-
-            made = with_reproductions(made, paths, hold)
-        if results is not None and trusted is not None:
-            from ftbench.submit.rows import with_decisions
-
-            made, told = with_decisions(made, results, trusted)
-            for sentence in told:
-                ui.note(sentence, "warning")
-        return made
-
-    gone = load_withdrawn(withdrawn) if withdrawn else []
+    others = None if policy is None else Others(folders, here, folders_known, path, trusted, policy_of(policy))
     board = gather(
         folders,
         store=here,
@@ -140,7 +109,7 @@ def command(
         required=require,
         spec=path,
         withdrawn=gone,
-        decided=decided,
+        decided=lambda found: decisions.add(others.add(found) if others is not None else found),
         progress=lambda name: ui.note(f"verifying {name}", "dim"),
     ).board
     _show(ui, board, format_ or _by_name(out), out, explain=explain, unfold=unfold)
