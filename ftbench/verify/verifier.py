@@ -93,7 +93,7 @@ def examine(
     bundle: Path, *, spec: Path | None = None, store: Store, benchmarks: Sequence[Path] = (), required: Level
 ) -> tuple[Verdict, Context]:
     """`verify`, and what was read for it, so that nobody need read it again."""
-    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required)
+    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks)
     return _by_evidence(context, None, required), context
 
 
