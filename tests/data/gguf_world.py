@@ -1,4 +1,4 @@
-"""A small GGUF file as llama.cpp's converter writes it: weights of the built-in micro model, an alphabet for a tokenizer."""
+"""A small GGUF file as llama.cpp's converter writes it: the micro model's weights, an alphabet for a tokenizer."""
 
 from __future__ import annotations
 

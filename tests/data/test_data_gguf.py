@@ -81,6 +81,6 @@ def test_a_broken_gguf_file_is_refused_in_words(tmp_path: Path, wrong: str) -> N
         "only its first word": b"GGUF",
     }
     path.write_bytes(spoilt[wrong])
-    with pytest.raises(InvalidInput, match="FTB315 transformers cannot read this GGUF file: ."):
+    with pytest.raises(InvalidInput, match=r"FTB315 transformers cannot read this GGUF file: ."):
         local_models.add(path, "my-lab/small", Store([tmp_path / "store"]))
     assert not (tmp_path / "store/models").exists()
