@@ -118,7 +118,7 @@ def _grouped(found: list[Problem]) -> list[Problem]:
     listed = "; ".join(f"{f'`{block}`: ' if block else ''}{', '.join(words)}" for block, words in by_block.items())
     message = f"the spec lacks {len(missing)} fields and blocks: {listed}"
     hint = (
-        "`ftbench new NAME --train FILE --test FILE` writes a whole one; with `extends: quickstart` the rest is that's"
+        "`ftbench new NAME --train FILE --test FILE` writes a whole one; `extends: quickstart` takes from there what is left out"
     )
     rest = [problem for problem in found if problem.code != codes.MISSING_FIELD]
     return [Problem(codes.MISSING_FIELD, (), message, hint), *rest]
