@@ -213,7 +213,8 @@ def _questions(test: Given, columns: list[str], notes: dict[str, str]) -> list[s
         if IDS.search(name):
             left[name] = "an identifier by its name"
         elif len(values) < len(test.rows) or not all(isinstance(value, str) and value.strip() for value in values):
-            left[name] = "not a text in every row"
+            nested = any(isinstance(value, list | dict) for value in values)
+            left[name] = "lists or objects, where a column holds texts" if nested else "not a text in every row"
         else:
             kept.append(name)
     notes["prompt"] = "the text columns that both files have, in their order"

@@ -20,9 +20,14 @@ OPTION = re.compile(
     r"(option|choice|opt|op|alternative|candidate|ending|solution|sol)?[ _-]?([a-h]|[0-9])", re.IGNORECASE
 )
 """Name of a column that holds one option: a word, and the option's letter or number; a letter may stand alone."""
+LISTED = re.compile(r"(answer_?)?(options|choices|candidates|alternatives|endings|answers)", re.IGNORECASE)
+"""Name of a column that holds all options of an item."""
 PROGRAMS = re.compile(
-    r"entry_?point|tests?(_list|_code)?|unit_?tests?|canonical_solution|reference_solution", re.IGNORECASE
+    r"entry_?point|(unit_?|doc|challenge_)?tests?(_list|_code|_setup_code|_imports)?|(canonical|reference)_solution"
+    r"|stop_tokens|code",
+    re.IGNORECASE,
 )
+"""Names of columns that a programming problem has two of."""
 PAIRS = {"chosen", "rejected"}
 EXAMPLE = "docs/specs.md, `What new does not draft`, has one to copy"
 
@@ -40,24 +45,21 @@ class Own:
 def other_kinds(train: Given, test: Given) -> None:
     """Raise InvalidInput (FTB319) for programs, pairs of answers, and options in lists."""
     programs = [name for name in test.columns if PROGRAMS.fullmatch(name)]
-    if len(programs) > 1 or any(re.fullmatch(r"entry_?point", name, re.IGNORECASE) for name in programs):
+    if len(programs) > 1:
         message = f"{test.name} holds programming problems, by its columns {listed(programs)}; `new` drafts choices"
         raise refused(message, f"write a task of `kind: code`: {EXAMPLE}")
     if set(train.columns) >= PAIRS:
         message = f"{train.name} holds pairs of answers, by its columns `chosen` and `rejected`; `new` drafts choices"
         raise refused(message, f"write `objective: {{kind: dpo}}` and what it takes: {EXAMPLE}")
-    for name in test.columns:
-        values = test.values(name)
-        if values and all(isinstance(value, list | dict) for value in values):
-            several = isinstance(values[0], list)
-            kind = "lists" if several else "objects"
+    for name in filter(LISTED.fullmatch, test.columns):
+        if any(isinstance(value, list | dict) for value in test.values(name)):
+            message = f"`{name}` of {test.name} holds all options of an item, and a column of a source holds one text"
             hint = (
-                "write one column an option: `option_a`, `option_b` …, and `answer` as one's letter or text; files in "
-                "the layout of MMLU take `normalise: mmlu`"
-                if several
-                else "write its parts as columns of their own, or leave the column out"
+                "write one column an option: `option_a`, `option_b` …, and `answer` as one's letter or text; published "
             )
-            raise refused(f"`{name}` of {test.name} holds {kind}, and a column of a source holds texts", hint)
+            raise refused(
+                message, hint + "layouts have a step for it, such as `normalise: mmlu`: ftbench list normalisers"
+            )
 
 
 def columns(given: Given) -> list[str]:
@@ -72,7 +74,11 @@ def columns(given: Given) -> list[str]:
         found.setdefault(f"{(match[1] or '').lower()} {kind}", {})[place] = name
     for word, places in found.items():
         first, fewest = min(places), 3 if word.startswith(" ") else 2  # `a` and `b` may be two texts to compare
-        if len(places) >= fewest and first <= 1 and set(places) == set(range(first, first + len(places))):
+        if (
+            len(places) >= fewest
+            and first <= word.endswith("number")
+            and set(places) == set(range(first, first + len(places)))
+        ):
             return [places[one] for one in sorted(places)]
     return []
 

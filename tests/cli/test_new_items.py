@@ -133,7 +133,7 @@ HUMANEVAL = {"prompt": "def f(x):", "canonical_solution": "  return x", "test": 
         (
             lambda n: {"question": f"{n}", "choices": ["a", "b"], "answer": n % 2},
             None,
-            "`choices` of test.jsonl holds lists",
+            "`choices` of test.jsonl holds all options of an item",
         ),
         (
             lambda n: {"text": f"{n}", "label": n % 2 == 0},
