@@ -241,7 +241,7 @@ def command(
             client_cpus=client_cpus or 1,
             client_gpus=client_gpus,
             clients_at_once=clients_at_once or 0,
-            eval_workers=eval_workers or 1,
+            eval_workers=eval_workers,
             micro_batch=micro_batch or 0,
             smoke=smoke,
             unpinned=unpinned,

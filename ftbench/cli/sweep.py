@@ -159,7 +159,7 @@ def command(
         "engine": engine_of(ui, engine, allowed=allow_local_users),
         "allow_local_users": allow_local_users,
         "micro_batch": micro_batch or 0,
-        "eval_workers": eval_workers or 1,
+        "eval_workers": eval_workers,
         "unpinned": unpinned,
         "unsafe_no_sandbox": unsafe_no_sandbox,
         "round_timeout": 3600.0 if round_timeout is None else round_timeout,

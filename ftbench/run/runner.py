@@ -58,7 +58,7 @@ def start(
     superlink: str = "",
     client_cpus: int = 1,
     client_gpus: float | None = None,
-    eval_workers: int = 1,
+    eval_workers: int | None = None,
     clients_at_once: int = 0,
     micro_batch: int = 0,
     smoke: bool = False,
