@@ -13,7 +13,7 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson
 from ftbench.result.documents import Sample
-from ftbench.spec.canonical import canonical
+from ftbench.spec.canonical import canonical, canonical_json
 
 MAX_BYTES = 128 * 2**20
 """Most bytes that a samples file may unpack to."""
@@ -46,7 +46,7 @@ def parse_lines(text: bytes, where: str, most: int = MAX_ANSWERS) -> list[Sample
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         value = safejson.parse(line, f"{where} line {number}", max_bytes=MAX_LINE)
         sample = safejson.to_strict(value, Sample, f"{where} line {number}")
-        if canonical(value) != line:
+        if canonical_json(value) != line:
             _refuse(f"{where} line {number}", "the line is not in canonical form (RFC 8785)")
         most -= answers(sample)
         if most < 0:
