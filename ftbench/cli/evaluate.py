@@ -106,7 +106,13 @@ def command(
 
 
 def _run(
-    target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, workers: int | None, *, unsafe: bool
+    target: Path,
+    store: Store,
+    batch_size: int | None,
+    progress: EvaluationProgress,
+    workers: int | None,
+    *,
+    unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
     from ftbench.cli.outputs.result import EvaluateOutput

@@ -35,6 +35,7 @@ from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob, knob_config
 from ftbench.run.evaluation.programs import check_sandbox
 from ftbench.run.kernels import check_attention, model_in_force
+from ftbench.run.processes import forked
 from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
@@ -358,7 +359,7 @@ class _Start:
         # A worker holds the weights and, beside libraries, about as much again while it trains.
         each = 2 * weights + 700 * 2**20
         fitting = int(psutil.virtual_memory().available * 0.8 / each) - 1
-        cores = (os.cpu_count() or 1) // self.settings.client_cpus
+        cores = forked.cores() // self.settings.client_cpus
         return max(1, min(sampled, asked or min(cores, fitting)))
 
     @contextlib.contextmanager

@@ -30,8 +30,8 @@ def canonical(value: Any) -> bytes:
 def canonical_json(value: Any) -> bytes:
     """The same of a value that came out of JSON text, whose keys are all text, ten times as fast.
 
-    Python's own writer differs from RFC 8785 in numbers with an exponent, in floats without a fraction, in whole numbers
-    that are refused there, and in the order of keys beyond the basic plane. What it writes without any of these is it.
+    Python's own writer differs from RFC 8785 in numbers with an exponent, in floats without a fraction, in whole
+    numbers that are refused there, and in the order of keys beyond the basic plane. What has none of these is it.
     """
     try:
         text = _WRITER.encode(value).encode()

@@ -154,7 +154,9 @@ def scoring_lm(
             if not left:
                 on_progress(done, total)
 
-            def write(one: tuple[Settings, list[str], list[str]]) -> tuple[list[str], dict[tuple[str, Settings], Steps]]:
+            def write(
+                one: tuple[Settings, list[str], list[str]],
+            ) -> tuple[list[str], dict[tuple[str, Settings], Steps]]:
                 settings, batch, _ = one
                 return self._written([by_settings[settings][prompt][0] for prompt in batch], settings)
 
@@ -183,9 +185,7 @@ def scoring_lm(
             told["batch_size"] = self.batch_size_per_gpu
             return [key(told, prompt, "") for prompt in batch]
 
-        def _written(
-            self, batch: list[Any], settings: Settings
-        ) -> tuple[list[str], dict[tuple[str, Settings], Steps]]:
+        def _written(self, batch: list[Any], settings: Settings) -> tuple[list[str], dict[tuple[str, Settings], Steps]]:
             """The texts of a batch, and where it is asked for how sure the model was of them."""
             self.sure: dict[tuple[str, Settings], Steps] = {}
             self.written, self.asked = settings, [request.args[0] for request in batch]

@@ -110,7 +110,7 @@ def attach(model: Any, folder: Path) -> Any:
 
 @contextlib.contextmanager
 def tuned(model: Any, folder: Path, compiled: Path) -> Iterator[tuple[Any, str]]:
-    """While it lasts: the model with the adapter of `folder` attached, and whose layers compute it, `ftbench` or `peft`.
+    """While it lasts: the model with the adapter of `folder` attached, and whose layers: `ftbench` or `peft`.
 
     The layers are those that the compiled benchmark trains with; where they know nothing of the model, or it has none,
     peft's own stay. Raises as `attach`.

@@ -149,7 +149,7 @@ def likelihoods(model: Any, pack: Pack) -> dict[Request, Likelihood]:
 
 
 def _lay(pack: Pack, device: Any) -> tuple[Any, Layout, Any, list[tuple[Request, list[int], list[int]]]]:
-    """Ids, layout, the places of the row whose logits are asked for, and of each request its rows of these and tokens."""
+    """Ids, layout, the places whose logits are asked for, and of each request its rows among these and its tokens."""
     import torch
 
     shared = pack.shared

@@ -28,12 +28,16 @@ EACH = 2**30
 """Bytes of memory that a process is reckoned to ask for beside what it shares."""
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def as_many() -> int:
     """Processes that this machine has cores and free memory for; at least one."""
     import psutil
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(psutil.virtual_memory().available * 0.8 / EACH)))
+    return max(1, min(cores(), int(psutil.virtual_memory().available * 0.8 / EACH)))
 
 
 def end_with(parent: int) -> None:
