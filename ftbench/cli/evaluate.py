@@ -153,7 +153,7 @@ def _adapter(
     limit: int | None,
     batch_size: int | None,
     progress: EvaluationProgress,
-    workers: int,
+    workers: int | None,
     unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import commit_of, compiled

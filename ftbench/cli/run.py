@@ -188,6 +188,7 @@ def command(
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import runner
+    from ftbench.run import start as marks
     from ftbench.run.keep import AUTO
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import load_entry, resolve_entry
@@ -254,6 +255,8 @@ def command(
             modules=modules,
         )
         listener.finished(outcome.result)
+    if told := marks.told(outcome.run_dir / "logs"):
+        ui.note(told, "dim")
     _show(ui, outcome)
 
 

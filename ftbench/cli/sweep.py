@@ -222,7 +222,7 @@ def again(context: click.Context, folder: Path) -> list[str]:
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if isinstance(parameter, click.Argument):
-            words.append(_placed(value))
+            words.append(_placed(str(value)))
         elif parameter.name in _NOT_AGAIN or value in (None, False, ()):
             continue
         else:

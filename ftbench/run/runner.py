@@ -30,6 +30,7 @@ from ftbench.result import ledger
 from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
 from ftbench.run import conclude, keep, knowable, open_division, preflight
+from ftbench.run import start as marks
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob, knob_config
@@ -80,6 +81,7 @@ def start(
     code that an entry in the open division names, which is carried out.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
+    began = time.time()
     files, plan, spec_hash = conclude.read_compiled(compiled)
     open_division.check_modules(entry, modules or {})
     told = listener or Silent()
@@ -117,7 +119,7 @@ def start(
             run.discard()
             raise
         with run.alone():
-            return _Start(run, store, told).conduct()
+            return _Start(run, store, told, began).conduct()
 
 
 def resume(
@@ -203,7 +205,9 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
 class _Start:
     """One start of a run whose folder is filled and locked."""
 
-    def __init__(self, run: RunDir, store: Store, listener: Listener) -> None:
+    def __init__(self, run: RunDir, store: Store, listener: Listener, began: float | None = None) -> None:
+        """`began`: when this start began, in seconds since 1970; None: now."""
+        self.began = time.time() if began is None else began
         self.run = run
         self.store = store
         self.settings = run.settings()
@@ -251,6 +255,8 @@ class _Start:
         self.run.logs.mkdir(exist_ok=True)
         self.run.error.unlink(missing_ok=True)
         self.follower.phase("train")
+        marks.begin(self.run.logs)
+        marks.mark(self.run.logs, "checks", self.began)
         job = self._job()
         began, committed = time.monotonic(), self.follower.progress.round
 
@@ -259,6 +265,8 @@ class _Start:
             self.follower.tick()
             self.guard.check(orderly=True)
             if self.follower.progress.round != committed:  # so that a killed start's time counts as well
+                if not committed:
+                    marks.mark(self.run.logs, "")
                 committed = self.follower.progress.round
                 self.run.add_timing(self.id, "train", time.monotonic() - began)
 
@@ -285,6 +293,10 @@ class _Start:
         self.follower.tick()
         self.guard.check(orderly=False)
 
+    def _say(self, what: str) -> None:
+        marks.mark(self.run.logs, what.partition(",")[0])
+        self.follower.say(what)
+
     def _scored(self, phase: str, done: int, total: int) -> None:
         self.follower.scored(phase, done, total)
         self.guard.check(orderly=False)
@@ -309,7 +321,7 @@ class _Start:
             fab_hash=fab_hash,
             round_timeout=self.settings.round_timeout,
             marker=self.run.marker(),
-            say=self.follower.say,
+            say=self._say,
         )
 
     def _evaluate(self) -> conclude.Samples:

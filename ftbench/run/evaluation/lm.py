@@ -75,7 +75,8 @@ def scoring_lm(
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    why_not, grown = packed.fits(model), [] if grown is None else grown
+    why_not = packed.fits(model)
+    growth: list[int] = [] if grown is None else grown
     if why_not:
         print(f"likelihoods are computed as lm-eval does: {why_not}", file=sys.stderr)
     if model.device.type != "cpu" or torch.get_num_threads() > 1:
@@ -121,7 +122,7 @@ def scoring_lm(
             answers: dict[Request, Likelihood] = dict.fromkeys(encoded, NOT_ASKED) | known
             if not left:
                 on_progress(done, len(encoded))
-            for _, found in each(lambda one: compute(one, encoded), left, processes, grown):
+            for _, found in each(lambda one: compute(one, encoded), left, processes, growth):
                 _check_finite(found)
                 cache.put((keys[request], value) for request, value in found.items() if request not in known)
                 answers |= {request: value for request, value in found.items() if request not in known}
@@ -160,7 +161,7 @@ def scoring_lm(
                 settings, batch, _ = one
                 return self._written([by_settings[settings][prompt][0] for prompt in batch], settings)
 
-            for number, (written, sure) in each(write, left, processes, grown):
+            for number, (written, sure) in each(write, left, processes, growth):
                 settings, batch, keys = left[number]
                 new = [name for name in keys if cache.text(name) is None]
                 cache.put((name, text) for name, text in zip(keys, written, strict=True) if name in new)
