@@ -2,8 +2,8 @@
 
     python benchmarks/scoring.py MODEL ITEMS.jsonl [--items 500] [--repeats 3]
 
-MODEL: a folder with safetensors and tokenizer. ITEMS: a line an item, `{"prompt": …, "options": [" a", " b"]}`. Both sides
-are given the same tokens. Prints seconds, the ratio with its spread, and by how much the log-likelihoods differ.
+MODEL: a folder with safetensors and tokenizer. ITEMS: a line an item, `{"prompt": …, "options": [" a", " b"]}`. Both
+sides are given the same tokens. Prints seconds, the ratio with its spread, and by how much the log-likelihoods differ.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python benchmarks/waiting.py verify       a forged bundle of 10,935 items, to RESCORED
     python benchmarks/waiting.py rows         canonical bytes and overlap of 76,772 rows, as `ftbench lock` makes them
-    python benchmarks/waiting.py partition    1,000,000 rows to 1,000 clients, by each kind that needs no column, and by label
+    python benchmarks/waiting.py partition    1,000,000 rows to 1,000 clients, by several kinds
 
 Prints seconds of wall time and of processor, and of a verify each check's share.
 """

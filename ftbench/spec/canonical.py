@@ -40,6 +40,11 @@ def canonical_json(value: Any) -> bytes:
     return canonical(value) if _WRITTEN_OTHERWISE.search(text) else text
 
 
+def is_canonical(value: Any, data: bytes) -> bool:
+    """Whether `data` is the canonical form of `value`, which was read from it. Raises as `canonical`."""
+    return canonical_json(value) == data
+
+
 def digest(value: Any) -> str:
     """sha256 (64 hexadecimal digits) of the canonical form."""
     return sha256(canonical(value))
