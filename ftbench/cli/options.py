@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from ftbench.run.rundir import Limits
     from ftbench.signing.keygen import Signers
+    from ftbench.verify.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -154,6 +155,23 @@ def signers_of(signers: Path | None, revoked: Path | None, at: str | None) -> Si
             raise click.UsageError(f"--at {at!r} is no time such as 2026-03-01T12:00") from None
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return Signers(signers, revoked, moment)
+
+
+def policy_option(function: F) -> F:
+    """`--policy`: whose runs count as somebody else's."""
+    return click.option(
+        "--policy",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Your policy (YAML): signers whose runs you believe to be their own. Without one nobody's counts.",
+    )(function)
+
+
+def policy_of(path: Path | None) -> Policy:
+    """The policy in that file; without one nobody counts."""
+    from ftbench.verify.policy import Policy, read
+
+    return Policy(format="ftbench/policy/v1") if path is None else read(path)
 
 
 def unsafe_option(function: F) -> F:

@@ -77,6 +77,8 @@ class RunSettings(Block):
     """Processes that evaluate at once; null: on a CPU as many as cores and memory allow, else one."""
     keep: int = -1
     """Every so manieth round is kept in the archive; 0: none; -1: all where they are small (`run.keep`)."""
+    os_noise: bool = False
+    """Whether noise of differential privacy comes from the operating system; nothing is kept in the archive then."""
     limits: Limits = Limits()
     """What the operator allows."""
     token: str

@@ -29,7 +29,7 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed
 from ftbench.result import ledger
 from ftbench.result.documents import Finished
 from ftbench.result.references import due_references
-from ftbench.run import conclude, keep, knowable, open_division, preflight
+from ftbench.run import conclude, keep, knowable, noise, open_division, preflight
 from ftbench.run import start as marks
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
@@ -70,6 +70,7 @@ def start(
     round_timeout: float = 3600.0,
     limits: Limits | None = None,
     keep_every: int = keep.AUTO,
+    os_noise: bool = False,
     listener: Listener | None = None,
     spec: str = "",
     modules: Mapping[str, bytes] | None = None,
@@ -77,7 +78,8 @@ def start(
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
     A base model of the hub that the store lacks is fetched first. `spec` is how the user named the benchmark; the
-    commands that are recommended name it too. `keep_every`: see `run.keep`. `modules`: the
+    commands that are recommended name it too. `keep_every`: see `run.keep`. `os_noise`:
+    see `run.noise`. `modules`: the
     code that an entry in the open division names, which is carried out.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
@@ -103,7 +105,8 @@ def start(
         allow_local_users=allow_local_users,
         round_timeout=round_timeout,
         limits=limits or Limits(),
-        keep=keep_every,
+        keep=noise.keeping(plan, keep_every, _engine_name(engine), asked=os_noise),
+        os_noise=os_noise,
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
@@ -321,6 +324,7 @@ class _Start:
             fab_hash=fab_hash,
             round_timeout=self.settings.round_timeout,
             marker=self.run.marker(),
+            more=noise.variables(asked=self.settings.os_noise),
             say=self._say,
         )
 
