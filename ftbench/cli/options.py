@@ -193,12 +193,12 @@ def local_users_option(function: F) -> F:
 
 
 def eval_workers_option(function: F) -> F:
-    """`--eval-workers`, for several devices."""
+    """`--eval-workers`, for several devices or cores."""
     return click.option(
         "--eval-workers",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Processes that answer a share of the items each, one device a process (default: 1).",
+        help="Processes that answer a share of the items each (default: on a CPU as many as its cores, else 1).",
     )(function)
 
 

@@ -194,6 +194,7 @@ def command(
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import runner
+    from ftbench.run import start as marks
     from ftbench.run.keep import AUTO
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import load_entry, resolve_entry
@@ -247,7 +248,7 @@ def command(
             client_cpus=client_cpus or 1,
             client_gpus=client_gpus,
             clients_at_once=clients_at_once or 0,
-            eval_workers=eval_workers or 1,
+            eval_workers=eval_workers,
             micro_batch=micro_batch or 0,
             smoke=smoke,
             unpinned=unpinned,
@@ -261,6 +262,8 @@ def command(
             modules=modules,
         )
         listener.finished(outcome.result)
+    if told := marks.told(outcome.run_dir / "logs"):
+        ui.note(told, "dim")
     _show(ui, outcome)
 
 
