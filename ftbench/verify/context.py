@@ -201,7 +201,9 @@ class Context:
         reporting = self.plan.reporting
         rule = (reporting.spot if reporting else None) or SpotRule()
         items = {task.name: len(self.samples.get(task.name, [])) for task in self.spec.evaluation.tasks}
-        return draw(self.manifest_digest, bytes.fromhex(self.evidence.nonce), rule, items, self.rounds)
+        return draw(
+            self.manifest_digest, bytes.fromhex(self.evidence.nonce), rule, items, self.rounds, self.evidence.keep_every
+        )
 
     @cached_property
     def spec(self) -> Spec:

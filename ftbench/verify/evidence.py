@@ -93,6 +93,8 @@ class Evidence(Block):
     """The verifier's own, hexadecimal; never used twice."""
     machine: Machine
     """Where."""
+    keep_every: Annotated[int, Field(ge=0)] = 0
+    """What the run's archive says it kept: every so manieth round, from the first on; 0: none, or no archive."""
     items: list[ItemAgain]
     """By task, then index."""
     clients: list[ClientAgain]
