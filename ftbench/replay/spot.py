@@ -119,6 +119,7 @@ def spot_run(context: Context, *, archive: Path | None, nonce: str, threads: int
             "items": asked,
             "clients": found.clients,
             "aggregations": found.aggregations,
+            "validations": found.validations,
             "machine": context.spot.machine.model_copy(update={"device": device}),
         }
     )

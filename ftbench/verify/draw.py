@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ftbench.result.documents import Round
@@ -35,6 +35,8 @@ class Draw:
     """(round, client), in the order of the draw."""
     aggregations: list[int]
     """Rounds, in the order of the draw; the spec's number of them first, then those that were kept."""
+    validations: list[int] = field(default_factory=list)
+    """Rounds whose validation loss is computed again, ascending."""
 
 
 def draw(  # noqa: PLR0917 - what the draw is a function of
@@ -52,6 +54,13 @@ def draw(  # noqa: PLR0917 - what the draw is a function of
         clients=_first(seed, "client", replies, rule.client_rounds),
         aggregations=_rounds(_first(seed, "aggregation", [b.round for b in rounds], len(rounds)), rule, keep_every),
     )
+
+
+def validations(drawn: Draw, rule: SpotRule, scored: int, last: int) -> list[int]:
+    """As many rounds as the spec asks to aggregate again, and the one that is scored. The last round's adapter lies
+    nowhere unless it is that one: an archive has what each round began from."""
+    others = [number for number in drawn.aggregations if number not in {scored, last}]
+    return sorted([scored, *others[: rule.aggregations]])
 
 
 def _rounds(ranked: Sequence[int], rule: SpotRule, keep_every: int) -> list[int]:

@@ -82,6 +82,17 @@ class AggregationAgain(Block):
     """Why it was not done."""
 
 
+class ValidationAgain(Block):
+    """One round's adapter asked for its validation loss again."""
+
+    round: Annotated[int, Field(ge=1)]
+    """The round."""
+    loss: float | None = None
+    """Nats; null: it was not done, see `reason`."""
+    reason: str | None = None
+    """Why it was not done."""
+
+
 class Evidence(Block):
     """What a spot-run did and found."""
 
@@ -101,6 +112,8 @@ class Evidence(Block):
     """In the order of the draw."""
     aggregations: list[AggregationAgain]
     """In the order of the draw."""
+    validations: list[ValidationAgain] = []
+    """By round; none where the spec has no validation cut."""
 
 
 def read(path: Path) -> Evidence:
