@@ -50,7 +50,9 @@ def read(folder: Path, signers: Path | None) -> Mapping[str, Allowed]:
     locks = sorted(folder.rglob(LOCK))
     if not locks:
         hint = "put the compiled benchmark there that the organiser sent, after you have looked at it"
-        raise InvalidInput(Diagnostic(codes.NODE_FOLDER, "there is no compiled benchmark to run", Place(str(folder)), hint))
+        raise InvalidInput(
+            Diagnostic(codes.NODE_FOLDER, "there is no compiled benchmark to run", Place(str(folder)), hint)
+        )
     found = [_read(path.parent, signers) for path in locks]
     return {one.lock.fab_hash: one for one in found}
 
@@ -68,9 +70,7 @@ def _read(folder: Path, signers: Path | None) -> Allowed:
         for one in sorted(folder.rglob("*"))
         if one.is_file() and one.name not in (LOCK, SIGNATURE) and "__pycache__" not in one.parts
     }
-    different = sorted(
-        name for name in here.keys() | lock.files.keys() if here.get(name) != lock.files.get(name)
-    )
+    different = sorted(name for name in here.keys() | lock.files.keys() if here.get(name) != lock.files.get(name))
     # A store may lie beside a compiled benchmark; nothing else that its lock does not name.
     if different:
         raise _refused(folder, f"{different[0]} is not the file that its lock names")

@@ -79,7 +79,7 @@ def _shown(paths: Sequence[Path], how: str) -> list[str]:
     words: list[str] = []
     for path in dict.fromkeys(paths):
         if path.is_symlink() and path.parent == Path("/"):
-            words += ["--symlink", os.readlink(path), str(path)]
+            words += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             words += [how, str(path), str(path)]
     return words

@@ -1,4 +1,4 @@
-"""`python -P inside.py APP_DIR`: the app of one compiled benchmark, answering message after message until the pipe ends.
+"""`python -P inside.py APP_DIR`: the app of a compiled benchmark, answering message after message until the pipe ends.
 
 The process that runs in the site's sandbox. It imports nothing of ftbench: what it is given and answers goes through
 standard input and output, each a frame of eight bytes' length and so many bytes. What the app prints is standard error.

@@ -83,7 +83,9 @@ class Server:
 
     def _carry_out(self, link: Link, asked: Asked) -> None:
         metadata, began = asked.message.metadata, time.monotonic()
-        what = f"run {metadata.run_id}, {metadata.message_type}" + (f", round {metadata.group_id}" if metadata.group_id else "")
+        what = f"run {metadata.run_id}, {metadata.message_type}" + (
+            f", round {metadata.group_id}" if metadata.group_id else ""
+        )
         one = self.allowed.get(asked.fab_hash)
         if one is None:
             reason = f"{REFUSED}: its digest {asked.fab_hash[:12]} is not on its list"
@@ -96,7 +98,9 @@ class Server:
         if isinstance(answer, str):
             self.say(f"{what}: {answer}")
             link.refuse(asked.message, answer)
-            self.journal.note(asked.message, fab=asked.fab_hash, said={"came": listed(whole.content), "refused": answer})
+            self.journal.note(
+                asked.message, fab=asked.fab_hash, said={"came": listed(whole.content), "refused": answer}
+            )
             return
         seconds = time.monotonic() - began
         sent = link.reply(asked.message, answer, seconds)
@@ -104,9 +108,7 @@ class Server:
         self.journal.note(asked.message, fab=asked.fab_hash, said=said)
         self.say(f"{what}: answered in {seconds:.1f} s, {sent:,} bytes left")
 
-    def _answer(
-        self, one: Allowed, message: Message, overrides: Mapping[str, Any], node_id: int
-    ) -> RecordDict | str:
+    def _answer(self, one: Allowed, message: Message, overrides: Mapping[str, Any], node_id: int) -> RecordDict | str:
         """What may leave, or the error that is told instead."""
         from flwr.common.config import get_fused_config_from_dir
         from flwr.common.serde import recorddict_from_proto, recorddict_to_proto

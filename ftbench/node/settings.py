@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from ftbench import codes
+from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.spec.primitives import Block
@@ -67,8 +68,9 @@ class Node:
 
     @property
     def stores(self) -> list[Path]:
-        """Folders of the store."""
-        return [self.path(part) for part in self.settings.store.split(":") if part]
+        """Folders of the store, and ftbench's own."""
+        own = [str(self.path(part)) for part in self.settings.store.split(":") if part]
+        return Store.default(":".join(own)).roots
 
 
 def read(folder: Path) -> Node:

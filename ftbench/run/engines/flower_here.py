@@ -74,7 +74,7 @@ class ServerAppHere:
         """Runs of others whose task was taken, and not carried out."""
 
     def look(self, run_id: str) -> None:
-        """Start the ServerApp of that run if its task is there. Raises RunFailed (FTB517) where the secret is refused."""
+        """Start the ServerApp of that run if its task is there. Raises RunFailed (FTB517): the secret is refused."""
         if self._process is not None or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + LOOK_SECONDS
