@@ -94,7 +94,9 @@ class Server:
             self.journal.note(asked.message, fab=asked.fab_hash, said={"refused": reason})
             return
         whole = link.content(asked)
+        pulled = time.monotonic()
         answer = self._answer(one, whole, asked.run_config, link.node_id)
+        answered = time.monotonic()
         if isinstance(answer, str):
             self.say(f"{what}: {answer}")
             link.refuse(asked.message, answer)
@@ -102,9 +104,10 @@ class Server:
                 asked.message, fab=asked.fab_hash, said={"came": listed(whole.content), "refused": answer}
             )
             return
+        sent = link.reply(asked.message, answer, answered - pulled)
         seconds = time.monotonic() - began
-        sent = link.reply(asked.message, answer, seconds)
         said = {"came": listed(whole.content), "left": listed(answer), "bytes": sent, "seconds": round(seconds, 3)}
+        said["app_seconds"] = round(answered - pulled, 3)
         self.journal.note(asked.message, fab=asked.fab_hash, said=said)
         self.say(f"{what}: answered in {seconds:.1f} s, {sent:,} bytes left")
 
