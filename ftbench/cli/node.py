@@ -16,7 +16,7 @@ from ftbench.cli.ui import Ui
     "--kit",
     metavar="DIR",
     type=ExistingFolder(),
-    help="Take this kit of the organiser's into FOLDER first: certificate, address, and the app that it runs from now on.",
+    help="Take this kit of the organiser's into FOLDER first: certificate, address, apps.",
 )
 @click.option("--look", is_flag=True, help="Say what would be run and where, and connect to nobody.")
 @json_option
@@ -24,8 +24,9 @@ from ftbench.cli.ui import Ui
 def command(ui: Ui, *, folder: Path, kit: Path | None, look: bool) -> None:
     """Take part from a site: answer a federation's messages with the rows of this FOLDER, until Ctrl-C.
 
-    FOLDER is what `ftbench site-kit join` made, with the organiser's kit. Only compiled benchmarks that lie in its folder `apps` are run, in a sandbox without a network, and
-    only numbers, arrays and digests leave. state/journal.jsonl lists what did.
+    FOLDER is what `ftbench site-kit join` made, with the organiser's kit. Only compiled benchmarks that lie in its
+    folder `apps` are run, in a sandbox without a network, and only numbers, arrays and digests leave.
+    state/journal.jsonl lists what did.
     """
     ui.note(f"reading {folder}", "dim")
     from ftbench.cli.outputs.sites import NodeOutput, Runnable

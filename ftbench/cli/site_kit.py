@@ -66,13 +66,15 @@ def command(
     if action == "join":
         if site is None or not rows or locks:
             raise click.UsageError("a site joins with: ftbench site-kit join SPEC --site NAME --rows FILE")
-        return _join(ui, spec, site, rows, out, licence, found)
+        return _join(ui, spec, site, rows, out=out, licence=licence, store=found)
     if superlink is None or not locks or rows or site:
-        raise click.UsageError("a federation opens with: ftbench site-kit open SPEC SITE.site.json… --superlink HOST:PORT")
-    return _open(ui, spec, locks, superlink, out, found)
+        raise click.UsageError(
+            "a federation opens with: ftbench site-kit open SPEC SITE.site.json… --superlink HOST:PORT"
+        )
+    return _open(ui, spec, locks, superlink, out=out, store=found)
 
 
-def _join(ui: Ui, spec: str, site: str, rows: tuple[Path, ...], out: Path, licence: str, store: Store) -> None:
+def _join(ui: Ui, spec: str, site: str, rows: tuple[Path, ...], *, out: Path, licence: str, store: Store) -> None:
     from ftbench.cli.benchmark import load
     from ftbench.cli.outputs.sites import Joined, SiteKitOutput
     from ftbench.node.join import join
@@ -92,7 +94,7 @@ def _join(ui: Ui, spec: str, site: str, rows: tuple[Path, ...], out: Path, licen
     ui.answer(SiteKitOutput(joined=joined))
 
 
-def _open(ui: Ui, spec: str, locks: tuple[Path, ...], superlink: str, out: Path, store: Store) -> None:
+def _open(ui: Ui, spec: str, locks: tuple[Path, ...], superlink: str, *, out: Path, store: Store) -> None:
     from ftbench.cli.benchmark import load
     from ftbench.cli.outputs.sites import Opened, SiteKitOutput
     from ftbench.compile.compiler import compile_spec
@@ -117,7 +119,7 @@ def _open(ui: Ui, spec: str, locks: tuple[Path, ...], superlink: str, out: Path,
     )
     pins = tried.check()
     made = compile_spec(loaded.spec, pins)
-    organiser, parts = kit.write(out, made.lock.name, superlink, handed, made.files, made.lock.version)
+    organiser, parts = kit.write(out, made.lock, superlink, handed, made.files)
     write_pins(pins_path(loaded.path), pins)
     ui.diagnostics(tried.warnings)
     ui.line(f"{pins_path(loaded.path)}: {len(handed)} sites, {pins.sources['train'].rows:,} rows", "good")

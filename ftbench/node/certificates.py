@@ -29,31 +29,31 @@ class Certificates:
 
 def make(federation: str, hosts: list[str]) -> Certificates:
     """A new authority and a certificate for the SuperLink under each of these names or addresses."""
-    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
     authority_key, key = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP384R1())
     name = f"{federation} authority"
-    authority = _signed(name, name, authority_key, authority_key, x509.BasicConstraints(ca=True, path_length=0), [])
+    by = _Signer(name, authority_key)
     names = [_name(host) for host in dict.fromkeys([*hosts, "localhost", "127.0.0.1"])]
-    plain = x509.BasicConstraints(ca=False, path_length=None)
-    superlink = _signed(f"{federation} SuperLink", name, key, authority_key, plain, names)
+    authority = _signed(name, authority_key, by, names=[])
+    superlink = _signed(f"{federation} SuperLink", key, by, names=names)
     return Certificates(_pem(authority), _private(authority_key), _pem(superlink), _private(key))
 
 
-def _signed(
-    subject: str,
-    issuer: str,
-    key: EllipticCurvePrivateKey,
-    by: EllipticCurvePrivateKey,
-    constraints: object,
-    names: list[GeneralName],
-) -> Certificate:
+@dataclass(frozen=True)
+class _Signer:
+    name: str
+    key: EllipticCurvePrivateKey
+
+
+def _signed(subject: str, key: EllipticCurvePrivateKey, by: _Signer, *, names: list[GeneralName]) -> Certificate:
+    """A certificate under these names; without any it is the authority's own."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import NameOID
 
     now = datetime.now(UTC)
+    constraints = x509.BasicConstraints(ca=not names, path_length=None if names else 0)
 
     def called(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text[:64])])
@@ -61,18 +61,18 @@ def _signed(
     builder = (
         x509.CertificateBuilder()
         .subject_name(called(subject))
-        .issuer_name(called(issuer))
+        .issuer_name(called(by.name))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - SKEW)
         .not_valid_after(now + timedelta(days=DAYS))
-        .add_extension(constraints, critical=True)  # type: ignore[arg-type]
+        .add_extension(constraints, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(by, hashes.SHA384())
+    return builder.sign(by.key, hashes.SHA384())
 
 
 def _name(host: str) -> GeneralName:

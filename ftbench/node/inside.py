@@ -37,9 +37,9 @@ def write_frame(file: IO[bytes], data: bytes) -> None:
 def answer(app: Any, said: Mapping[str, Any], content: bytes) -> tuple[dict[str, str], bytes]:
     """What the app answers: ({}, content), or ({"error": why}, nothing)."""
     from flwr.app import Context, Message, RecordDict
+    from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
     from flwr.proto.recorddict_pb2 import RecordDict as Proto
     from flwr.supercore.task_identity import TaskIdentity
-    from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 
     TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = said["run_id"], said["node_id"], 1
     # Of our own making: who asked is nothing that a client goes by.

@@ -62,7 +62,9 @@ def fit(folder: Path, kit: Path) -> list[str]:
     found = allowed.read(kit / "apps", None)
     places = {_place(one.plan, mine, one.folder) for one in found.values()}
     if len(places) != 1:
-        raise InvalidInput(Diagnostic(codes.SITE_LOCKS, "in its benchmarks this site is not one client", Place(str(kit))))
+        raise InvalidInput(
+            Diagnostic(codes.SITE_LOCKS, "in its benchmarks this site is not one client", Place(str(kit)))
+        )
     partition, clients = places.pop()
     shutil.rmtree(folder / "apps", ignore_errors=True)
     shutil.copytree(kit / "apps", folder / "apps")

@@ -13,6 +13,7 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.node import certificates
 from ftbench.node.join import KIT
+from ftbench.spec.lock import Lock
 from ftbench.spec.sites import SiteLock
 
 SECRET_BYTES = 48
@@ -45,11 +46,11 @@ exec ftbench run "$@" --superlink federation --secret "$here/secret"
 
 
 def write(
-    out: Path, federation: str, superlink: str, locks: Sequence[SiteLock], app: Mapping[str, bytes], version: str
+    out: Path, lock: Lock, superlink: str, locks: Sequence[SiteLock], app: Mapping[str, bytes]
 ) -> tuple[Path, Path]:
-    """Write `out/organiser` and `out/kit`; returns both. What is secret in the first stays as it is where it is there.
+    """Write `out/organiser` and `out/kit`; returns both. Secrets that are there stay as they are.
 
-    `app`: files of the compiled benchmark by their paths. Raises InvalidInput (FTB518) for a SuperLink that is not
+    `lock`, `app`: of the compiled benchmark, and its files by their paths. Raises InvalidInput (FTB518) for a SuperLink that is not
     HOST:PORT.
     """
     host, _, port = superlink.rpartition(":")
@@ -58,15 +59,15 @@ def write(
     organiser, kit = out / "organiser", out / "kit"
     organiser.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (organiser / "superlink.pem").exists():
-        made = certificates.make(federation, [host])
+        made = certificates.make(lock.name, [host])
         _private(organiser / "ca.key", made.authority_key)
         _private(organiser / "superlink.key", made.superlink_key)
         _private(organiser / "secret", secrets.token_urlsafe(SECRET_BYTES).encode())
         write_file(organiser / "ca.pem", made.authority)
         write_file(organiser / "superlink.pem", made.superlink)
-    for lock in locks:
+    for one in locks:
         (organiser / "keys").mkdir(exist_ok=True)
-        write_file(organiser / "keys" / f"{lock.site}.pub", lock.key.encode() + b"\n")
+        write_file(organiser / "keys" / f"{one.site}.pub", one.key.encode() + b"\n")
     config = f'[superlink.{CONNECTION}]\naddress = "{superlink}"\n'
     config += f'root-certificates = "{(organiser / "ca.pem").absolute()}"\n'
     (organiser / "flwr").mkdir(exist_ok=True)
@@ -75,7 +76,7 @@ def write(
     _script(organiser / "register.sh", REGISTER)
     _script(organiser / "run.sh", RUN)
     shutil.rmtree(kit, ignore_errors=True)
-    folder = kit / "apps" / federation / version
+    folder = kit / "apps" / lock.name / lock.version
     for name, data in sorted(app.items()):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_file(folder / name, data)

@@ -155,7 +155,7 @@ def test_an_app_that_was_changed_is_not_run(both: Sites, name: str) -> None:
 def test_a_file_more_is_not_run(both: Sites) -> None:
     app = next((both.folder / "kit").rglob("ftbench.lock")).parent
     (app / "app" / "ftbench_app" / "more.py").write_text("import os\n")
-    with pytest.raises(InvalidInput, match="more.py is not the file that its lock names"):
+    with pytest.raises(InvalidInput, match=r"more\.py is not the file that its lock names"):
         allowed.read(both.folder / "kit" / "apps", None)
 
 

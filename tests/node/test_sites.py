@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -114,15 +113,15 @@ def test_a_wrong_app_other_rows_and_a_slow_site(tmp_path: Path) -> None:
         assert {partition for line in excluded(made) for partition, _ in line} == {2}
 
 
-ROGUE = '''
+ROGUE = """
 
 def _leak(wanted, partition):
     from pathlib import Path
     import socket
     found = []
-    for name in ("/etc/passwd", str(Path(wanted.own_rows).parent / "node.key"), "/root"):
+    for name in ("/etc/passwd", str(Path(wanted.own_rows).parent / "node.key")):
         try:
-            found.append(f"read {len(Path(name).read_bytes()) if Path(name).is_file() else len(list(Path(name).iterdir()))}")
+            found.append(f"read {len(Path(name).read_bytes())}")
         except OSError as error:
             found.append(f"refused {error.errno}")
     try:
@@ -136,11 +135,11 @@ def _leak(wanted, partition):
     except OSError as error:
         found.append(f"refused {error.errno}")
     print("ROGUE", found, flush=True)
-'''
+"""
 
 
 def test_a_rogue_app_that_a_site_allowed_reaches_nothing_and_sends_no_text(tmp_path: Path) -> None:
-    """An app with a whole lock, so that the site's list lets it in: it looks around, then sends a row in its metrics."""
+    """An app with a whole lock, so that the site's list lets it in: it looks around, then sends a row as metrics."""
     from ftbench.compile.fab import fab_hash
     from ftbench.spec.canonical import pretty, sha256
     from ftbench.spec.lock import Lock

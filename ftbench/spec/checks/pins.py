@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.spec.model import BuiltinSource, FileSource, HubSource, SitesSource, Spec
-from ftbench.spec.sources import TrainSource
 from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_inputs
+from ftbench.spec.sources import TrainSource
 
 _AGAIN = "run `ftbench lock` on the spec again"
 _ONLINE = "run `ftbench lock` on the spec, online: it asks the hub once and writes what it finds"

@@ -14,8 +14,8 @@ NOT_COUNTED = (
     "more than they hold, nor than their texts allow where the training rows are here, and the same in every round."
 )
 AT_SITES = (
-    "What the rows of the {} sites say: they never left their sites, and nobody else has seen them. Known of them are the "
-    "counts and salted digests that the sites locked."
+    "What the rows of the {} sites say: they never left their sites, and nobody else has seen them. Known of them are "
+    "the counts and salted digests that the sites locked."
 )
 
 
