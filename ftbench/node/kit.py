@@ -50,8 +50,8 @@ def write(
 ) -> tuple[Path, Path]:
     """Write `out/organiser` and `out/kit`; returns both. Secrets that are there stay as they are.
 
-    `lock`, `app`: of the compiled benchmark, and its files by their paths. Raises InvalidInput (FTB518) for a SuperLink that is not
-    HOST:PORT.
+    `lock`, `app`: of the compiled benchmark, and its files by their paths. Raises InvalidInput (FTB518) for a
+    SuperLink that is not HOST:PORT.
     """
     host, _, port = superlink.rpartition(":")
     if not host or not port.isdecimal():
