@@ -6,13 +6,13 @@ the site. What arrays hold in their values nobody can tell from outside: against
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Any
 
-import numpy
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from numpy.typing import NDArray
 
 METRICS = frozenset(
     {
@@ -32,7 +32,9 @@ SCALE = "::scale"
 """Ending of the name under which the scales of an int8 array are sent."""
 DTYPES = frozenset({"float32", "uint16", "int8"})
 """Of the codings: float32, bf16 and int8 with its scales."""
-HEADER = 512
+PACKED = "safetensors"
+"""Name of the one array of a record."""
+HEADER = 256
 """Most bytes of an array's own header."""
 CODE = re.compile(r"FTB\d{3}")
 
@@ -89,20 +91,31 @@ def _config(record: ConfigRecord) -> Held | None:
 
 
 def _arrays(asked: Message, record: ArrayRecord, most_bytes: int) -> Held | None:
-    came = {name.removesuffix(SCALE) for one in asked.content.array_records.values() for name in one}
-    total = 0
-    for name, array in record.items():
-        if name.removesuffix(SCALE) not in came:
+    """Of the one array of bytes of a record: a safetensors file, exactly as its arrays give it again, and no more."""
+    try:
+        came, found = unpacked(asked.content["adapter"]), unpacked(record)
+    except Exception:  # the bytes are the app's, and there are many ways of not reading them
+        return Held("its arrays cannot be read, or carry more than their values")
+    known = {name.removesuffix(SCALE) for name in came}
+    for name, array in found.items():
+        if name.removesuffix(SCALE) not in known:
             return Held("it has an array that was not sent to it")
-        try:
-            found = array.numpy()
-        except Exception:  # the bytes are the app's, and numpy has many ways of not reading them
-            return Held(f"its array `{name}` cannot be read")
-        if not isinstance(found, numpy.ndarray) or found.dtype.name not in DTYPES:
+        if array.dtype.name not in DTYPES:
             return Held(f"its array `{name}` is of a type that no coding has")
-        if array.stype != "numpy.ndarray" or len(array.data) - found.nbytes > HEADER:
-            return Held(f"its array `{name}` carries more than its values")
-        if array.dtype != found.dtype.name or math.prod(array.shape) != found.size:
-            return Held(f"its array `{name}` is described otherwise than it is")
-        total += found.nbytes
+    total = sum(array.nbytes for array in found.values())
     return Held(f"its arrays have {total} bytes, {most_bytes} are the most") if total > most_bytes else None
+
+
+def unpacked(record: ArrayRecord) -> dict[str, NDArray[Any]]:
+    """The arrays of a record. Raises ValueError, or what numpy and safetensors raise, for what is no such record or
+    holds more than its arrays."""
+    from safetensors.numpy import load, save
+
+    (array,) = record.values()
+    whole = array.numpy()
+    data = whole.tobytes()
+    found: dict[str, NDArray[Any]] = load(data)
+    described = (array.dtype, tuple(array.shape), array.stype) == ("uint8", (len(data),), "numpy.ndarray")
+    if list(record) != [PACKED] or not described or len(array.data) - len(data) > HEADER or save(found) != data:
+        raise ValueError
+    return found

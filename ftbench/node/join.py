@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,8 +51,9 @@ def join(spec: Spec, site: str, files: Sequence[Path], out: Path, *, licence: st
 def fit(folder: Path, kit: Path) -> list[str]:
     """Take what the organiser sent into the site's folder: certificate, apps and where the SuperLink is.
 
-    Returns the names of the benchmarks. Raises InvalidInput: FTB514 for an app that is not whole, FTB518 for a folder
-    or kit that is not, FTB349 where a benchmark does not pin what this site locked.
+    What else the site wrote into its node.toml stays. Returns the names of the benchmarks. Raises InvalidInput: FTB514
+    for an app that is not whole, FTB518 for a folder or kit that is not, FTB349 where a benchmark does not pin what
+    this site locked.
     """
     mine = _own(folder)
     try:
@@ -71,8 +74,11 @@ def fit(folder: Path, kit: Path) -> list[str]:
     write_file(folder / "ca.pem", certificate)
     for name in ("store", "state"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    if not (folder / FILE).exists():
-        write_file(folder / FILE, f"{config.strip()}\npartition = {partition}\nclients = {clients}\n".encode())
+    path = folder / FILE
+    own = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found_out = {**own, **tomllib.loads(config), "partition": partition, "clients": clients}
+    # Settings of a node are texts, numbers and truth values: as JSON they are TOML.
+    write_file(path, "".join(f"{name} = {json.dumps(value)}\n" for name, value in found_out.items()).encode())
     return [f"{one.lock.name} {one.lock.version}" for one in found.values()]
 
 

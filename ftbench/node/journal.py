@@ -9,6 +9,8 @@ from typing import Any
 
 from flwr.app import ArrayRecord, Message, RecordDict
 
+from ftbench.node import gate
+
 FILE = "journal.jsonl"
 
 
@@ -33,11 +35,12 @@ class Journal:
 
 
 def listed(content: RecordDict) -> dict[str, Any]:
-    """What records hold: of arrays number and bytes, of others the names."""
+    """What records hold: of arrays their number and the bytes of their values, of others the names."""
     found: dict[str, Any] = {}
     for name, record in sorted(content.items()):
         if isinstance(record, ArrayRecord):
-            found[name] = {"arrays": len(record), "bytes": sum(len(array.data) for array in record.values())}
+            arrays = gate.unpacked(record)
+            found[name] = {"arrays": len(arrays), "bytes": sum(array.nbytes for array in arrays.values())}
         else:
             found[name] = sorted(record)
     return found

@@ -46,14 +46,18 @@ class Link:
             self._push_object,
             self._confirm,
         ) = callbacks
+        self._runs: dict[int, Any] = {}
 
     def next(self) -> Asked | None:
-        """The message that waits, if one does. Its run is asked for each time: a run may have been stopped."""
+        """The message that waits, if one does."""
         found = self._receive()
         if found is None:
             return None
         message, tree = found
-        run = self._get_run(message.metadata.run_id)
+        number = message.metadata.run_id
+        if number not in self._runs:
+            self._runs = {number: self._get_run(number)}  # the latest alone: a node may stay for months
+        run = self._runs[number]
         return Asked(message, tree, run.fab_hash, dict(run.override_config))
 
     def content(self, asked: Asked) -> Message:

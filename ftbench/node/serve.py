@@ -22,6 +22,8 @@ POLL_SECONDS = 0.1
 IDLE_SECONDS = 2.0
 """The same while none has come for a minute."""
 BUSY_FOR = 60.0
+AGAIN_SECONDS = 10.0
+"""From a connection that failed to the next try."""
 FLOATS = 8
 """Bytes for each trainable parameter of the budget: an adapter and a control variate in float32."""
 ROOM = 1 << 20
@@ -50,13 +52,23 @@ class Server:
             say(f"runs {one.lock.name} {one.lock.version}, app {digest[:12]}{by}")
 
     def conduct(self) -> None:
-        """Serve until the process is ended."""
+        """Serve until the process is ended. A connection that fails is made again; where the first one is refused,
+        Flower ends the process."""
         settings = self.node.settings
         certificates, key = self.node.path(settings.root_certificates), self.node.path(settings.key)
+        once = False
         try:
-            with connected(settings.superlink, certificates, key) as link:
-                self.say(f"connected to {settings.superlink}, SuperNode ID {link.node_id}")
-                self._serve(link)
+            while True:
+                try:
+                    with connected(settings.superlink, certificates, key) as link:
+                        once = True
+                        self.say(f"connected to {settings.superlink}, SuperNode ID {link.node_id}")
+                        self._serve(link)
+                except SystemExit:
+                    if not once:
+                        raise
+                self.say(f"no connection to {settings.superlink}; once more in {AGAIN_SECONDS:.0f} s")
+                time.sleep(AGAIN_SECONDS)
         finally:
             self.end()
 

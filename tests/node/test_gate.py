@@ -8,8 +8,10 @@ from typing import Any
 import numpy
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from safetensors.numpy import save
 
 from ftbench import codes
+from ftbench.app.arrays import to_record
 from ftbench.node import gate
 
 ROW = "patient Ana Baranova, 61, reports chest pain since Tuesday"
@@ -24,8 +26,15 @@ def identity(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(TaskIdentity, name, 1)
 
 
+VALUES = {"a.lora_A": numpy.ones((2, 3), "float32"), "a.lora_B": numpy.ones((3, 2), "float32")}
+
+
+def packed(values: dict[str, Any], metadata: dict[str, str] | None = None, more: bytes = b"") -> ArrayRecord:
+    return ArrayRecord({"safetensors": Array(numpy.frombuffer(save(values, metadata) + more, "uint8"))})
+
+
 def arrays() -> ArrayRecord:
-    return ArrayRecord({"a.lora_A": Array(numpy.ones((2, 3), "float32")), "a.lora_B": Array(numpy.ones((3, 2), "f4"))})
+    return to_record(VALUES)
 
 
 def asked(kind: str = MessageType.TRAIN) -> Message:
@@ -75,29 +84,41 @@ def _bytes_in_config(found: RecordDict) -> None:
 
 
 def _text_as_an_arrays_name(found: RecordDict) -> None:
-    found["adapter"][ROW] = Array(numpy.ones(1, "float32"))
+    found["adapter"] = packed({**VALUES, ROW: numpy.ones(1, "float32")})
 
 
 def _text_as_an_array(found: RecordDict) -> None:
-    found["adapter"]["a.lora_A"] = Array(numpy.frombuffer(ROW.encode(), "uint8"))
+    found["adapter"] = packed({**VALUES, "a.lora_A": numpy.frombuffer(ROW.encode(), "uint8")})
 
 
-def _text_behind_an_array(found: RecordDict) -> None:
-    whole = Array(numpy.ones((2, 3), "float32"))
-    found["adapter"]["a.lora_A"] = Array("float32", (2, 3), "numpy.ndarray", whole.data + ROW.encode() * 20)
+def _text_as_metadata(found: RecordDict) -> None:
+    found["adapter"] = packed(VALUES, {"note": ROW})
 
 
-def _no_array(found: RecordDict) -> None:
-    found["adapter"]["a.lora_A"] = Array("float32", (2, 3), "numpy.ndarray", ROW.encode())
+def _text_behind_the_arrays(found: RecordDict) -> None:
+    found["adapter"] = packed(VALUES, more=ROW.encode())
+
+
+def _text_behind_flowers_array(found: RecordDict) -> None:
+    whole = arrays()["safetensors"]
+    found["adapter"]["safetensors"] = Array(whole.dtype, tuple(whole.shape), whole.stype, whole.data + ROW.encode() * 9)
+
+
+def _no_arrays(found: RecordDict) -> None:
+    found["adapter"]["safetensors"] = Array(numpy.frombuffer(ROW.encode(), "uint8"))
+
+
+def _an_array_more(found: RecordDict) -> None:
+    found["adapter"][ROW] = Array(numpy.ones(1, "float32"))
 
 
 def _text_as_a_type(found: RecordDict) -> None:
-    whole = Array(numpy.ones((2, 3), "float32"))
-    found["adapter"]["a.lora_A"] = Array("float32", (2, 3), ROW, whole.data)
+    whole = arrays()["safetensors"]
+    found["adapter"]["safetensors"] = Array(whole.dtype, tuple(whole.shape), ROW, whole.data)
 
 
 def _much(found: RecordDict) -> None:
-    found["adapter"]["a.lora_A"] = Array(numpy.ones((1024, 1024), "float32"))
+    found["adapter"] = packed({**VALUES, "a.lora_A": numpy.ones((1024, 1024), "float32")})
 
 
 @pytest.mark.parametrize(
@@ -112,8 +133,11 @@ def _much(found: RecordDict) -> None:
         _bytes_in_config,
         _text_as_an_arrays_name,
         _text_as_an_array,
-        _text_behind_an_array,
-        _no_array,
+        _text_as_metadata,
+        _text_behind_the_arrays,
+        _text_behind_flowers_array,
+        _no_arrays,
+        _an_array_more,
         _text_as_a_type,
         _much,
     ],

@@ -61,7 +61,8 @@ class FlowerDeployment:
             flower = Flower(job, job.superlink, env=env, folder=folder, tick=on_tick)
             here = None
             if job.secret:
-                here = ServerAppHere(job.superlink, Path(job.secret), logs=job.logs, folder=folder, env=env)
+                where = Path(job.secret)
+                here = ServerAppHere(job.superlink, where, logs=job.logs, folder=folder, env=env, say=job.say)
                 stack.callback(here.close)
             job.say(f"the app on {job.superlink}, until its ServerApp has the run's folder")
             stop_earlier(flower, job.run_dir)

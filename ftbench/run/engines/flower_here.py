@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,9 @@ def connection(name: str) -> Mapping[str, Any]:
 class ServerAppHere:
     """Takes the task of one run and carries it out, once."""
 
-    def __init__(self, name: str, secret: Path, *, logs: Path, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, secret: Path, *, logs: Path, folder: Path, env: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
         """`folder`: for files of its own. Raises MissingResource (FTB517) for a secret that cannot be read."""
         try:
             self._secret = secret.read_bytes()
@@ -66,12 +68,11 @@ class ServerAppHere:
             raise MissingResource(Diagnostic(codes.NO_SECRET, message, Place(str(secret)), hint)) from error
         self._address = address(connection(name))
         self._logs = logs
+        self._say = say
         self._folder = folder
         self._env = {**env, "FLWR_HOME": str(folder / "flwr")}
         self._next = 0.0
         self._process: subprocess.Popen[bytes] | None = None
-        self.foreign: list[str] = []
-        """Runs of others whose task was taken, and not carried out."""
 
     def look(self, run_id: str) -> None:
         """Start the ServerApp of that run if its task is there. Raises RunFailed (FTB517): the secret is refused."""
@@ -82,7 +83,7 @@ class ServerAppHere:
         if not token:
             return
         if str(task.run_id) != run_id:
-            self.foreign.append(str(task.run_id))
+            self._say(f"run {task.run_id} of somebody else waits at the SuperLink; its app is not carried out here")
             return
         file = self._folder / "token"
         file.touch(mode=0o600)
