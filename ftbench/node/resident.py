@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import selectors
 import subprocess
 import time
@@ -14,6 +15,8 @@ from ftbench.node import box
 from ftbench.node.inside import LENGTH, write_frame
 
 END_SECONDS = 10.0
+MAX_FRAME = 2**31
+"""Bytes of an answer; protobuf takes no more."""
 
 
 class Died(Exception):
@@ -81,13 +84,13 @@ class Resident:
 
 def _frame(pipe: IO[bytes], until: float) -> bytes:
     (size,) = LENGTH.unpack(_bytes(pipe, LENGTH.size, until))
+    if size > MAX_FRAME:
+        raise Died("it answered more than any reply is")
     return _bytes(pipe, size, until)
 
 
 def _bytes(pipe: IO[bytes], size: int, until: float) -> bytes:
     """So many bytes. Raises Died at the end of the pipe, and when the time is up."""
-    import os
-
     found = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
