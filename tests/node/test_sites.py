@@ -30,8 +30,8 @@ def adapter(made: Sites, run: str) -> str:
     return str(last["adapter"])
 
 
-def excluded(made: Sites) -> list[list[tuple[int, str]]]:
-    lines = [line for line in made.ledger(RUN) if line["event"] == "round"]
+def excluded(made: Sites, run: str = RUN) -> list[list[tuple[int, str]]]:
+    lines = [line for line in made.ledger(run) if line["event"] == "round"]
     return [[(one["partition"], one["detail"]) for one in line["excluded"]] for line in lines]
 
 
@@ -69,13 +69,14 @@ def test_sites_end_where_the_inline_engine_does(tmp_path: Path, count: int) -> N
 def test_a_site_that_goes_away_for_two_rounds_comes_back(tmp_path: Path) -> None:
     with federation(tmp_path, 3, "") as made:
         nodes = [made.node(number) for number in range(3)]
+        where = "runs/clinics-rounds6-s1"
         run = start(made, "--set federation.rounds=6")
-        made.until(lambda: made.rounds(RUN) >= 1, "no first round")
+        made.until(lambda: made.rounds(where) >= 1, "no first round")
         nodes[1].kill()
-        made.until(lambda: made.rounds(RUN) >= 3, "no third round")
+        made.until(lambda: made.rounds(where) >= 3, "no third round")
         made.node(1, "")
         assert run.wait(timeout=3600) == 0, made.log("run")
-        gone = [1 in {partition for partition, _ in line} for line in excluded(made)]
+        gone = [1 in {partition for partition, _ in line} for line in excluded(made, where)]
         assert not gone[0] and any(gone) and not gone[-1], gone
 
 

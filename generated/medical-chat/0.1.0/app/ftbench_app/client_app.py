@@ -5,7 +5,7 @@ from __future__ import annotations
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from . import client_round, client_rows, node, worker
+from . import client_round, client_rows, node, privacy, worker
 from .arrays import from_record, to_record
 from .errors import AppError
 from .measure import peak_device_bytes, peak_memory_bytes
@@ -66,7 +66,7 @@ def train(message: Message, context: Context) -> Message:
             "loss": reply.loss,
             "peak-memory-bytes": peak_memory_bytes(),
             "peak-device-bytes": peak_device_bytes(),
-            "deterministic": int(worker.deterministic()),
+            "deterministic": int(worker.deterministic() and not privacy.is_secret(wanted)),
         }
     )
     content = {

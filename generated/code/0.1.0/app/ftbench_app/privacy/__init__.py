@@ -78,7 +78,14 @@ def local(settings: Settings, number: int, partition: int, base: Arrays, reply: 
         return reply
     from . import client
 
-    return client.release(block, (settings.seed, number, partition), base, reply)
+    drawn = None if settings.secret_noise else (settings.seed, number, partition)
+    return client.release(block, drawn, base, reply)
+
+
+def is_secret(settings: Settings) -> bool:
+    """Whether a client's reply cannot be made again, since its noise is the machine's own."""
+    block = block_of(settings)
+    return block is not None and block["kind"] == LOCAL and settings.secret_noise
 
 
 def record(settings: Settings, sampled: Sequence[Sequence[int]], state: Arrays | None) -> dict[str, float] | None:
