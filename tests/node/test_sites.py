@@ -80,6 +80,19 @@ def test_a_site_that_goes_away_for_two_rounds_comes_back(tmp_path: Path) -> None
         assert not gone[0] and any(gone) and not gone[-1], gone
 
 
+def test_a_run_that_is_killed_goes_on_at_the_same_digest(tmp_path: Path) -> None:
+    """The ServerApp ends with `ftbench run`; what it had committed lies in the run's folder, here."""
+    with federation(tmp_path, 2) as made:
+        for number in range(2):
+            made.node(number)
+        run = start(made)
+        made.until(lambda: made.rounds(RUN) >= 1, "no first round")
+        run.kill()
+        made.run(f"FLWR_HOME=$PWD/organiser/flwr ftbench run --resume {RUN}")
+        made.run(f"ftbench run {made.spec} --engine inline --out inline --store {made.all_rows()}")
+        assert adapter(made, RUN) == adapter(made, "inline/clinics-default-s1")
+
+
 def test_a_wrong_app_other_rows_and_a_slow_site(tmp_path: Path) -> None:
     """Who is refused, in words: an app that is not on the list; rows that are not those that were locked."""
     with federation(tmp_path, 3) as made:
