@@ -68,6 +68,7 @@ def command(
     from ftbench.cli.choice import NOBODY_ASKED
     from ftbench.cli.outputs.base_models import EstimateOutput
     from ftbench.errors import CheckFailed
+    from ftbench.run.keep import AUTO_BYTES, archive_bytes
     from ftbench.spec.entries import apply, load_entry, resolve_entry
 
     whole = load(ui, spec)
@@ -94,7 +95,8 @@ def command(
         double_quant=setting.double_quant,
         gradient_checkpointing=setting.gradient_checkpointing,
         learning_rates=_learning_rates(chosen),
-        estimate=estimate(known, setting),
+        estimate=(found := estimate(known, setting)),
+        archive_bytes=archive_bytes(chosen, found.trainable_parameters, 1),
         rows=_rows(ui, whole, chosen, store) if rows else None,
     )
     _show(ui, output.estimate, setting.micro_batch, setting.sequence_length)
@@ -102,6 +104,13 @@ def command(
     ui.line("learning rate", "strong")
     ui.line(f"  a round         {rates.first_round:.4g} in the first, {rates.last_round:.4g} in the last")
     ui.line(f"  over all steps  {rates.sum:.4g}")
+    ui.line("archive for a spot-run", "strong")
+    unasked = (
+        "kept unless --keep says otherwise" if output.archive_bytes <= AUTO_BYTES else "kept with --keep all alone"
+    )
+    ui.line(f"  all rounds      ~{_size(output.archive_bytes)}, {unasked}")
+    if chosen.federation.rounds > 10:
+        ui.line(f"  every tenth     ~{_size(archive_bytes(chosen, found.trainable_parameters, 10))}")
     if output.rows is not None:
         _show_rows(ui, output.rows)
     ui.answer(output)

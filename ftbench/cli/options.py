@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from ftbench.run.rundir import Limits
     from ftbench.signing.keygen import Signers
+    from ftbench.verify.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -156,6 +157,23 @@ def signers_of(signers: Path | None, revoked: Path | None, at: str | None) -> Si
     return Signers(signers, revoked, moment)
 
 
+def policy_option(function: F) -> F:
+    """`--policy`: whose runs count as somebody else's."""
+    return click.option(
+        "--policy",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Your policy (YAML): signers whose runs you believe to be their own. Without one nobody's counts.",
+    )(function)
+
+
+def policy_of(path: Path | None) -> Policy:
+    """The policy in that file; without one nobody counts."""
+    from ftbench.verify.policy import Policy, read
+
+    return Policy(format="ftbench/policy/v1") if path is None else read(path)
+
+
 def unsafe_option(function: F) -> F:
     """`--unsafe-no-sandbox`, for programs of code tasks."""
     return click.option(
@@ -175,12 +193,12 @@ def local_users_option(function: F) -> F:
 
 
 def eval_workers_option(function: F) -> F:
-    """`--eval-workers`, for several devices."""
+    """`--eval-workers`, for several devices or cores."""
     return click.option(
         "--eval-workers",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Processes that answer a share of the items each, one device a process (default: 1).",
+        help="Processes that answer a share of the items each (default: on a CPU as many as its cores, else 1).",
     )(function)
 
 

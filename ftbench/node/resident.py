@@ -15,6 +15,8 @@ from ftbench.node import box
 from ftbench.node.inside import LENGTH, write_frame
 
 END_SECONDS = 10.0
+OS_NOISE = "FTBENCH_OS_NOISE"
+"""The app's switch for noise that nobody can draw again (`ftbench.app.privacy.noise`)."""
 MAX_FRAME = 2**31
 """Bytes of an answer; protobuf takes no more."""
 
@@ -26,10 +28,16 @@ class Died(Exception):
 class Resident:
     """One app's process, started when it is first asked and again after it died."""
 
-    def __init__(self, app: Path, *, read: Sequence[Path], write: Path, sealed: bool, log: Path) -> None:
-        """Raises MissingResource (FTB516) where it is to be sealed and cannot be."""
+    def __init__(
+        self, app: Path, *, read: Sequence[Path], write: Path, sealed: bool, log: Path, secret_noise: bool = False
+    ) -> None:
+        """`secret_noise`: noise of local privacy comes from the operating system.
+
+        Raises MissingResource (FTB516) where it is to be sealed and cannot be.
+        """
         self._words = box.command(app, read=read, write=write, sealed=sealed)
         self._log = log
+        self._env = box.environment() | ({OS_NOISE: "1"} if secret_noise else {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def answer(self, said: Mapping[str, Any], content: bytes, seconds: float) -> tuple[dict[str, str], bytes]:
@@ -76,7 +84,7 @@ class Resident:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=box.environment(),
+                env=self._env,
                 start_new_session=True,
             )
         return self._process

@@ -161,7 +161,6 @@ class Server:
             "store": ":".join(str(path) for path in node.stores),
             "data": str(node.path(settings.rows)),
             "state-dir": str(self.state),
-            "secret-noise": settings.secret_noise,
         }
 
     def _process(self, one: Allowed) -> Resident:
@@ -178,6 +177,7 @@ class Server:
             write=self.state,
             sealed=self.node.settings.sealed,
             log=self.state / "app.log",
+            secret_noise=self.node.settings.secret_noise,
         )
         self._resident = digest, made
         return made

@@ -258,6 +258,20 @@ class Scores(Block):
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
 
 
+class ClientMemory(Block):
+    """The most that a process in which clients train took, by its own account; the card is in `environment.json`."""
+
+    allocated_bytes: NonNegative | None = None
+    """On its accelerator, by torch's allocator; null on a CPU."""
+    reserved_bytes: NonNegative | None = None
+    """What that allocator held of the accelerator; null on a CPU."""
+    growth_bytes: NonNegative | None = None
+    """By how much its resident set grew after the app was loaded and before it had a base model; with an engine that
+    runs server and clients in one process, the server's part too."""
+    micro_batch: Annotated[int, Field(ge=1)] | None = None
+    """Examples in one pass, the fewest; null where the entry's own code trains."""
+
+
 class Cost(Block):
     """What the run cost. The first four follow from plan and ledger; the rest is measured and reported only."""
 
@@ -273,6 +287,8 @@ class Cost(Block):
     """Largest resident set of one process of the run."""
     peak_device_bytes: NonNegative | None = None
     """Most memory that one process of training or evaluation had allocated on its accelerator; null on a CPU."""
+    client: ClientMemory | None = None
+    """What a client took; null: not measured, as in results of ftbench 0.1."""
     references_seconds: Annotated[float, Field(ge=0)] | None = None
     """Wall time of the training of references; null where there are none."""
     rows_held: NonNegative | None = None
@@ -282,7 +298,7 @@ class Cost(Block):
 
 
 class PrivacySpent(Block):
-    """What clients were promised, and what the run spent of it. It holds where nobody knows the run's seed."""
+    """What clients were promised, and what the run spent of it; noise of the seed keeps it where nobody knows that."""
 
     kind: Literal["central", "local"]
     """Who added the noise: the server, or each client."""
@@ -296,6 +312,9 @@ class PrivacySpent(Block):
     """Standard deviation of the noise, in clips."""
     clipping: Literal["fixed", "adaptive"]
     """How changes were clipped."""
+    noise: Literal["seed", "operating-system"] = "seed"
+    """Where it came from: from the run's `seed`, so that it comes out again and protects nobody who knows that; or from
+    the `operating-system`, so that nobody can draw it again."""
 
 
 class TargetCost(Block):
@@ -390,6 +409,9 @@ class Environment(Block):
     """Accelerators used; empty on a CPU."""
     packages: dict[str, str]
     """Distribution → installed version, for the plan's stack."""
+    instructions: Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")] | None = None
+    """The widest vector instructions that PyTorch could use, such as `avx512` or `avx2`: processors that differ in them
+    round otherwise. Null: not known."""
 
 
 class ManifestFile(Block):
@@ -429,6 +451,17 @@ class CheckResult(Block):
     """Diagnostic code of a failure."""
 
 
+class ReproducedBy(Block):
+    """Another run of the same entry that came to the same."""
+
+    bundle: Sha256
+    """sha256 of its manifest.json."""
+    signature: Signed
+    """Who signed it."""
+    own: bool
+    """Whether that is the verifier by the policy: they ran it themselves."""
+
+
 class Verdict(Block):
     """How far a bundle can be believed, and why."""
 
@@ -455,3 +488,5 @@ class Verdict(Block):
     """Files of the bundle that the verifier did not bring: what needs them is not checked at any level."""
     signature: Signed | None = None
     """Who signed the bundle; null where it is not signed, or the signature was not verified."""
+    reproduced_by: ReproducedBy | None = None
+    """Whose run gave the level REPRODUCED; null at any other level."""

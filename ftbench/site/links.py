@@ -10,6 +10,7 @@ from ftbench.board.model import BundleRef, Row, Table
 OVERVIEW = "index.html"
 REFUSED = "refused.html"
 RESOURCES = "resources.html"
+DECISIONS = "decisions.html"
 PUBLISHED = "published.html"
 STYLE = "assets/site.css"
 SCRIPT = "assets/site.js"

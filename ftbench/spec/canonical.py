@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_WRITTEN_OTHERWISE = re.compile(rb"[0-9]e[-+][0-9]|\.0(?![0-9])|[\xf0-\xf4]|(?<![.0-9])[0-9]{16}")
 
 UNHASHED = frozenset({"metadata", "reporting"})
 """Blocks of a spec that change neither training nor score. They stand in the plan beside the spec."""
@@ -21,6 +25,24 @@ def canonical(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except rfc8785.CanonicalizationError as error:
         raise ValueError(str(error)) from error
+
+
+def canonical_json(value: Any) -> bytes:
+    """The same of a value that came out of JSON text, whose keys are all text, ten times as fast.
+
+    Python's own writer differs from RFC 8785 in numbers with an exponent, in floats without a fraction, in whole
+    numbers that are refused there, and in the order of keys beyond the basic plane. What has none of these is it.
+    """
+    try:
+        text = _WRITER.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return canonical(value)
+    return canonical(value) if _WRITTEN_OTHERWISE.search(text) else text
+
+
+def is_canonical(value: Any, data: bytes) -> bool:
+    """Whether `data` is the canonical form of `value`, which was read from it. Raises as `canonical`."""
+    return canonical_json(value) == data
 
 
 def digest(value: Any) -> str:

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pytest
-from scipy import stats
 
 from ftbench.app import worker
 from ftbench.app.errors import AppError
-from ftbench.app.privacy import client, noise
+from ftbench.app.privacy import noise
 from ftbench.data.digests import rows_bytes
 from ftbench.run.engines.inline_grid import InlineGrid
 
@@ -125,38 +123,16 @@ def test_a_second_node_takes_nobodys_place(make_bench: Make) -> None:
     assert adapters(bench) == adapters(plain)
 
 
-def test_secret_noise_is_normal_and_never_the_same() -> None:
-    one, other = noise.Secret().standard_normal((200, 500)), noise.Secret().standard_normal((200, 500))
-    assert one.shape == (200, 500)
-    assert not numpy.array_equal(one, other)
-    assert stats.kstest(one.ravel(), "norm").pvalue > 1e-6
-    assert abs(numpy.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.02
-    assert noise.Secret().standard_normal(()).shape == ()
-
-
-def test_a_site_with_secret_noise_covers_as_the_spec_says_and_marks_it() -> None:
-    block = {"kind": "local", "clip": 1.0, "noise_multiplier": 2.0}
-    base = {"w": numpy.zeros((300, 300), dtype=numpy.float32)}
-    sent = client.release(block, None, base, dict(base))["w"]
-    assert sent.std() == pytest.approx(2.0, rel=0.03)
-    again = client.release(block, None, base, dict(base))["w"]
-    assert not numpy.array_equal(sent, again)
-    seeded = [client.release(block, (1, 1, 0), base, dict(base))["w"] for _ in range(2)]
-    assert numpy.array_equal(*seeded)
-
-
-def test_a_run_with_secret_noise_says_that_it_cannot_be_made_again(make_bench: Make) -> None:
-    privacy = {
-        "kind": "local",
-        "clip": 1.0,
-        "noise_multiplier": 50.0,
-        "epsilon": 1000.0,
-        "delta": 1e-3,
-    }
+def test_a_run_with_noise_of_a_sites_own_says_that_it_cannot_be_made_again(
+    make_bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    privacy = {"kind": "local", "clip": 1.0, "noise_multiplier": 50.0, "epsilon": 1000.0, "delta": 1e-3}
     found = []
-    for name, configs in (("seeded", {}), ("secret", {1: {"secret-noise": True}})):
+    for name in ("seeded", "secret"):
+        if name == "secret":
+            monkeypatch.setenv(noise.SWITCH, "1")
         bench = make_bench({"privacy": privacy, "federation.sampling": {"fraction": 1.0}}, name=name)
-        play(bench, configs)
+        play(bench, {})
         text = (bench.run_dir / "measurements.jsonl").read_text()
         found.append('"deterministic":true' in text.replace(" ", ""))
     assert found == [True, False]

@@ -11,6 +11,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, Met
 from safetensors.numpy import save
 
 from ftbench import codes
+from ftbench.app import replies
 from ftbench.app.arrays import to_record
 from ftbench.node import gate
 
@@ -47,6 +48,10 @@ def reply() -> RecordDict:
     return RecordDict(
         {"adapter": arrays(), "metrics": MetricRecord(whole), "config": ConfigRecord({"client-state": "ab" * 32})}
     )
+
+
+def test_the_gate_knows_the_metrics_that_the_server_asks_for() -> None:
+    assert {*replies.METRICS, "loss"} == gate.METRICS
 
 
 def test_a_reply_may_leave() -> None:

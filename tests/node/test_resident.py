@@ -14,6 +14,7 @@ from flwr.app import ConfigRecord, RecordDict
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 from flwr.proto.recorddict_pb2 import RecordDict as Proto
 
+from ftbench.app.privacy import noise
 from ftbench.node import box
 from ftbench.node.resident import Died, Resident
 
@@ -118,6 +119,17 @@ def test_it_reaches_nobody(resident: Resident, monkeypatch: pytest.MonkeyPatch) 
         assert "error" in ask(resident, f"connect {listener.getsockname()[1]}")
     assert str(os.getpid()) not in ask(resident, "processes")["found"].split()
     assert not {"USER", "SSH_AUTH_SOCK", "FTBENCH_STORE"} & set(ask(resident, "environment")["found"].split())
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_secret_noise_is_a_switch_that_the_app_sees(home: Path, asked: bool) -> None:
+    made = Resident(
+        home / "app", read=[], write=home / "state", sealed=True, log=home / "state" / "app.log", secret_noise=asked
+    )
+    try:
+        assert (noise.SWITCH in ask(made, "environment")["found"].split()) == asked
+    finally:
+        made.end()
 
 
 def test_one_that_dies_is_started_again(resident: Resident) -> None:
