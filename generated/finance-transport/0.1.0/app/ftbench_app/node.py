@@ -40,8 +40,7 @@ def applied(wanted: Settings, node: Mapping[str, Any]) -> Settings:
     for path in (*roots, *([own] if own else []), *([Path(states)] if states else [])):
         if not path.is_absolute():
             raise AppError("FTB540", f"a path in the node config is not absolute: {path}", "give the whole path")
-    secret = bool(node.get("secret-noise", False))
-    return dataclasses.replace(wanted, roots=roots or wanted.roots, own_rows=own, secret_noise=secret)
+    return dataclasses.replace(wanted, roots=roots or wanted.roots, own_rows=own)
 
 
 def find_rows(wanted: Settings, partition: int) -> Path | None:

@@ -85,8 +85,6 @@ class Settings:
     """Every so manieth round is kept for whoever does part of it again; 0: none."""
     own_rows: Path | None = None
     """At a node that names one: the file with its partition's rows."""
-    secret_noise: bool = False
-    """At a node that says so: noise of its own privacy comes from the machine's randomness, and not from the seed."""
 
     @property
     def virtual(self) -> bool:

@@ -11,13 +11,13 @@ from ..arrays import Arrays
 from . import clipping, noise
 
 
-def release(block: Mapping[str, Any], drawn: tuple[int, int, int] | None, base: Arrays, reply: Arrays) -> Arrays:
-    """What is sent: `base` and the clipped, noised change. `drawn`: seed, round and partition of the noise; None: it
-    is the machine's own and cannot be drawn again."""
+def release(block: Mapping[str, Any], drawn: tuple[int, int, int], base: Arrays, reply: Arrays) -> Arrays:
+    """What is sent: `base` and the clipped, noised change. `drawn`: seed, round and partition of the noise."""
     clip = float(block["clip"])
     part = clipping.factor(clipping.length(base, reply), clip)
     deviation = float(block["noise_multiplier"]) * clip
-    source = noise.Secret() if drawn is None else noise.generator(drawn[0], drawn[1], noise.CLIENT, drawn[2])
+    seed, number, partition = drawn
+    source = noise.generator(seed, number, noise.CLIENT, partition)
     sent: Arrays = {}
     for name in sorted(base):
         old = base[name].astype(numpy.float64)

@@ -78,14 +78,17 @@ def local(settings: Settings, number: int, partition: int, base: Arrays, reply: 
         return reply
     from . import client
 
-    drawn = None if settings.secret_noise else (settings.seed, number, partition)
-    return client.release(block, drawn, base, reply)
+    return client.release(block, (settings.seed, number, partition), base, reply)
 
 
 def is_secret(settings: Settings) -> bool:
-    """Whether a client's reply cannot be made again, since its noise is the machine's own."""
+    """Whether a client's reply cannot be made again, since its noise is the operating system's."""
     block = block_of(settings)
-    return block is not None and block["kind"] == LOCAL and settings.secret_noise
+    if block is None or block["kind"] != LOCAL:
+        return False
+    from . import noise
+
+    return noise.secret()
 
 
 def record(settings: Settings, sampled: Sequence[Sequence[int]], state: Arrays | None) -> dict[str, float] | None:
