@@ -294,6 +294,10 @@ NOT_PUBLISHABLE = _code("FTB908", "a spec cannot be published as it is")
 OPTION_NEEDS_OTHER = _code("FTB910", "an option needs another one")
 NO_PLAN = _code("FTB911", "a file is no plan of a compiled benchmark")
 NO_PATH = _code("FTB912", "a file or folder that the command line names is not there")
+NO_FLOWER_APP = _code("FTB920", "a folder holds no FlowerTune app that can be read")
+APP_NOT_TOLD = _code("FTB921", "something of an app that its files do not tell")
+BAD_CHECKPOINT = _code("FTB922", "a checkpoint holds no LoRA adapter that can be read safely")
+NO_WORDING = _code("FTB923", "an app's prompt cannot be told from its text")
 
 APP: dict[str, str] = {
     "FTB540": "a setting of the compiled app is missing or malformed",
