@@ -29,8 +29,8 @@ def run(context: Context) -> str | Failure:
     rounds = len(evidence.validations)
     if context.spec.evaluation.checkpoint == "best-validation" and rounds < len(told):
         context.notes.append(
-            f"Validation losses of {len(told) - rounds} of {plural(len(told), 'round')}: told higher than they were, "
-            "they lead the spec's rule to another round."
+            f"Validation losses of {len(told) - rounds} of {plural(len(told), 'round')} were not computed again: "
+            "told too high, they lead the spec's rule to another round."
         )
     return judge(problems, f"{plural(rounds, 'round')} validated again, at most {farthest:.2g} nats off")
 
