@@ -174,8 +174,8 @@ def render(told: dict[str, Any]) -> str:
             "",
             *_text(
                 f"`ftbench verify BUNDLE --spot`, {len(told['commands'])} times, each with a nonce of its own; median",
-                f"{seconds[len(seconds) // 2]:.0f} s on two cores that others used at the same time. They were run while one",
-                "aggregation was drawn.",
+                f"{seconds[len(seconds) // 2]:.0f} s on two cores that others used at the same time, while",
+                "one aggregation was drawn yet.",
             ),
             "| forgery | level |",
             "|---|---|",
