@@ -285,6 +285,7 @@ NOT_PUBLISHABLE = _code("FTB908", "a spec cannot be published as it is")
 OPTION_NEEDS_OTHER = _code("FTB910", "an option needs another one")
 NO_PLAN = _code("FTB911", "a file is no plan of a compiled benchmark")
 NO_PATH = _code("FTB912", "a file or folder that the command line names is not there")
+NO_CODE = _code("FTB913", "no diagnostic has this code")
 
 APP: dict[str, str] = {
     "FTB540": "a setting of the compiled app is missing or malformed",
