@@ -122,10 +122,11 @@ def _diagnostics() -> Iterator[tuple[str, str]]:
         lines += [f"## FTB{digit}xx: {title}", "", "| code | meaning |", "|---|---|"]
         lines += [f"| [{code}](diagnostics/{code}.md) | {_cell(text)} |" for code, text in meanings.items() if code[3] == digit]
         lines.append("")
-    yield "diagnostics.md", "\n".join([*lines, _toctree("diagnostics/*"), ""])
+    yield "diagnostics.md", "\n".join([*lines, ""])
     for code, meaning in meanings.items():
         why, mend = explained()[code]
-        rows = [f"# {code}", "", f"**What.** {meaning[0].upper()}{meaning[1:]}.", "", f"**Why.** {why}", "", f"**How to mend it.** {mend}"]
+        # In no list of contents: hundreds of lines in every page's margin would help nobody.
+        rows = ["---", "orphan: true", "---", "", f"# {code}", "", f"**What.** {meaning[0].upper()}{meaning[1:]}.", "", f"**Why.** {why}", "", f"**How to mend it.** {mend}"]
         yield f"diagnostics/{code}.md", "\n".join([*rows, ""])
 
 
