@@ -13,7 +13,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("docs", "results/README.md", "results/real-rows.md", "benchmarks/README.md", "README.md")
 TOP = ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE")
-REDIRECT = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=docs/index.html"><title>ftbench</title>\n'
+REDIRECT = """<!doctype html>
+<meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url=docs/index.html">
+<title>ftbench</title>
+"""
 
 
 def source(folder: Path) -> None:
@@ -44,7 +48,18 @@ def build(out: Path) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source(folder)
-        options = ["-b", "html", "-W", "--keep-going", "-q", "-E", "-c", str(ROOT / "docs"), "-d", str(folder / ".trees")]
+        options = [
+            "-b",
+            "html",
+            "-W",
+            "--keep-going",
+            "-q",
+            "-E",
+            "-c",
+            str(ROOT / "docs"),
+            "-d",
+            str(folder / ".trees"),
+        ]
         code = build_main([*options, str(folder), str(out)])
     (out / "index.html").write_text(REDIRECT, encoding="utf-8")
     return code

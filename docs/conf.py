@@ -2,7 +2,7 @@
 
 project = "ftbench"
 author = "The ftbench maintainers"
-copyright = author  # noqa: A001 - Sphinx's name
+copyright = author
 extensions = ["myst_parser"]
 root_doc = "docs/index"
 exclude_patterns: list[str] = []

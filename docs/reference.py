@@ -104,7 +104,9 @@ def _block(path: str, shape: Shape, seen: set[Any]) -> Iterator[str]:
 
 def _default(block: type[Block], name: str) -> str:
     value = block.model_fields[name].get_default(call_default_factory=True)
-    return "a block" if isinstance(value, Block) else _cell(words.quoted(value) if not isinstance(value, list) else "`[]`")
+    return (
+        "a block" if isinstance(value, Block) else _cell(words.quoted(value) if not isinstance(value, list) else "`[]`")
+    )
 
 
 def _doc(block: type[Block]) -> str:
@@ -117,16 +119,37 @@ def _cell(text: str) -> str:
 
 def _diagnostics() -> Iterator[tuple[str, str]]:
     meanings = {item.name: item.description for item in diagnostics("")}
-    lines = ["# Diagnostics", "", "Every message carries a code. `ftbench explain FTB329` prints what its page says.", ""]
+    lines = [
+        "# Diagnostics",
+        "",
+        "Every message carries a code. `ftbench explain FTB329` prints what its page says.",
+        "",
+    ]
     for digit, title in GROUPS.items():
         lines += [f"## FTB{digit}xx: {title}", "", "| code | meaning |", "|---|---|"]
-        lines += [f"| [{code}](diagnostics/{code}.md) | {_cell(text)} |" for code, text in meanings.items() if code[3] == digit]
+        lines += [
+            f"| [{code}](diagnostics/{code}.md) | {_cell(text)} |"
+            for code, text in meanings.items()
+            if code[3] == digit
+        ]
         lines.append("")
     yield "diagnostics.md", "\n".join([*lines, ""])
     for code, meaning in meanings.items():
         why, mend = explained()[code]
         # In no list of contents: hundreds of lines in every page's margin would help nobody.
-        rows = ["---", "orphan: true", "---", "", f"# {code}", "", f"**What.** {meaning[0].upper()}{meaning[1:]}.", "", f"**Why.** {why}", "", f"**How to mend it.** {mend}"]
+        rows = [
+            "---",
+            "orphan: true",
+            "---",
+            "",
+            f"# {code}",
+            "",
+            f"**What.** {meaning[0].upper()}{meaning[1:]}.",
+            "",
+            f"**Why.** {why}",
+            "",
+            f"**How to mend it.** {mend}",
+        ]
         yield f"diagnostics/{code}.md", "\n".join([*rows, ""])
 
 

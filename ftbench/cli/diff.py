@@ -33,7 +33,9 @@ SHOWN = 70
 )
 @click.argument("old", metavar="A", type=SPEC)
 @click.argument("new", metavar="B", type=SPEC)
-@click.option("--fail-on", type=click.Choice(tuple(STYLE)), help="Exit with 1 where a difference is as grave, or graver.")
+@click.option(
+    "--fail-on", type=click.Choice(tuple(STYLE)), help="Exit with 1 where a difference is as grave, or graver."
+)
 @json_option
 @click.pass_obj
 def command(ui: Ui, old: str, new: str, fail_on: str | None) -> int:

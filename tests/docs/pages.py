@@ -123,7 +123,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run(command: str, folder: Path) -> tuple[int, str]:
-    """Exit code and output, both streams together. A plain `ftbench …` is carried out in this process, which is quicker."""
+    """Exit code and output, both streams together. A plain `ftbench …` is carried out in this process: quicker."""
     wanted, asks = command.removesuffix("; echo $?"), command.endswith("; echo $?")
     words = [] if SHELL.search(wanted) else shlex.split(wanted, comments=True)
     if words and words[0] == "ftbench" and not HEAVY & set(words[1:2]):

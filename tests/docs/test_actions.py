@@ -1,4 +1,4 @@
-"""The actions for other repositories: the shell of their steps, carried out in local repositories that hold, and that do not."""
+"""The actions for other repositories: the shell of their steps, in local repositories that hold, and that do not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def action(name: str) -> dict[str, Any]:
 
 
 def carry_out(name: str, repository: Path, **given: str) -> tuple[bool, str]:
-    """Run the steps of an action but the installation, as GitHub would. Returns whether all held, and what they said."""
+    """Run the steps of an action but the installation, as GitHub would: whether all held, what they said."""
     inputs = {key.replace("_", "-"): value for key, value in given.items()}
     values = {key: str(one.get("default", "")) for key, one in action(name)["inputs"].items()} | inputs
     values["python"] = sys.executable
@@ -39,7 +39,8 @@ def carry_out(name: str, repository: Path, **given: str) -> tuple[bool, str]:
         env = {key: filled(text, values) for key, text in step["env"].items()}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=repository, env={**os.environ, "PYTHONPATH": str(ROOT), **env}, capture_output=True, text=True, check=False,
+            cwd=repository, env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         said += f"== {step['name']}\n{done.stdout}{done.stderr}"
         if done.returncode:
@@ -55,7 +56,9 @@ def filled(text: str, values: dict[str, str]) -> str:
 def test_an_action_installs_itself_and_lets_no_text_become_a_command(name: str) -> None:
     steps = action(name)["runs"]["steps"]
     assert steps[0]["env"]["FTBENCH"] == "${{ github.action_path }}/../.."
-    assert steps[0]["run"].strip() == '"$PYTHON" -m pip install --quiet --constraint "$FTBENCH/constraints.txt" "$FTBENCH"'
+    assert (
+        steps[0]["run"].strip() == '"$PYTHON" -m pip install --quiet --constraint "$FTBENCH/constraints.txt" "$FTBENCH"'
+    )
     for step in steps:
         assert step["shell"] == "bash" and "${{" not in step["run"]
         assert "-m ftbench" not in step["run"] or "-P -m ftbench" in step["run"]

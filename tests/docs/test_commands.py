@@ -18,7 +18,7 @@ OWN = {
 ALL = [block for page in pages.pages() for block in pages.blocks(page)]
 SHELLS = [block for block in ALL if block.language == "sh"]
 HOW = re.compile(r"|slow|not-run: .{5,}")
-LANGUAGES = {"sh", "console", "yaml", "json", "python", "text", ""}
+LANGUAGES = {"sh", "console", "yaml", "json", "python", "text", "", "{toctree}"}
 COMMAND = re.compile(r"^ *(?:\$ )?(ftbench|pip|make|apt-get|ssh-keygen|flwr|python3?) ", re.MULTILINE)
 PROSE = re.compile(r"(?<!`)`(ftbench [^`\n]+)`(?!`)")
 

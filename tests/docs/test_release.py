@@ -1,4 +1,4 @@
-"""What is released: a wheel with all that it needs, the same bytes wherever it is built, and words that agree with it."""
+"""What is released: a wheel with all that it needs, the same bytes wherever it is built, and words that agree."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 def copy(folder: Path) -> Path:
     """What is committed, and what is about to be."""
-    listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], check=True, capture_output=True
-    ).stdout.decode().split("\0")  # fmt: skip
-    for name in listed:
+    words = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(words, check=True, capture_output=True, text=True).stdout.split("\0"):
         if name and (ROOT / name).is_file():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,14 +47,18 @@ def test_wheel_and_sdist_are_the_same_bytes_in_two_places(tmp_path: Path) -> Non
         first = build(copy(tmp_path / "a"), tmp_path / "out-a", TZ="UTC", LANG="C", PYTHONHASHSEED="1")
     finally:
         os.umask(old)
-    second = build(copy(tmp_path / "elsewhere" / "b"), tmp_path / "out-b", TZ="Asia/Tokyo", LANG="C.UTF-8", PYTHONHASHSEED="2")
+    second = build(
+        copy(tmp_path / "elsewhere" / "b"), tmp_path / "out-b", TZ="Asia/Tokyo", LANG="C.UTF-8", PYTHONHASHSEED="2"
+    )
     assert set(first) == set(second) == {".whl", ".gz"}
     for suffix, path in first.items():
-        assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(second[suffix].read_bytes()).digest(), suffix
+        assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(second[suffix].read_bytes()).digest(), (
+            suffix
+        )
     with zipfile.ZipFile(first[".whl"]) as wheel:
         names = set(wheel.namelist())
-    for part in ("specs/quickstart.yaml", "specs/quickstart.pins.json", "entries/quickstart.yaml", "schemas/spec.v1.schema.json",
-                 "generated/quickstart/0.1.0/ftbench.lock"):  # fmt: skip
+    parts = ("specs/quickstart.yaml", "specs/quickstart.pins.json", "entries/quickstart.yaml")
+    for part in (*parts, "schemas/spec.v1.schema.json", "generated/quickstart/0.1.0/ftbench.lock"):
         assert f"ftbench/_builtin/{part}" in names
     assert {"ftbench/explained.toml", "ftbench/py.typed"} <= names
     assert not [name for name in names if name.startswith(("tests/", "docs/"))]

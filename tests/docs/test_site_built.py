@@ -21,7 +21,7 @@ def test_reference_pages_are_of_everything() -> None:
     made = dict(reference.pages())
     assert {f"diagnostics/{code}.md" for code in explained()} <= set(made)
     assert {f"commands/{name}.md" for name in COMMANDS} <= set(made)
-    assert "| `rank` | a whole number of at least 1" in made["spec/adapter.md"]
+    assert "| `rank` | a whole number, at least 1 and at most 4096 | required |" in made["spec/adapter.md"]
     page = made["diagnostics/FTB329.md"]
     assert all(f"**{part}.**" in page for part in ("What", "Why", "How to mend it"))
     assert "--fail-on" in made["commands/diff.md"]

@@ -19,7 +19,9 @@ def carried_out(page: Path, tmp_path: Path, *, slow: bool) -> None:
         for one in pages.exchanges(block):
             code, came = pages.run(one.command, here)
             assert code == 0, f"{block}: $ {one.command}\nexit code {code}\n{came}"
-            assert pages.fits(one.answer, came), f"{block}: $ {one.command}\n--- the page\n{one.answer}\n--- came\n{came}"
+            assert pages.fits(one.answer, came), (
+                f"{block}: $ {one.command}\n--- the page\n{one.answer}\n--- came\n{came}"
+            )
             did += 1
     assert did > 3
 

@@ -36,7 +36,9 @@ def walk(page: Path, here: Path) -> str:
             if code:
                 raise SystemExit(f"{block}: {one.command}: exit code {code}\n{came}")
             answer = one.answer if pages.fits(one.answer, came) else came.strip("\n")
-            typed = "\n".join(["$ " + one.command.splitlines()[0], *("> " + more for more in one.command.splitlines()[1:])])
+            typed = "\n".join(
+                ["$ " + one.command.splitlines()[0], *("> " + more for more in one.command.splitlines()[1:])]
+            )
             made.append(typed + ("\n" + answer if answer else ""))
         text = text.replace(block.text, "\n".join(made) + "\n")
     return text
