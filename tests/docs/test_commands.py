@@ -12,6 +12,7 @@ import typed
 OWN = {
     "docs/tutorial.md": "tests/e2e/test_tutorial.py",
     "docs/deployment.md": "tests/run/test_deployment.py",
+    "docs/walkthroughs/flowertune.md": "tests/flowertune/test_walkthrough.py",
 }
 """Pages whose commands build on one another → the test that carries them out in their order."""
 
@@ -36,6 +37,8 @@ def test_each_block_says_what_it_is(block: pages.Block) -> None:
     assert block.language in LANGUAGES, f"{block}: {block.info}"
     if block.language == "sh" and own(block) is None:
         assert HOW.fullmatch(block.how), f"{block}: `{block.info}` is neither `sh`, `sh slow` nor `sh not-run: REASON`"
+    if block.language == "console" and own(block) is None:
+        assert block.page.parent.name == "walkthroughs", f"{block} is held to nothing that comes back"
     if block.language in {"", "text"}:
         assert not COMMAND.search(block.text), f"{block} has commands and no language"
 
