@@ -24,6 +24,7 @@ DOCUMENTS: dict[str, str] = {
     "submission": "ftbench.decisions.documents:Submission",
     "registration": "ftbench.decisions.documents:Registration",
     "decision-line": "ftbench.decisions.documents:DecisionLine",
+    "site-lock": "ftbench.spec.sites:SiteLock",
     "carried": "ftbench.decisions.documents:Carried",
 }
 """Name of a document → its model."""
@@ -44,6 +45,8 @@ OUTPUTS: dict[str, str] = {
     "diff": "ftbench.cli.outputs.general:DiffOutput",
     "hash": "ftbench.cli.outputs.general:HashOutput",
     "run": "ftbench.cli.outputs.result:RunOutput",
+    "site-kit": "ftbench.cli.outputs.sites:SiteKitOutput",
+    "node": "ftbench.cli.outputs.sites:NodeOutput",
     "watch": "ftbench.cli.outputs.watch:WatchOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",

@@ -32,6 +32,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "estimate": Entry("estimate", "Say what a benchmark asks for with a base model: traffic, memory, download."),
         "data": Entry("data", "Fetch data and base models, list and check what is in the store."),
         "run": Entry("run", "Run a benchmark: train, evaluate, write the result bundle."),
+        "site-kit": Entry("site_kit", "Make what a site needs to take part with rows that stay there."),
+        "node": Entry("node", "Take part from a site: answer a federation's messages with your own rows."),
         "watch": Entry("watch", "Look at a run from another terminal while it goes on."),
         "sweep": Entry("sweep", "Run every combination of values and compare them in one table."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
