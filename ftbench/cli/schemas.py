@@ -41,6 +41,7 @@ OUTPUTS: dict[str, str] = {
     "compile": "ftbench.cli.outputs.general:CompileOutput",
     "publish": "ftbench.cli.outputs.general:PublishOutput",
     "explain": "ftbench.cli.outputs.general:ExplainOutput",
+    "explain-code": "ftbench.cli.outputs.general:ExplainCodeOutput",
     "diff": "ftbench.cli.outputs.general:DiffOutput",
     "hash": "ftbench.cli.outputs.general:HashOutput",
     "run": "ftbench.cli.outputs.result:RunOutput",

@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "privacy": Entry("privacy", "Show what a spec's rounds spend of its privacy budget."),
         "compile": Entry("compile", "Freeze a spec into a Flower app and evaluation tasks."),
         "publish": Entry("publish", "Compile a version that is never changed again."),
-        "explain": Entry("explain", "Say what a field of a spec is and where its value comes from."),
+        "explain": Entry("explain", "Say what a field of a spec is, or what a diagnostic means."),
         "diff": Entry("diff", "Say why two benchmarks have different hashes."),
         "hash": Entry("hash", "Print the hash that results are pinned to."),
     },
