@@ -1,4 +1,4 @@
-"""Clients of a round in several processes: one digest whatever their number, for whatever strategy and kind of privacy."""
+"""Clients of a round in several processes: one digest whatever their number, strategy and kind of privacy."""
 
 from __future__ import annotations
 
