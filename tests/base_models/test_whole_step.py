@@ -27,11 +27,11 @@ MICRO = next(path.parent for path in builtin.store().glob("models/*/tokenizer.js
 RANK, BATCH, LENGTH = 8, 8, 128
 
 
-class Live(TorchDispatchMode):  # type: ignore[misc]
+class Live(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Bytes of the storages that are alive, and the most that there were."""
 
     def __init__(self, before: list[Any]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.most = 0
         self.known: dict[int, Any] = {}
         for tensor in before:
