@@ -64,7 +64,10 @@ def read(path: Path) -> Policy:
         message = f"it has more than {MAX_BYTES} bytes"
         raise InvalidInput(Diagnostic(codes.BAD_POLICY, message, Place(str(path)), hint))
     try:
-        return to_model(yaml.parse(data, str(path)).value, Policy, str(path))
+        document = yaml.parse(data, str(path))
+        if document.problems:
+            raise InvalidInput(document.problems)
+        return to_model(document.value, Policy, str(path))
     except InvalidInput as error:
         problems = "; ".join(one.message for one in error.diagnostics[:3])
         message = f"it is no policy: {problems}"
