@@ -44,13 +44,13 @@ class Probe:
     """A compiled benchmark's app in this process."""
 
     def __init__(self, spec: str, changes: Mapping[str, Any], seed: int, threads: int) -> None:
+        import torch
+
         from ftbench.compile.compiler import compile_spec
         from ftbench.compile.folder import write
         from ftbench.data.store import Store
         from ftbench.run.engines.inline_worker import fused_config
         from ftbench.spec.load import find_spec, load_pins, load_spec
-
-        import torch
 
         torch.set_num_threads(threads)
         path = find_spec(spec)
@@ -59,10 +59,27 @@ class Probe:
         app = write(compiled, self.folder) / "app"
         sys.dont_write_bytecode = True
         sys.path.insert(0, str(app))
-        self.app = {name: importlib.import_module(f"{APP}.{name}") for name in (
-            "arrays", "client_round", "exchange", "initial", "in_force", "plan", "settings", "state", "store",
-            "training", "worker", "model", "validation", "objective", "codec", "strategy",
-        )}
+        self.app = {
+            name: importlib.import_module(f"{APP}.{name}")
+            for name in (
+                "arrays",
+                "client_round",
+                "exchange",
+                "initial",
+                "in_force",
+                "plan",
+                "settings",
+                "state",
+                "store",
+                "training",
+                "worker",
+                "model",
+                "validation",
+                "objective",
+                "codec",
+                "strategy",
+            )
+        }
         self.plan = self.app["plan"].load()
         self.store = [str(root) for root in Store.default(None).roots]
         self.config = fused_config(app, {})
@@ -118,8 +135,15 @@ class Probe:
                 values = "  ".join(f"{key} {value:.4g}" for key, value in line.items())
                 print(f"{name:<44} {values}  best {best[0]:.4f} at {best[1]} right {best[2]:.3f}", flush=True)
         noted.stop()
-        return {"strategy": dict(strategy), "learning_rate": rate, **line, "best": best[0], "best_round": best[1],
-                "best_right": best[2], "seconds": round(perf_counter() - began, 1)}
+        return {
+            "strategy": dict(strategy),
+            "learning_rate": rate,
+            **line,
+            "best": best[0],
+            "best_round": best[1],
+            "best_right": best[2],
+            "seconds": round(perf_counter() - began, 1),
+        }
 
     def _look(self, settings: Any, arrays: Mapping[str, Any]) -> dict[str, float]:
         """Validation loss and share of first tokens that are right."""

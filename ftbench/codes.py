@@ -285,6 +285,11 @@ NOT_PUBLISHABLE = _code("FTB908", "a spec cannot be published as it is")
 OPTION_NEEDS_OTHER = _code("FTB910", "an option needs another one")
 NO_PLAN = _code("FTB911", "a file is no plan of a compiled benchmark")
 NO_PATH = _code("FTB912", "a file or folder that the command line names is not there")
+SELECTION = _code("FTB913", "a sweep cannot choose its settings by validation as asked")
+TRAINED_ONLY = _code("FTB914", "a run has trained and ends there, as asked: the test set was not read")
+SWEEP_FILE = _code("FTB915", "a sweep file cannot be read or contradicts itself")
+ANALYSIS = _code("FTB916", "these results cannot be analysed together")
+MERGE = _code("FTB917", "an adapter cannot be merged into its base model")
 
 APP: dict[str, str] = {
     "FTB540": "a setting of the compiled app is missing or malformed",

@@ -111,6 +111,7 @@ def row(
         bytes_up=round(fmean(one.cost.bytes_up for one in results)) if results else None,
         trainable_parameters=max((one.cost.trainable_parameters for one in results), default=None),
         exclusions=sum(one.exclusions for one in results),
+        trials=next((one.selection.trials for one in results if one.selection is not None), None),
     )
 
 

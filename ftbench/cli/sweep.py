@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from ftbench.cli import trials as trials_of
 from ftbench.cli.options import (
     SPEC,
     entry_option,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ftbench.board.submission import Clusters
     from ftbench.board.sweep import Scored
     from ftbench.board.sweep_model import Sweep, SweepRun
+    from ftbench.cli.trials import Won
     from ftbench.data.store import Store
     from ftbench.errors import FtbenchError
     from ftbench.run.sweep import Cell, State, SweepPlan
@@ -73,6 +75,20 @@ class VaryType(click.ParamType[str]):
     help="Values of one knob, or of `model`; may be given repeatedly: the product is run.",
 )
 @click.option(
+    "--tune",
+    "tuned",
+    metavar="PATH=VALUE,VALUE",
+    type=VaryType(),
+    multiple=True,
+    help="Values to choose from for each setting, with --select; may be given repeatedly.",
+)
+@click.option(
+    "--select",
+    type=click.Choice(["validation"]),
+    help="Choose what --tune leaves open by the loss on the validation cut; the test set is read for the best alone.",
+)
+@click.option("--trials", type=click.IntRange(min=2), metavar="N", help="Candidates of each setting, with --select.")
+@click.option(
     "--seeds",
     type=click.IntRange(min=1),
     default=1,
@@ -112,6 +128,9 @@ def command(
     *,
     spec: str,
     varied: tuple[str, ...],
+    tuned: tuple[str, ...],
+    select: str | None,
+    trials: int | None,
     seeds: int,
     entry: Path | None,
     sets: tuple[str, ...],
@@ -144,6 +163,7 @@ def command(
     from ftbench.run import sweep
     from ftbench.run.conclude import read_compiled
     from ftbench.run.preflight import check_resolved
+    from ftbench.spec import trials as made
     from ftbench.spec import vary
     from ftbench.spec.entries import load_entry
 
@@ -152,7 +172,12 @@ def command(
     found = Store.default(store)
     given = load_entry(entry) if entry else None
     typed = plan.typed_spec()
-    settings = vary.settings(typed, given, varied, seeds, sets=sets, model=model, commit_of=commit_of(ui, found))
+    asked: dict[str, Any] = {"sets": sets, "model": model, "commit_of": commit_of(ui, found)}
+    _check_selection(tuned, select, trials)
+    contests = made.contests(typed, given, varied, tuned, seeds, trials, **asked) if trials else []
+    settings = [one for contest in contests for one in contest.candidates] or vary.settings(
+        typed, given, varied, seeds, **asked
+    )
     spec_hash = read_compiled(compiled)[2]
     folder = out or Path("runs") / sweep.default_folder(plan, spec_hash, settings, smoke=smoke)
     options: dict[str, Any] = {
@@ -169,20 +194,46 @@ def command(
     sweep_plan = sweep.SweepPlan(compiled, plan, spec_hash, folder, smoke, spec, options)
     planned = sweep.cells(sweep_plan, settings)
     job = _Job(ui, sweep_plan, settings, planned)
-    if dry_run:
+    if dry_run and contests:
+        trials_of.listed(ui, sweep_plan, contests)
+    elif dry_run:
         return job.show(sweep.look(sweep_plan, planned))
+    if dry_run:
+        return 0
     with sweep.hold_sweep(folder):
+        if contests:
+            sweep.prepare(sweep_plan, planned, found, ui.note, unpinned=unpinned)
+            won = trials_of.carry_out(ui, sweep_plan, contests, [one.partition("=")[0] for one in tuned], found)
+            if not won.settings:
+                raise won.failures[0]
+            planned = sweep.cells(sweep_plan, won.settings)
+            job = _Job(ui, sweep_plan, won.settings, planned, won)
         states = sweep.look(sweep_plan, planned)
         due = [cell for cell, state in zip(planned, states, strict=True) if state != "whole"]
         sweep.prepare(sweep_plan, due, found, ui.note, unpinned=unpinned)
         return job.carry_out(found, states)
 
 
+def _check_selection(tuned: Sequence[str], select: str | None, trials: int | None) -> None:
+    """`--tune`, `--select` and `--trials` go together. Raises click's usage error."""
+    given = {"--tune": bool(tuned), "--select": select is not None, "--trials": trials is not None}
+    if any(given.values()) and not all(given.values()):
+        missing = ", ".join(name for name, there in given.items() if not there)
+        raise click.UsageError(f"--tune, --select and --trials go together: {missing} is missing")
+
+
 class _Job:
     """One sweep: its cells, what became of each, and the table at the end."""
 
-    def __init__(self, ui: Ui, sweep_plan: SweepPlan, settings: Sequence[Setting], cells: Sequence[Cell]) -> None:
-        self.ui, self.sweep_plan, self.settings, self.cells = ui, sweep_plan, settings, cells
+    def __init__(
+        self,
+        ui: Ui,
+        sweep_plan: SweepPlan,
+        settings: Sequence[Setting],
+        cells: Sequence[Cell],
+        won: Won | None = None,
+    ) -> None:
+        self.ui, self.sweep_plan, self.settings, self.cells, self.won = ui, sweep_plan, settings, cells, won
 
     def show(self, states: Sequence[State]) -> int:
         """List the cells; nothing is run or written."""
@@ -218,7 +269,7 @@ class _Job:
             tried += 1
         document = self._conclude(failures, store)
         self._write(document)
-        return sweep.exit_code(list(failures.values()))
+        return sweep.exit_code([*failures.values(), *(self.won.failures if self.won else [])])
 
     def _one(self, cell: Cell, store: Store) -> None:
         from ftbench.run import sweep
@@ -226,11 +277,20 @@ class _Job:
 
         try:
             with view() as listener:
-                outcome = sweep.carry_out(self.sweep_plan, cell, store, listener)
+                outcome = sweep.carry_out(self._plan_of(cell), cell, store, listener)
         except KeyboardInterrupt:
             self.ui.note("stopped; the same command goes on", "note")
             raise
         self.ui.note(f"    score {100 * outcome.scores.tuned.value:.1f} %", "dim")
+
+    def _plan_of(self, cell: Cell) -> SweepPlan:
+        from ftbench.run import selection
+
+        return (
+            self.sweep_plan
+            if self.won is None
+            else selection.told_of(self.sweep_plan, self.won.selections[cell.setting])
+        )
 
     def _conclude(self, failures: dict[Path, FtbenchError], store: Store) -> Sweep:
         """The document, from the bundles on disk."""
@@ -291,6 +351,8 @@ class _Job:
             seeds=seeds,
             rows=rows(self.settings, seeds, by_setting, evaluation.confidence, clusters),
             runs=runs,
+            tuned=self.won.selections[0].tuned if self.won and self.won.selections else [],
+            trials=self.won.trials if self.won else [],
         )
 
     def _write(self, document: Sweep) -> None:

@@ -326,6 +326,22 @@ class WithinBudget(Block):
     """Digest of the adapter after it."""
 
 
+class Selection(Block):
+    """How a sweep chose this entry's knobs: by the validation cut, before the test set was read. Reported by the
+    submitter; the ledgers of the trials that lost are not in the bundle."""
+
+    by: Literal["validation"] = "validation"
+    """What the choice went by: the loss of the round that would be scored, the least wins."""
+    trials: Annotated[int, Field(ge=1)]
+    """Candidates that were tried for this setting, this one among them; every setting of the sweep had as many."""
+    seed: NonNegative
+    """Seed of every trial."""
+    tuned: list[str]
+    """Knobs in which the candidates differ."""
+    losses: list[Annotated[float, Field(ge=0)] | None]
+    """Each trial's loss; null: it did not train to its end."""
+
+
 class Result(Block):
     """`result.json`: what the bundle claims."""
 
@@ -373,6 +389,8 @@ class Result(Block):
     """A shortened trial run; such a result is never accepted."""
     unpinned: bool
     """Whether other package versions than the plan's were let through."""
+    selection: Selection | None = None
+    """How a sweep chose the entry's knobs; null: nobody says."""
     archive: Sha256 | None = None
     """sha256 of `archive.json`, the list of what is kept beside the bundle for whoever does part of the run again;
     null: nothing is."""

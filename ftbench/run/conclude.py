@@ -163,6 +163,7 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         bit_reproducible=not devices,
         smoke=settings.smoke,
         unpinned=settings.unpinned,
+        selection=settings.selection,
     )
 
 

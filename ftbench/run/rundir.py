@@ -16,6 +16,7 @@ from ftbench.atomic import write_file
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
+from ftbench.result.documents import Selection
 from ftbench.run.engines.engine import EngineName
 from ftbench.spec.canonical import pretty
 from ftbench.spec.entries import dump_resolved, load_resolved
@@ -79,6 +80,8 @@ class RunSettings(Block):
     """Every so manieth round is kept in the archive; 0: none; -1: all where they are small (`run.keep`)."""
     limits: Limits = Limits()
     """What the operator allows."""
+    selection: Selection | None = None
+    """How a sweep chose the entry's knobs."""
     token: str
     """Marks the processes of this run."""
     spec: str = ""
