@@ -203,7 +203,7 @@ def command(
     with sweep.hold_sweep(folder):
         if contests:
             sweep.prepare(sweep_plan, planned, found, ui.note, unpinned=unpinned)
-            won = trials_of.carry_out(ui, sweep_plan, contests, [one.partition("=")[0] for one in tuned], found)
+            won = trials_of.carry_out(ui, sweep_plan, contests, made.tuned_paths(tuned), found)
             if not won.settings:
                 raise won.failures[0]
             planned = sweep.cells(sweep_plan, won.settings)

@@ -6,13 +6,13 @@ Pure, as `vary` is. A candidate is tried at the first seed; which one wins, its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import vary
+from ftbench.spec import strategies, vary
 from ftbench.spec.canonical import canonical, digest
 from ftbench.spec.choices import CommitOf
 from ftbench.spec.entry import Entry
@@ -47,16 +47,23 @@ def contests(
 ) -> list[Contest]:
     """The settings of `varied` in order, each with `trials` combinations of the values of `tuned`.
 
-    A setting with more combinations gets those whose digests come first. Raises InvalidInput as `vary.settings`; FTB913
-    where the spec sets no validation rows aside, or a setting has fewer combinations than trials.
+    A setting with more combinations gets those whose digests come first. `KIND:PATH=VALUE,…` of `tuned` is for the
+    settings with that `strategy.kind`, one value being enough; a parameter that a kind does not use is left out of it.
+    Raises InvalidInput as `vary.settings`; FTB913 where the spec sets no validation rows aside, or a setting has fewer
+    combinations than trials.
     """
     if spec.data.validation is None:
         hint = "give the spec `data.validation` and `evaluation.checkpoint: best-validation`"
         raise InvalidInput(
             Diagnostic(codes.SELECTION, "this spec sets no validation rows aside to choose a setting by", hint=hint)
         )
-    every = vary.settings(spec, entry, [*varied, *tuned], seeds, sets=sets, model=model, commit_of=commit_of)
     paths = [axis.path for axis in vary.axes(spec, varied)]
+    every: list[Setting] = []
+    for kind, some, those in _by_kind(spec, varied, tuned):
+        held = [one for one in sets if kind is None or not strategies.idle(kind, _path(one))]
+        every += vary.settings(spec, entry, [*some, *those], seeds, sets=held, model=model, commit_of=commit_of)
+    named = [*paths, *tuned_paths(tuned)]
+    every = [replace(one, values={path: one.values.get(path) for path in named}) for one in every]
     groups: dict[bytes, list[Setting]] = {}
     for one in every:
         groups.setdefault(canonical({path: one.values[path] for path in paths}), []).append(one)
@@ -68,6 +75,40 @@ def contests(
     if short:
         raise InvalidInput([_too_few(contest, trials) for contest in short])
     return made
+
+
+def tuned_paths(tuned: Sequence[str]) -> list[str]:
+    """The knobs that `--tune` names, each once."""
+    return list(dict.fromkeys(_path(one).rpartition(":")[2] for one in tuned))
+
+
+def _by_kind(spec: Spec, varied: Sequence[str], tuned: Sequence[str]) -> list[tuple[str | None, list[str], list[str]]]:
+    """(strategy, what is varied, what is tuned), parted by strategy where it is varied. Raises InvalidInput (FTB913)."""
+    scoped = [(*one.partition("=")[0].rpartition(":")[::2], one) for one in tuned]
+    axis = next((one for one in vary.axes(spec, varied) if one.path == strategies.KIND), None)
+    kinds = axis.texts if axis is not None else ()
+    if unknown := sorted({kind for kind, _, _ in scoped if kind and kind not in kinds}):
+        hint = "name a kind that `--vary strategy.kind=…` has"
+        raise InvalidInput(
+            Diagnostic(codes.SELECTION, f"`--tune {unknown[0]}:…`: the sweep has no such strategy", hint=hint)
+        )
+    if axis is None:
+        return [(None, list(varied), list(tuned))]
+    found = []
+    for kind in axis.texts:
+        some = [f"{axis.path}={kind}" if _path(one) == axis.path else one for one in varied]
+        own = {path for other, path, _ in scoped if other == kind}
+        those = [
+            one.removeprefix(f"{other}:")
+            for other, path, one in scoped
+            if other == kind or (not other and path not in own and not strategies.idle(kind, path))
+        ]
+        found.append((kind, some, those))
+    return found
+
+
+def _path(option: str) -> str:
+    return option.partition("=")[0].strip()
 
 
 def _drawn(found: Sequence[Setting], trials: int) -> list[Setting]:
