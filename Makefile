@@ -5,7 +5,7 @@ VENV ?= .venv
 # Empty: wherever pip is set to look.
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
-SPECS := $(shell find specs -name '*.yaml' | LC_ALL=C sort)
+SPECS := $(shell find specs -name '*.yaml' -not -path 'specs/paper/*' | LC_ALL=C sort)
 # Generated programs run in a sandbox; without its tools the tests of the code domain are left out, and said so.
 MISSING := $(strip $(foreach tool,bwrap node g++,$(if $(shell command -v $(tool)),,$(tool))))
 # The site is looked at in a real browser.

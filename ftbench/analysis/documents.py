@@ -87,7 +87,7 @@ class Resource(Block):
 class Analysis(Block):
     """`ftbench analyse`."""
 
-    format: Literal["ftbench/output/analysis/v1"] = "ftbench/output/analysis/v1"
+    format: Literal["ftbench/output/analyse/v1"] = "ftbench/output/analyse/v1"
     """Format of this document."""
     runs: int
     """Runs that were analysed."""

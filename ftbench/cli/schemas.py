@@ -45,6 +45,8 @@ OUTPUTS: dict[str, str] = {
     "run": "ftbench.cli.outputs.result:RunOutput",
     "watch": "ftbench.cli.outputs.watch:WatchOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
+    "sweep-plan": "ftbench.cli.outputs.sweep_plan:SweepPlanOutput",
+    "analyse": "ftbench.analysis.documents:Analysis",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",
     "sign": "ftbench.cli.outputs.trust:SignOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from ftbench.cli import sweep_files
 from ftbench.cli import trials as trials_of
 from ftbench.cli.options import (
     SPEC,
@@ -71,7 +72,6 @@ class VaryType(click.ParamType[str]):
     metavar="PATH=VALUE,VALUE",
     type=VaryType(),
     multiple=True,
-    required=True,
     help="Values of one knob, or of `model`; may be given repeatedly: the product is run.",
 )
 @click.option(
@@ -123,7 +123,24 @@ class VaryType(click.ParamType[str]):
 @click.option("--dry-run", is_flag=True, help="Only list the runs and how far each is.")
 @json_option
 @click.pass_obj
-def command(
+def command(ui: Ui, **options: Any) -> int:
+    """Run every combination of values, each over several seeds, and compare the settings in one table.
+
+    SPEC is a spec, or a sweep file (`ftbench: sweep/v1`) that says all of it. Every run lies in the sweep's folder with
+    its own bundle. The same command goes on where it was stopped: whole runs are skipped, others resumed, failed ones
+    tried again. A setting that the spec does not allow is refused before anything begins. Of a parameter that only some
+    strategies use, the others' runs are made without it. The table (table.md, table.csv, sweep.json) compares each
+    setting with the first on the same items. With --select, the values of --tune are chosen for each setting by the
+    loss on the validation cut, among as many trials for each.
+    """
+    if (file := sweep_files.of(options["spec"])) is None:
+        return _sweep(ui, **options)
+    if options["dry_run"]:
+        return sweep_files.plan(ui, file, options)
+    return max(_sweep(ui, **part) for part in sweep_files.parts(file, options))
+
+
+def _sweep(
     ui: Ui,
     *,
     spec: str,
@@ -151,13 +168,7 @@ def command(
     eval_workers: int | None,
     dry_run: bool,
 ) -> int:
-    """Run every combination of values, each over several seeds, and compare the settings in one table.
-
-    Every run lies in the sweep's folder with its own bundle. The same command goes on where it was stopped: whole runs
-    are skipped, others resumed, failed ones tried again. A setting that the spec does not allow is refused before
-    anything begins. Of a parameter that only some strategies use, the others' runs are made without it. The table
-    (table.md, table.csv, sweep.json) compares each setting with the first on the same items.
-    """
+    """The sweep of one spec; returns the exit code."""
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import sweep

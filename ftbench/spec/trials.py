@@ -60,7 +60,11 @@ def contests(
     paths = [axis.path for axis in vary.axes(spec, varied)]
     every: list[Setting] = []
     for kind, some, those in _by_kind(spec, varied, tuned):
-        held = [one for one in sets if kind is None or not strategies.idle(kind, _path(one))]
+        held = [
+            one
+            for one in sets
+            if kind is None or (vary.scope(one) in ("", kind) and not strategies.idle(kind, _path(one)))
+        ]
         every += vary.settings(spec, entry, [*some, *those], seeds, sets=held, model=model, commit_of=commit_of)
     named = [*paths, *tuned_paths(tuned)]
     every = [replace(one, values={path: one.values.get(path) for path in named}) for one in every]
@@ -79,7 +83,7 @@ def contests(
 
 def tuned_paths(tuned: Sequence[str]) -> list[str]:
     """The knobs that `--tune` names, each once."""
-    return list(dict.fromkeys(_path(one).rpartition(":")[2] for one in tuned))
+    return list(dict.fromkeys(_path(one) for one in tuned))
 
 
 def _by_kind(spec: Spec, varied: Sequence[str], tuned: Sequence[str]) -> list[tuple[str | None, list[str], list[str]]]:
@@ -108,7 +112,7 @@ def _by_kind(spec: Spec, varied: Sequence[str], tuned: Sequence[str]) -> list[tu
 
 
 def _path(option: str) -> str:
-    return option.partition("=")[0].strip()
+    return option.partition("=")[0].rpartition(":")[2].strip()
 
 
 def _drawn(found: Sequence[Setting], trials: int) -> list[Setting]:
