@@ -1,6 +1,7 @@
 """Where a strategy's run goes, round by round: losses, and the sizes of what moves the adapter.
 
-    python benchmarks/strategies.py micro/finance-strategies fedavg fedadam:server_learning_rate=0.02,beta1=0.9,beta2=0.99,tau=0.001
+    python benchmarks/strategies.py micro/finance-strategies fedavg --each \\
+      fedadam:server_learning_rate=0.02,beta1=0.9,beta2=0.99,tau=0.001
     python benchmarks/strategies.py micro/strategies-iid fedprox:mu=1 --rates 1e-2,2e-2,4e-2 --rounds 24
 
 The compiled benchmark's own app is carried out in this process, client after client, without ledger or evaluation. One
@@ -106,7 +107,7 @@ class Probe:
     def run(self, strategy: Mapping[str, Any], rate: float | None, each: bool) -> dict[str, Any]:
         """One run. Returns its last line."""
         app, settings = self.app, self.settings(strategy, rate)
-        arr, kind = app["arrays"], app["in_force"].strategy_of(settings)
+        kind = app["in_force"].strategy_of(settings)
         folder = app["store"].model(settings.roots, settings.model["name"], settings.model["revision"])
         current = kind.start(app["initial"].arrays(folder, settings.spec, settings.seed))
         run_dir = Path(tempfile.mkdtemp(dir=self.folder))

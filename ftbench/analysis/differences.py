@@ -113,10 +113,7 @@ def between(
     if not contexts:
         return None
     common = sorted(set.intersection(*(set(seeds) for seeds in contexts.values())))
-    if not common:
-        contexts = {key: seeds[:1] for key, seeds in contexts.items()}
-    else:
-        contexts = dict.fromkeys(contexts, common)
+    contexts = dict.fromkeys(contexts, common) if common else {key: seeds[:1] for key, seeds in contexts.items()}
     by_seed: dict[int, list[float]] = defaultdict(list)
     marks: dict[str, list[Marks]] = defaultdict(list)
     for key, seeds in contexts.items():

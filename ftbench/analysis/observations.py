@@ -1,8 +1,8 @@
 """A verified bundle as an observation: levels of factors, a seed, a score, and the marks behind it.
 
-A factor is anything in which the specs in force differ: a knob that an entry set, or a field in which two benchmarks are
-unlike. Fields that say together one thing of the method have one name (`NAMES`); what a sweep chose by validation is
-part of the method that chose it and no factor.
+A factor is anything in which the specs in force differ: a knob that an entry set, or a field in which two benchmarks
+are unlike. Fields that say together one thing of the method have one name (`NAMES`); what a sweep chose by
+validation is part of the method that chose it and no factor.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from ftbench.spec.canonical import canonical, digest
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 
-DOMAIN, MODEL, STRATEGY, PARTITION = "domain", "model", "strategy", "partition"
+DOMAIN, MODEL, STRATEGY, PARTITION, BITS = "domain", "model", "strategy", "partition", "bits"
 NAMES = {
     "adapter.kind": "adapter",
     "adapter.rank": "rank",
-    "model.quantization.bits": "bits",
     "federation.rounds": "rounds",
     "federation.clients": "clients",
     "training.local_steps": "local steps",
@@ -30,7 +29,7 @@ NAMES = {
 """Path of the spec → what the field is called; others go by their path."""
 TOGETHER = {
     "model.base.": MODEL,
-    "model.quantization.": "bits",
+    "model.quantization.": BITS,
     "strategy.": STRATEGY,
     "federation.partition.": PARTITION,
     "evaluation.tasks": DOMAIN,
@@ -121,10 +120,9 @@ def _level(name: str, values: Mapping[str, Any], plan: Plan, entry: ResolvedEntr
         return " ".join(_word(value) for _, value in sorted(values.items(), key=lambda one: _kind_first(one[0])))
     if name == DOMAIN:
         return f"{plan.metadata.name.removeprefix('micro-')} {digest(dict(values))[:4]}"
-    if name == "bits":
-        return f"{values['model.quantization.bits']} bits"
-    if len(values) == 1:
-        return _word(next(iter(values.values())))
+    if len(values) == 1 or name == BITS:
+        bits = values.get("model.quantization.bits")
+        return f"{bits} bits" if bits else _word(next(iter(values.values())))
     return ", ".join(f"{path}={_word(value)}" for path, value in sorted(values.items()))
 
 

@@ -65,8 +65,8 @@ def command(
     """Say what many runs say together: which factor moves the score, which levels are apart, which claims stand.
 
     Every bundle below DIR is verified; those below --require are left out and listed. Factors are whatever the runs
-    differ in. Shares of variance are those of a plain analysis of variance, differences are paired on the same items and
-    seeds, and every interval is wide enough for all of its kind to hold together.
+    differ in. Shares of variance are those of a plain analysis of variance, differences are paired on the same items
+    and seeds, and every interval is wide enough for all of its kind to hold together.
     """
     from ftbench.analysis.analyse import analyse
     from ftbench.board.collect import collect, verifier

@@ -174,8 +174,8 @@ def _show(ui: Ui, found: SweepPlanOutput) -> None:
         ui.line(f"  {name:<18} at most {hours:,.1f} h" + _beside(found.hours_left_out[name]))
     ui.line(f"  download    {found.download_gib:,.1f} GiB of base models; traffic {found.traffic_gib:,.1f} GiB")
     ui.line(
-        "  hours are an order of magnitude, on the long side: rows as long as the sequence length, and of what the card's "
-        "maker says the part that was measured (docs/performance.md)",
+        "  hours are an order of magnitude, on the long side: rows as long as the sequence length, and of what the "
+        "card's maker says the part that was measured (docs/performance.md)",
         "dim",
     )
 

@@ -1,7 +1,7 @@
 """Which of a setting's candidates wins: the least loss on the validation cut, read from their ledgers.
 
-A trial is an ordinary run that ends when it has trained (FTB914). The test set is asked for the winner alone, which goes
-on from there; the others stay trained and unscored.
+A trial is an ordinary run that ends when it has trained (FTB914). The test set is asked for the winner alone, which
+goes on from there; the others stay trained and unscored.
 """
 
 from __future__ import annotations

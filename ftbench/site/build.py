@@ -12,7 +12,7 @@ from ftbench import codes
 from ftbench.atomic import fresh_folder
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.site import compare, entry, links, overview, published, refused, resources, table
+from ftbench.site import analysis, compare, entry, links, overview, published, refused, resources, table
 from ftbench.site.context import Context
 
 FORMAT = "ftbench/site/v1"
@@ -25,6 +25,8 @@ def pages(context: Context) -> Iterator[tuple[str, bytes]]:
     yield links.OVERVIEW, overview.page(context)
     yield links.REFUSED, refused.page(context)
     yield links.RESOURCES, resources.page(context)
+    if context.analysis is not None:
+        yield links.ANALYSIS, analysis.page(context, context.analysis)
     if context.published:
         yield links.PUBLISHED, published.page(context)
     for one in context.board.tables:

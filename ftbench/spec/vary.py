@@ -125,9 +125,9 @@ def settings(
     """Every setting with its resolved entries, in the order of the product, the last `--vary` moving fastest.
 
     The seeds are the first `seeds` of `seeds.runs`. Combinations that come to the same values in force are one
-    setting. A parameter that the strategy of a combination does not use is left out of it, and so is `KIND:PATH=VALUE` of
-    `sets` where the strategy is another. Raises InvalidInput with
-    every problem of every combination, and whatever `commit_of` raises.
+    setting. A parameter that the strategy of a combination does not use is left out of it, and so is
+    `KIND:PATH=VALUE` of `sets` where the strategy is another. Raises InvalidInput with every problem of every
+    combination, and whatever `commit_of` raises.
     """
     given = axes(spec, varied)
     runs = spec.seeds.runs
