@@ -47,6 +47,7 @@ OUTPUTS: dict[str, str] = {
     "sweep": "ftbench.board.sweep_model:Sweep",
     "sweep-plan": "ftbench.cli.outputs.sweep_plan:SweepPlanOutput",
     "analyse": "ftbench.analysis.documents:Analysis",
+    "merge": "ftbench.cli.outputs.result:MergeOutput",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",
     "sign": "ftbench.cli.outputs.trust:SignOutput",
     "pack": "ftbench.cli.outputs.general:PackOutput",

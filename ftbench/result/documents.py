@@ -241,6 +241,17 @@ class Spread(Block):
     """Standard deviation of the models, with n − 1; 0 for one."""
 
 
+class Elsewhere(Block):
+    """Plain means over another domain's tasks, unranked."""
+
+    tasks: list[str]
+    """The tasks."""
+    tuned: Mean
+    untuned: Mean
+    difference: Difference
+    """Tuned minus untuned on the same items: what was gained or lost there."""
+
+
 class Scores(Block):
     """All scores; `tuned` ranks."""
 
@@ -254,6 +265,8 @@ class Scores(Block):
     """The local-only models together; null where there are none."""
     majority: Annotated[float, Field(ge=0, le=1)] | None = None
     """Mean over tasks of the best constant answers; null where a task has none."""
+    also: dict[str, Elsewhere] = {}
+    """Domain of the spec's `evaluation.also` → what the adapter does on its tasks; no part of the means above."""
     robustness: Difference | None = None
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ftbench.spec.checks import (
+    beside,
     budgets,
     effects,
     faults,
@@ -45,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     federation.replies,
     federation.budget,
     weighing.weighing,
+    beside.also,
     budgets.target,
     budgets.check_within,
     partitions.columns,
