@@ -47,7 +47,8 @@ def analyse(
     return made.model_copy(
         update={
             "left_out": left_out,
-            "resources": resources.resources(kept),
+            "resources": (costs := resources.resources(kept)),
+            "explained": resources.explained(costs),
             "deviation_over_seeds": resources.deviations(kept),
         }
     )

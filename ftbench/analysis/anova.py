@@ -2,8 +2,8 @@
 
 A plain analysis of variance of the runs' scores by least squares: main effects, the interactions of two factors that
 the design can tell, and the seed as a block. Sums of squares are each term's beyond all terms that do not contain it
-(type II); in a balanced design they add up to the whole. Assumed: the levels and the items are these and no sample of others,
-what is left over is independent between runs and equally spread. The F test and its interval go by that.
+(type II); in a balanced design they add up to the whole. Assumed: the levels and the items are these and no sample of
+others, what is left over is independent between runs and equally spread. The F test and its interval go by that.
 
 Share: the term's part of the variance of scores, estimated without what chance gives every term (ω²: W. L. Hays,
 Statistics, 1963), its interval by inverting the noncentral F distribution (J. H. Steiger, Psychological Methods 9

@@ -106,3 +106,6 @@ class Analysis(Block):
     pairs: list[PairDifference]
     claims: list[Verdict]
     resources: list[Resource]
+    explained: dict[str, dict[str, float]] = {}
+    """Benchmark → cost → part of the variance of its methods' scores that goes with the logarithm of the cost (R² of a
+    straight line); benchmarks with three methods and more whose cost differs."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import fmean, variance
+from math import log
+from statistics import correlation, fmean, variance
 from typing import Literal
 
 from ftbench.analysis.documents import Resource
 from ftbench.board.submission import Submission
 
 Cost = Literal["traffic", "memory", "seconds"]
+COSTS: tuple[Cost, ...] = ("traffic", "memory", "seconds")
 
 
 def resources(submissions: Sequence[Submission]) -> list[Resource]:
@@ -58,12 +60,24 @@ def deviations(submissions: Sequence[Submission]) -> dict[str, float]:
     }
 
 
+def explained(methods: Sequence[Resource]) -> dict[str, dict[str, float]]:
+    """Benchmark → cost → R² of a straight line of scores on the cost's logarithm. No cause is meant."""
+    found: dict[str, dict[str, float]] = {}
+    for benchmark in sorted({one.benchmark for one in methods}):
+        own = [one for one in methods if one.benchmark == benchmark]
+        for cost in COSTS:
+            pairs = [(log(price), one.score) for one in own if (price := _cost(one, cost))]
+            if len(pairs) == len(own) >= 3 and len({x for x, _ in pairs}) > 1 and len({y for _, y in pairs}) > 1:
+                found.setdefault(benchmark, {})[cost] = correlation(*zip(*pairs, strict=True)) ** 2
+    return found
+
+
 def _efficient(one: Resource, others: Sequence[Resource]) -> list[Cost]:
     """Costs by which no other method of its benchmark scores at least as much for less, or more for as little."""
     rivals = [other for other in others if other.benchmark == one.benchmark and other is not one]
     return [
         cost
-        for cost in ("traffic", "memory", "seconds")
+        for cost in COSTS
         if (own := _cost(one, cost)) is not None
         and not any(
             (price := _cost(other, cost)) is not None

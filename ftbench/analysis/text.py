@@ -46,6 +46,11 @@ def heading(analysis: Analysis) -> list[str]:
         f"This design is {'balanced' if analysis.balanced else 'not balanced'}."
     )
     found += [
+        f"{benchmark}: of the methods' scores {', '.join(parts)} (no cause is meant)."
+        for benchmark, costs in analysis.explained.items()
+        if (parts := [f"{100 * share:.0f} % goes with {cost}" for cost, share in costs.items()])
+    ]
+    found += [
         f"{benchmark}: standard deviation over seeds {100 * value:.2f} points."
         for benchmark, value in analysis.deviation_over_seeds.items()
     ]

@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Merge a run's adapter into its base weights, and say what that does to the score.
 
-    The merged weights are safetensors with a model card and the base model's tokenizer. They answer the run's own items,
-    and the difference to the adapter beside the weights that it was trained on is told with its paired interval.
+    The merged weights are safetensors with a model card and the base model's tokenizer. They answer the run's own
+    items, and the difference to the adapter beside the weights that it was trained on is told with its paired interval.
     """
     from ftbench.cli.outputs.result import MergeOutput
     from ftbench.data.store import Store
@@ -67,7 +67,7 @@ def command(
         scores, furthest = None, None
         if not no_score:
             with EvaluationProgress(ui) as progress:
-                scores, furthest = merging.compare(held, opened, target, dtype, progress)
+                scores, furthest = merging.compare(held, opened, target, dtype, progress.update)
     if scores is not None:
         difference, low, high = scores.difference, scores.difference.interval.low, scores.difference.interval.high
         ui.line(f"adapter  {scores.untuned.value:.1%}, the run's own score {outcome.scores.tuned.value:.1%}")

@@ -55,8 +55,8 @@ class MergeOutput(Block):
     dtype: Literal["bfloat16", "float32"]
     """Element type of its weights."""
     scores: Scores | None
-    """On the run's own items: `tuned` is the merged model, `untuned` the run's adapter beside its own weights; null: not
-    asked for."""
+    """On the run's own items: `tuned` is the merged model, `untuned` the run's adapter beside its own weights; null:
+    not asked for."""
     furthest_loglikelihood: float | None
     """Largest difference between their log-likelihoods of one option, in nats; null where no task has any."""
 
