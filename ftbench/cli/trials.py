@@ -41,8 +41,9 @@ def listed(ui: Ui, sweep_plan: SweepPlan, contests: Sequence[Contest]) -> None:
     for contest in contests:
         for one, cell in zip(contest.candidates, selection.trials(sweep_plan, contest), strict=True):
             number += 1
-            how = "trained" if selection.loss(cell) is not None else sweep.state(sweep_plan, cell)
-            ui.line(f"{number:>4}  {how:<7}  {shown(one.values)}, seed {cell.entry.seed}  {cell.folder}")
+            loss = selection.loss(cell)
+            how = sweep.state(sweep_plan, cell) if loss is None else f"loss {loss:.4f}"
+            ui.line(f"{number:>4}  {how:<11}  {shown(one.values)}, seed {cell.entry.seed}  {cell.folder}")
 
 
 def carry_out(ui: Ui, sweep_plan: SweepPlan, contests: Sequence[Contest], tuned: Sequence[str], store: Store) -> Won:
