@@ -15,7 +15,7 @@ AXE := axe-core@4.14.1
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1) $(if $(BROWSER),,FTBENCH_TESTS_WITHOUT_BROWSER=1)
 
-.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site results lint types generated check-generated clean help
+.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site results studies lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,9 @@ test-site: $(VENV)/.dev ## the site in a browser, and by a checker of accessibil
 
 site: $(VENV)/.run ## build the site of results/ into site/
 	$(BIN)/ftbench site build results -o site --withdrawn results/withdrawn.json
+
+studies: $(VENV)/.run ## run the studies behind docs/results.md and write it (hours on a laptop; goes on where it was stopped)
+	PATH="$(abspath $(BIN)):$$PATH" benchmarks/studies.sh
 
 results: $(VENV)/.run ## run the bundles of results/ again, after a hash of theirs has moved
 	FTBENCH=$(BIN)/ftbench results/again.sh
