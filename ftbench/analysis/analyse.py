@@ -8,7 +8,7 @@ from math import prod
 
 from ftbench import codes
 from ftbench.analysis import anova, claims, differences, resources
-from ftbench.analysis.documents import Analysis, PairDifference
+from ftbench.analysis.documents import PARTS, Analysis, PairDifference
 from ftbench.analysis.observations import Observation, Source, observe
 from ftbench.board.submission import Submission
 from ftbench.compile.plan import Plan
@@ -17,9 +17,8 @@ from ftbench.errors import InvalidInput
 from ftbench.result.documents import LEVELS, Level
 from ftbench.spec.sweep_file import Claim
 
-PARTS = 3
-"""Families that share the error: shares of variance, pairs, claims."""
 AT_LEAST = 2
+"""Fewest bundles that an analysis is made of."""
 
 
 def analyse(
@@ -93,12 +92,6 @@ def of(observations: Sequence[Observation], stated: Sequence[Claim], confidence:
         claims=claims.judge(stated, observations, error),
         resources=[],
     )
-
-
-def told(analysis: Analysis) -> list[str]:
-    """Terms that the F test sees, with the error that shares have."""
-    error = (1 - analysis.confidence) / PARTS
-    return [one.term for one in analysis.shares if one.p_value is not None and one.p_value <= error]
 
 
 def _unfit(one: Submission, plans: Mapping[str, Plan], required: Level) -> str:

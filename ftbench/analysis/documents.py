@@ -9,6 +9,8 @@ from pydantic import Field
 from ftbench.result.documents import Interval
 from ftbench.spec.primitives import Block
 
+PARTS = 3
+"""Families that share the error: shares of variance, pairs, claims."""
 Outcome = Literal["confirmed", "refuted", "not told apart", "not asked"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ftbench.analysis.anova import LEFT
-from ftbench.analysis.documents import Analysis, PairDifference, Resource, Share, Verdict
+from ftbench.analysis.documents import PARTS, Analysis, PairDifference, Resource, Share, Verdict
 from ftbench.result.documents import Interval
 
 ASSUMED = (
@@ -14,6 +14,12 @@ ASSUMED = (
 )
 Grid = tuple[str, list[str], list[list[str]]]
 """Title, columns, rows."""
+
+
+def told(analysis: Analysis) -> list[str]:
+    """Terms that the F test sees, with the error that shares have."""
+    error = (1 - analysis.confidence) / PARTS
+    return [one.term for one in analysis.shares if one.p_value is not None and one.p_value <= error]
 
 
 def grids(analysis: Analysis) -> list[Grid]:
@@ -45,6 +51,8 @@ def heading(analysis: Analysis) -> list[str]:
         f"One error of {error:g} % for the whole page, a third each for shares, pairs and claims. {ASSUMED} "
         f"This design is {'balanced' if analysis.balanced else 'not balanced'}."
     )
+    if seen := told(analysis):
+        found.append(f"The F test sees {', '.join(seen)}.")
     found += [
         f"{benchmark}: of the methods' scores {', '.join(parts)} (no cause is meant)."
         for benchmark, costs in analysis.explained.items()

@@ -57,11 +57,19 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
         found.append(("mean", f"{_percent(scores.untuned.value)} → {_percent(scores.tuned.value)} {_gain(scores)}"))
     for name, task in scores.tasks.items():
         found += task_rows(name, task)
+    for domain, one in scores.also.items():
+        change = one.difference
+        told = f"{_percent(one.untuned.value)} → {_percent(one.tuned.value)}, "
+        told += _signed(change.value, change.interval.low, change.interval.high)
+        found.append((f"in {domain}", f"{told}; unranked"))
     found += _references(scores)
     if scores.robustness is not None:
         against = scores.robustness
         change = _signed(against.value, against.interval.low, against.interval.high)
         found.append(("under faults", f"{change} against the same run without"))
+    if result.selection is not None:
+        one = result.selection
+        found.append(("chosen", f"the best of {one.trials} trials by loss on the validation cut, seed {one.seed}"))
     if result.checkpoint_round != cost.rounds:
         found.append(("round", f"{result.checkpoint_round} of {cost.rounds}, chosen on the validation rows"))
     found += _budgets(result)

@@ -7,7 +7,8 @@ import planted
 import pytest
 
 from ftbench.analysis import anova, differences
-from ftbench.analysis.analyse import of, told
+from ftbench.analysis.analyse import of
+from ftbench.analysis.text import told
 from ftbench.spec.sweep_file import Claim, DifferenceClaim, EquivalenceClaim, InteractionClaim, ShareClaim
 
 TIMES, DUE = 100, 95
