@@ -1,4 +1,4 @@
-"""A federation of clients from several domains: rows of the four micro worlds, each as its own domain's spec puts it."""
+"""A federation of several domains' clients: rows of the four micro worlds, each as its own domain's spec puts it."""
 
 from __future__ import annotations
 

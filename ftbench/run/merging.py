@@ -58,9 +58,9 @@ def merge(run: RunDir, store: Store, out: Path, dtype: Dtype) -> RunOutcome:
         order = {"base": str(base.absolute()), "adapter": str(run.path / "adapter"), "out": str(folder), "dtype": dtype}
         _work(order, run)
         for path in sorted(base.iterdir()):  # the tokenizer, as the base model has it
-            if path.is_file() and path.suffix != ".safetensors" and not (folder / path.name).exists():
-                if not path.name.endswith(".safetensors.index.json"):
-                    shutil.copyfile(path, folder / path.name)
+            weights = path.name.endswith((".safetensors", ".safetensors.index.json"))
+            if path.is_file() and not weights and not (folder / path.name).exists():
+                shutil.copyfile(path, folder / path.name)
         write_file(folder / "README.md", merged_card(outcome.result, entry, dtype))
     return outcome
 

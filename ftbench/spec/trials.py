@@ -87,7 +87,7 @@ def tuned_paths(tuned: Sequence[str]) -> list[str]:
 
 
 def _by_kind(spec: Spec, varied: Sequence[str], tuned: Sequence[str]) -> list[tuple[str | None, list[str], list[str]]]:
-    """(strategy, what is varied, what is tuned), parted by strategy where it is varied. Raises InvalidInput (FTB913)."""
+    """(strategy, what is varied, what is tuned), parted where strategies are varied. Raises InvalidInput (FTB913)."""
     scoped = [(*one.partition("=")[0].rpartition(":")[::2], one) for one in tuned]
     axis = next((one for one in vary.axes(spec, varied) if one.path == strategies.KIND), None)
     kinds = axis.texts if axis is not None else ()

@@ -42,6 +42,11 @@ READ_EVIDENCE = (
     "believed. `--spot` makes it here."
 )
 
+CHOSEN = (
+    "How many trials the entry's knobs were chosen from, and by what: the bundle says so, and the trials that lost are not "
+    "in it."
+)
+
 TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
 """What a spot-run bears on; its own checks say how far."""
 

@@ -42,7 +42,7 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
-from ftbench.result.documents import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.documents import LEVELS, CheckResult, Level, Result, Verdict
 from ftbench.result.files import Bundle
 from ftbench.result.opening import open_bundle
 from ftbench.signing import keygen
@@ -53,7 +53,7 @@ from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context
 from ftbench.verify.documents import describe_problems
 from ftbench.verify.evidence import Evidence
-from ftbench.verify.limits import NOT_BROUGHT, READ_EVIDENCE, not_checked
+from ftbench.verify.limits import CHOSEN, NOT_BROUGHT, READ_EVIDENCE, not_checked
 from ftbench.verify.outcome import LeftOut
 
 SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN")
@@ -171,11 +171,15 @@ def climb(
         accepted=LEVELS.index(reached) >= LEVELS.index(required),
         checks=results,
         left_out=sorted(context.bundle.left_out),
-        not_checked=not_checked(reached, context.notes, context.signature),
+        not_checked=not_checked(reached, [*context.notes, *_chosen(claim)], context.signature),
         verifier=f"ftbench {__version__}",
         result=claim,
         signature=context.signature,
     )
+
+
+def _chosen(claim: Result | None) -> list[str]:
+    return [CHOSEN] if claim is not None and claim.selection is not None else []
 
 
 def problems(verdict: Verdict, bundle: Path) -> list[Diagnostic]:
