@@ -43,8 +43,8 @@ READ_EVIDENCE = (
 )
 
 CHOSEN = (
-    "How many trials the entry's knobs were chosen from, and by what: the bundle says so, and the trials that lost are not "
-    "in it."
+    "How many trials the entry's knobs were chosen from, and by what: the bundle says so, and the trials that lost are "
+    "not in it."
 )
 
 TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
