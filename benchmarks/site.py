@@ -62,7 +62,7 @@ def rows(root: Path) -> None:
         found.append(board_conftest.make(f"runs/{number}", name=f"entry-{number}", right=marks, knobs=choice))
     with timed("ranking"):
         board = ranked(found)
-    by_bundle = {one.verdict.bundle: one for one in found if one.verdict.bundle}
+    by_bundle = {(one.verdict.bundle, one.path): one for one in found if one.verdict.bundle}
     gathered = Gathered(board, by_bundle, {}, {}, {}, Store([root / "store"]))
     with timed("writing"):
         files, size = write(Context(gathered, "500 rows", sources=["runs"]), root / "site")

@@ -54,7 +54,7 @@ ARROWS: dict[str, set[str]] = {
     "app": set(),
     "tasks": set(),
 }
-FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "__version__"}
+FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "parallel", "__version__"}
 
 
 def imported(path: Path, *, run: bool = False) -> list[tuple[int, str, int]]:

@@ -1,4 +1,4 @@
-"""Find the result bundles below folders and verify each. One bad bundle never stops the rest."""
+"""Find the result bundles below folders and verify each, several at a time. One bad bundle never stops the rest."""
 
 from __future__ import annotations
 
@@ -8,27 +8,37 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftbench import codes
+from ftbench import codes, parallel
 from ftbench.board.model import Refused
 from ftbench.board.submission import Marks, Submission
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource
-from ftbench.result.bundle import Bundle, open_bundle
 from ftbench.result.documents import Answer, Level, Sample, Verdict
 from ftbench.result.marks import Given, mark, problems
 from ftbench.result.opening import is_archive
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation
 from ftbench.verify.checks.lock_known import compiled_folders
-from ftbench.verify.documents import read
+from ftbench.verify.documents import Documents
 from ftbench.verify.filled import filled
 
 MAX_DEPTH = 8
 """Folders below the one given that are looked into."""
 
-Verify = Callable[[Path], Verdict]
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict with what was read for it."""
+
+    verdict: Verdict
+    documents: Documents
+    content: str
+    """Digest of all that was read."""
+
+
+Verify = Callable[[Path], Judged]
 """Verifies the bundle at a path. Raises FtbenchError where there is nothing to verify."""
 
 
@@ -42,9 +52,13 @@ class Collected:
 
 def verifier(*, store: Store, benchmarks: Sequence[Path], spec: Path | None, required: Level) -> Verify:
     """ftbench's own verifier with its settings."""
-    from ftbench.verify.verifier import verify
+    from ftbench.verify.verifier import examine
 
-    return lambda path: verify(path, spec=spec, store=store, benchmarks=list(benchmarks), required=required)
+    def verify(path: Path) -> Judged:
+        verdict, context = examine(path, spec=spec, store=store, benchmarks=list(benchmarks), required=required)
+        return Judged(verdict, context.documents, context.bundle.content())
+
+    return verify
 
 
 def collect(
@@ -66,17 +80,30 @@ def collect(
         where = ", ".join(str(folder) for folder in folders)
         hint = "a bundle is a folder with manifest.json, or an archive made by `ftbench pack`"
         raise MissingResource(Diagnostic(codes.NO_BUNDLES, f"no result bundle below {where}", hint=hint))
-    for path, name in found:
-        progress(name)
-        try:
-            collected.submissions.append(_submission(path, name, verify(path), plans or {}, store))
-        except FtbenchError as error:
-            collected.refused.append(_refused(name, "; ".join(one.message for one in error.diagnostics)))
-        except OSError as error:
-            collected.refused.append(_refused(name, f"cannot be read: {error.strerror}"))
-        except Exception as error:  # a verifier that stumbles over one bundle must not hide the others
-            collected.refused.append(_refused(name, f"could not be verified: {type(error).__name__}"))
+
+    def one(given: tuple[Path, str]) -> Submission | Refused:
+        return _collected(*given, verify, plans or {}, store)
+
+    for made in parallel.each(one, found, lambda given: progress(given[1])):
+        if isinstance(made, Submission):
+            collected.submissions.append(made)
+        else:
+            collected.refused.append(made)
     return collected
+
+
+def _collected(
+    path: Path, name: str, verify: Verify, plans: Mapping[str, Plan], store: Store | None
+) -> Submission | Refused:
+    """Whatever is wrong with one bundle is told of that one."""
+    try:
+        return _submission(name, verify(path), plans, store)
+    except FtbenchError as error:
+        return _refused(name, "; ".join(one.message for one in error.diagnostics))
+    except OSError as error:
+        return _refused(name, f"cannot be read: {error.strerror}")
+    except Exception as error:  # a verifier that stumbles over one bundle must not hide the others
+        return _refused(name, f"could not be verified: {type(error).__name__}")
 
 
 def find_submissions(folders: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -115,16 +142,24 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             yield from _below(path, depth - 1)
 
 
-def _submission(path: Path, name: str, verdict: Verdict, plans: Mapping[str, Plan], store: Store | None) -> Submission:
+def _submission(name: str, judged: Judged, plans: Mapping[str, Plan], store: Store | None) -> Submission:
+    verdict, documents = judged.verdict, judged.documents
     if verdict.result is None:
         return Submission(name, verdict)
-    documents = read(_same(path, verdict))
     plan = plans.get(verdict.result.spec_hash)
     evaluation = plan.typed_spec().evaluation if plan else None
     samples = _whole(documents.samples, plan, store) if plan else {}
     marks = marks_of(samples, evaluation) if evaluation else {}
-    beside = beside_of(samples, evaluation) if evaluation and marks else {}
-    return Submission(name, verdict, documents.entry, marks, answers_of(documents.samples), beside)
+    return Submission(
+        name,
+        verdict,
+        documents.entry,
+        marks,
+        answers_of(documents.samples),
+        beside=beside_of(samples, evaluation) if evaluation and marks else {},
+        environment=documents.environment,
+        content=judged.content,
+    )
 
 
 def _whole(samples: Mapping[str, Sequence[Sample]], plan: Plan, store: Store | None) -> Mapping[str, Sequence[Sample]]:
@@ -142,15 +177,6 @@ def answers_of(samples: Mapping[str, Sequence[Sample]]) -> str | None:
         for name, lines in samples.items()
     }
     return digest(told) if any(one for lines in told.values() for one in lines) else None
-
-
-def _same(path: Path, verdict: Verdict) -> Bundle:
-    """The bundle again, if it is still the one that was verified; else an empty one."""
-    from ftbench.spec.canonical import sha256
-
-    bundle = open_bundle(path)
-    manifest = bundle.files.get("manifest.json", b"")
-    return bundle if sha256(manifest) == verdict.bundle else Bundle(path)
 
 
 def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation, model: str = "tuned") -> Marks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import sqrt
@@ -27,6 +27,8 @@ METHOD = 3
 """Seeds from which on a row stands for a method."""
 OUTLYING = 4
 """Times the table's pooled variance over seeds; with three seeds an ordinary row is beyond it in 2 of 100 cases."""
+PAIRS = 1_000
+"""Pairs whose items are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,9 @@ def _paired(  # noqa: PLR0917
     noise = _noise([rows[place] for place in places], sizes, index)
     family = maxt.test(sums, local, confidence, seed=seed, flips=flips, noise=noise)
     left, right = np.array(local).T
-    plain, clustered = _errors(marks[:, left] - marks[:, right], sizes, index)
+    plain, clustered = (
+        np.concatenate(one) for one in zip(*_differences(marks, left, right, sizes, index), strict=True)
+    )
     named = _named(sizes, clusters)
     extra = np.zeros(len(places)) if noise is None else np.asarray(noise.errors)
     whole = np.sqrt((clustered if named else plain) ** 2 + extra[left] ** 2 + extra[right] ** 2)
@@ -199,6 +203,17 @@ def _paired(  # noqa: PLR0917
         for number, (a, b) in enumerate(pairs)
     ]
     return found, smallest
+
+
+def _differences(
+    marks: Floats, left: NDArray[np.intp], right: NDArray[np.intp], sizes: Mapping[str, int], index: NDArray[np.intp]
+) -> Iterator[tuple[Floats, Floats]]:
+    """`_errors` of columns less columns, some pairs at a time: a table of many rows has many more pairs."""
+    import numpy as np
+
+    parts = max(1, len(left) // PAIRS)
+    for a, b in zip(np.array_split(left, parts), np.array_split(right, parts), strict=True):
+        yield _errors(marks[:, a] - marks[:, b], sizes, index)
 
 
 def _noise(rows: Sequence[Contender], sizes: Mapping[str, int], index: NDArray[np.intp]) -> maxt.SeedNoise | None:

@@ -22,8 +22,8 @@ class Gathered:
     """A board with what it was made from."""
 
     board: Board
-    submissions: Mapping[str, Submission]
-    """Digest of a bundle → it, of those that stand in a table or could."""
+    submissions: Mapping[tuple[str, str], Submission]
+    """Digest of a bundle and its name in tables → it, of those that stand in a table or could."""
     paths: Mapping[str, Path]
     """Name in tables → where the bundle lies."""
     plans: Mapping[str, Plan]
@@ -59,7 +59,7 @@ def gather(
     board = build(kept, [*found.refused, *gone], plans=plans, required=required, clusters=clusters)
     return Gathered(
         board=board,
-        submissions={one.verdict.bundle: one for one in reversed(kept) if one.verdict.bundle and not one.carried},
+        submissions={(one.verdict.bundle, one.path): one for one in kept if one.verdict.bundle},
         paths={name: path for path, name in find_submissions(folders)},
         plans=plans,
         clusters=clusters,

@@ -84,24 +84,41 @@ def test(
     kind = np.float64 if every else np.float32  # few vectors: exactly
     thresholds = (observed[order] * (1 - (SLACK / 1e5 if every else SLACK))).astype(kind)
     inverse = _inverse(norms[order]).astype(kind)
-    counts = np.zeros(len(pairs), dtype=np.int64)
-    drawn, largest = 0, []
-    for sums_of_rows in _flipped(told.astype(kind), 2 ** len(told) if every else flips, seed, errors, noise):
-        found = np.abs(sums_of_rows[:, rows[0]] - sums_of_rows[:, rows[1]]) * inverse
-        np.maximum.accumulate(found, axis=1, out=found)
-        counts += (found >= thresholds).sum(axis=0)
-        largest.append(found[:, -1].copy())
-        drawn += len(found)
+    flipped = _flipped(told.astype(kind), 2 ** len(told) if every else flips, seed, errors, noise)
+    sums_of_rows = np.ascontiguousarray(np.concatenate(list(flipped)).T)
+    counts, largest = _reached(sums_of_rows, rows, inverse, thresholds)
     extra = 0 if every else 1  # the vector that was observed is one of them; in a full list it stands already
-    adjusted = (counts + extra) / (drawn + extra)
+    adjusted = (counts + extra) / (sums_of_rows.shape[1] + extra)
     adjusted = np.maximum.accumulate(adjusted[::-1])[::-1]
     p_values = np.empty(len(pairs))
     p_values[order] = np.where(thresholds > 0, adjusted, 1.0)
     return Family(
         statistics=[float(one) for one in observed],
         p_values=[float(one) for one in p_values],
-        critical=float(np.quantile(np.concatenate(largest), confidence, method="higher")),
+        critical=float(np.quantile(largest, confidence, method="higher")),
     )
+
+
+def _reached(
+    sums: Floats | Singles,
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]],
+    inverse: NDArray[Any],
+    thresholds: NDArray[Any],
+) -> tuple[NDArray[np.int64], Floats | Singles]:
+    """How many sign vectors' largest statistic of a pair and of all before it reaches its threshold; and the largest.
+
+    `sums`: rows × sign vectors. Pair by pair, since what one needs stays in a processor's cache."""
+    import numpy as np
+
+    counts = np.zeros(len(thresholds), dtype=np.int64)
+    most, found = np.zeros(sums.shape[1], dtype=sums.dtype), np.empty(sums.shape[1], dtype=sums.dtype)
+    for at, (left, right) in enumerate(zip(*rows, strict=True)):
+        np.subtract(sums[left], sums[right], out=found)
+        np.abs(found, out=found)
+        np.multiply(found, inverse[at], out=found)
+        np.maximum(found, most, out=most)
+        counts[at] = np.count_nonzero(most >= thresholds[at])
+    return counts, most
 
 
 def _squares(told: Floats, left: NDArray[np.intp], right: NDArray[np.intp]) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ftbench.result.documents import Result, Verdict
+from ftbench.result.documents import Environment, Result, Verdict
 from ftbench.spec.canonical import digest
 from ftbench.spec.entry import ResolvedEntry
 
@@ -29,6 +29,11 @@ class Submission:
     """Digest of the tuned model's log-likelihoods; null where no task has any, or they could not be read."""
     beside: Mapping[str, Marks] = field(default_factory=dict)
     """`untuned` and the trained references → their marks by the scoring that ranks, where they are known."""
+
+    environment: Environment | None = None
+    """Where the run took place, as its submitter tells it."""
+    content: str = ""
+    """Digest of all that was read of it; empty: not known."""
 
     decided: str = ""
     """What a verifier of the reader's choice decided beyond what was verified here, in words; empty: nothing."""

@@ -188,7 +188,7 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Condition]:
     return [
         Condition(path=path, a=a.get(path), b=b.get(path))
         for path in sorted(a.keys() | b.keys())
-        if _value(a.get(path)) != _value(b.get(path))
+        if shown(a.get(path)) != shown(b.get(path))
     ]
 
 
@@ -197,7 +197,7 @@ def lines(found: Versus) -> Iterator[str]:
     yield f"A: {found.a}"
     yield f"B: {found.b}"
     for one in found.conditions:
-        yield f"  {one.path}: {_value(one.a)} → {_value(one.b)}"
+        yield f"  {one.path}: {shown(one.a)} → {shown(one.b)}"
     if not found.conditions:
         yield "  no condition differs"
     for task in found.tasks:
@@ -253,5 +253,6 @@ def _marks(side: _Side, plan: Plan) -> Marks:
     return marks
 
 
-def _value(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A condition's value in words."""
     return "—" if value is None else value if isinstance(value, str) else json.dumps(value, sort_keys=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ftbench.cli.gathering import results_option
 from ftbench.cli.options import (
     SPEC,
     benchmarks_option,
@@ -20,10 +21,7 @@ from ftbench.cli.options import (
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ftbench.board.model import Board
-    from ftbench.board.submission import Submission
     from ftbench.result.documents import Level
 
 
@@ -57,12 +55,7 @@ if TYPE_CHECKING:
 )
 @click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")
 @click.option("--unfold", is_flag=True, help="A line for each run below its row.")
-@click.option(
-    "--results",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Take over what verifiers on the list of --signers decided there: levels, and carried results.",
-)
+@results_option
 @signer_options
 @json_option
 @click.pass_obj
@@ -93,25 +86,11 @@ def command(
     """
     from ftbench.board.gather import gather
     from ftbench.board.withdrawn import load_withdrawn
-    from ftbench.cli.gathering import known
+    from ftbench.cli.gathering import Decisions, known
     from ftbench.data.store import Store
 
-    trusted = signers_of(signers, revoked, at)
-    if (results is None) != (trusted is None):
-        raise click.UsageError("--results goes with --signers: whose decisions count is the reader's choice")
-
-    def decided(found: Sequence[Submission]) -> list[Submission]:
-        """With what verifiers of the reader's choice decided."""
-        if results is None or trusted is None:
-            return list(found)
-        from ftbench.submit.rows import with_decisions
-
-        made, told = with_decisions(found, results, trusted)
-        for sentence in told:
-            ui.note(sentence, "warning")
-        return made
-
-    gone = load_withdrawn(withdrawn) if withdrawn else []
+    decisions = Decisions(ui, results, signers_of(signers, revoked, at))
+    gone = [*decisions.taken_back, *(load_withdrawn(withdrawn) if withdrawn else [])]
     folders_known, plans, path = known(ui, benchmarks, spec)
     board = gather(
         folders,
@@ -121,7 +100,7 @@ def command(
         required=require,
         spec=path,
         withdrawn=gone,
-        decided=decided,
+        decided=decisions.add,
         progress=lambda name: ui.note(f"verifying {name}", "dim"),
     ).board
     _show(ui, board, format_ or _by_name(out), out, explain=explain, unfold=unfold)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, benchmarks_option, example, json_option, require_option, store_option
+from ftbench.cli.gathering import results_option
+from ftbench.cli.options import (
+    SPEC,
+    benchmarks_option,
+    example,
+    json_option,
+    require_option,
+    signer_options,
+    signers_of,
+    store_option,
+)
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -36,6 +46,8 @@ FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--withdrawn", metavar="FILE", type=FILE, help="Bundles that were taken back, with the reason (JSON).")
 @click.option("--analysis", metavar="FILE", type=FILE, help="What `ftbench analyse --out FILE.json` wrote, as a page.")
 @click.option("--spec", type=SPEC, help="Hold every bundle to this spec, compiled here.")
+@results_option
+@signer_options
 @require_option
 @benchmarks_option
 @store_option
@@ -52,6 +64,10 @@ def command(
     withdrawn: Path | None,
     analysis: Path | None,
     spec: str | None,
+    results: Path | None,
+    signers: Path | None,
+    revoked: Path | None,
+    at: str | None,
     require: Level,
     benchmarks: tuple[Path, ...],
     store: str | None,
@@ -65,7 +81,7 @@ def command(
     from ftbench.board.gather import gather
     from ftbench.board.published import load_published
     from ftbench.board.withdrawn import load_withdrawn
-    from ftbench.cli.gathering import known
+    from ftbench.cli.gathering import Decisions, known
     from ftbench.cli.outputs.site import SiteOutput
     from ftbench.data.store import Store
     from ftbench.site.build import check_target, write
@@ -74,7 +90,8 @@ def command(
 
     check_target(out)
     elsewhere = load_published(published) if published else []
-    gone = load_withdrawn(withdrawn) if withdrawn else []
+    decisions = Decisions(ui, results, signers_of(signers, revoked, at))
+    gone = [*decisions.taken_back, *(load_withdrawn(withdrawn) if withdrawn else [])]
     here = Store.default(store)
     benchmark, plans, path = known(ui, benchmarks, spec)
     gathered = gather(
@@ -85,6 +102,7 @@ def command(
         required=require,
         spec=path,
         withdrawn=gone,
+        decided=decisions.add,
         progress=lambda name: ui.note(f"verifying {name}", "dim"),
     )
     context = Context(
@@ -94,6 +112,7 @@ def command(
         sources=[folder.resolve().name for folder in folders],
         sizes=sizes(gathered),
         analysis=load(analysis) if analysis else None,
+        decisions=decisions.told,
     )
     files, size = write(context, out, lambda name: ui.note(f"writing {name}", "dim"))
     bundles, refused = context.bundles, len(gathered.board.refused)

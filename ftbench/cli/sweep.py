@@ -280,6 +280,7 @@ class _Job:
             tried += 1
         document = self._conclude(failures, store)
         self._write(document)
+        self._name_reports(store)
         return sweep.exit_code([*failures.values(), *(self.won.failures if self.won else [])])
 
     def _one(self, cell: Cell, store: Store) -> None:
@@ -293,6 +294,17 @@ class _Job:
             self.ui.note("stopped; the same command goes on", "note")
             raise
         self.ui.note(f"    score {100 * outcome.scores.tuned.value:.1f} %", "dim")
+        self._report(cell, store)
+
+    def _report(self, cell: Cell, store: Store) -> None:
+        """The cell's report. A run is no worse for a page that could not be written."""
+        from ftbench.cli.report import write
+        from ftbench.errors import FtbenchError
+
+        try:
+            write(cell.folder, cell.folder, store)
+        except (FtbenchError, OSError) as error:
+            self.ui.note(f"no report could be written: {error}", "warning")
 
     def _plan_of(self, cell: Cell) -> SweepPlan:
         from ftbench.run import selection
@@ -380,6 +392,21 @@ class _Job:
             self.ui.line(line)
         self.ui.note(f"written to {folder}: table.md, table.csv, sweep.json")
         self.ui.answer(document)
+
+    def _name_reports(self, store: Store) -> None:
+        """Name the report of every whole run; one of an earlier ftbench that has none gets it now."""
+        from ftbench.cli.report import HTML
+        from ftbench.run import sweep
+
+        whole = [cell for cell in self.cells if sweep.whole(cell) is not None]
+        for cell in whole:
+            if not (cell.folder / HTML).is_file():
+                self._report(cell, store)
+        made = [cell.folder.name for cell in whole if (cell.folder / HTML).is_file()]
+        if made:
+            self.ui.note(f"a report of each run: {self.sweep_plan.out / made[0] / HTML}")
+            for name in made[1:]:
+                self.ui.note(f"                      {self.sweep_plan.out / name / HTML}")
 
     def _about(self, cell: Cell) -> str:
         from ftbench.board.sweep_text import shown

@@ -271,6 +271,20 @@ class Scores(Block):
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
 
 
+class ClientMemory(Block):
+    """The most that a process in which clients train took, by its own account; the card is in `environment.json`."""
+
+    allocated_bytes: NonNegative | None = None
+    """On its accelerator, by torch's allocator; null on a CPU."""
+    reserved_bytes: NonNegative | None = None
+    """What that allocator held of the accelerator; null on a CPU."""
+    growth_bytes: NonNegative | None = None
+    """By how much its resident set grew after the app was loaded and before it had a base model; with an engine that
+    runs server and clients in one process, the server's part too."""
+    micro_batch: Annotated[int, Field(ge=1)] | None = None
+    """Examples in one pass, the fewest; null where the entry's own code trains."""
+
+
 class Cost(Block):
     """What the run cost. The first four follow from plan and ledger; the rest is measured and reported only."""
 
@@ -286,6 +300,8 @@ class Cost(Block):
     """Largest resident set of one process of the run."""
     peak_device_bytes: NonNegative | None = None
     """Most memory that one process of training or evaluation had allocated on its accelerator; null on a CPU."""
+    client: ClientMemory | None = None
+    """What a client took; null: not measured, as in results of ftbench 0.1."""
     references_seconds: Annotated[float, Field(ge=0)] | None = None
     """Wall time of the training of references; null where there are none."""
     rows_held: NonNegative | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -183,6 +185,13 @@ class Bundle:
         self.files[name] = content
         self.folded.add(name.casefold())
         self.total += len(content)
+
+    def content(self) -> str:
+        """Digest of every name with its bytes: what was read, whatever a manifest says."""
+        whole = hashlib.sha256()
+        for name in self:
+            whole.update(json.dumps([name, hashlib.sha256(self.files[name]).hexdigest()]).encode() + b"\n")
+        return whole.hexdigest()
 
     def __contains__(self, name: str) -> bool:
         return name in self.files

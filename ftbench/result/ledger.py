@@ -9,7 +9,7 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import safejson
 from ftbench.result.documents import Finished, LedgerLine, Resumed, Round, Started, Stopped
-from ftbench.spec.canonical import canonical, sha256
+from ftbench.spec.canonical import is_canonical, sha256
 
 DOMAIN = b"ftbench/ledger/v1\n"
 """Prefix of what the first line's `prev` is the digest of."""
@@ -68,7 +68,7 @@ def parse(data: bytes, where: str) -> list[LedgerLine]:
     for number, raw in enumerate(split(data), 1):
         place = Place(where, number, 1)
         value = safejson.parse(raw[:-1], f"{where} line {number}", max_bytes=MAX_LINE)
-        if canonical(value) != raw[:-1]:
+        if not is_canonical(value, raw[:-1]):
             raise InvalidInput(Diagnostic(codes.BAD_LEDGER, "the line is not in canonical form (RFC 8785)", place))
         lines.append(safejson.to_strict(value, LedgerLine, f"{where} line {number}"))
     return lines

@@ -60,10 +60,17 @@ def _packages(task: CodeTask) -> list[str]:
     return task.sandbox.packages if task.sandbox else []
 
 
+_ran: set[tuple[object, ...]] = set()
+"""What was tried in this process and could be run: it is not tried again for each of many bundles."""
+
+
 def missing(script: Path, wanted: Iterable[tuple[str, tuple[str, ...]]], *, unsafe: bool = False) -> str:
     """Why programs of these languages, with these packages, can't be run here; empty where they can. Each is tried with
     a trivial program."""
     tried = sorted(set(wanted))
+    known = (script, tuple(tried), unsafe, os.environ.get("PATH"))
+    if known in _ran:
+        return ""
     jobs = []
     for language, packages in tried:
         given, written, tests = TRIVIAL[language]
@@ -74,6 +81,8 @@ def missing(script: Path, wanted: Iterable[tuple[str, tuple[str, ...]]], *, unsa
         for (language, _), outcome in zip(tried, _ask(script, jobs, unsafe=unsafe), strict=True)
         if not outcome["passed"]
     ]
+    if not told:
+        _ran.add(known)
     return "; ".join(told)
 
 

@@ -55,6 +55,8 @@ def parse(data: bytes, where: str, *, max_bytes: int = MAX_BYTES, max_depth: int
         _refuse(where, f"is not JSON: {error.msg}", error.lineno, error.colno)
     except ValueError as error:
         _refuse(where, str(error))
+    if b"\\u" not in data and data.count(b"{") + data.count(b"[") <= max_depth:
+        return value  # neither too deep nor with half a surrogate pair, which UTF-8 itself cannot hold
     for path, problem in _walk(value, max_depth):
         _refuse(where, f"{problem} at {path}")
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,17 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.result import archive, budgets, bundle, ledger
 from ftbench.result.card import card
-from ftbench.result.documents import Cost, Finished, LedgerLine, PrivacySpent, Result, Round, Sample, Started
+from ftbench.result.documents import (
+    ClientMemory,
+    Cost,
+    Finished,
+    LedgerLine,
+    PrivacySpent,
+    Result,
+    Round,
+    Sample,
+    Started,
+)
 from ftbench.result.rows import rows_of
 from ftbench.result.score import score
 from ftbench.result.withheld import withheld_tasks
@@ -120,6 +130,23 @@ def peak_device_memory(run: RunDir) -> int | None:
     return max((value for value in found if isinstance(value, int)), default=None) or None
 
 
+def client_memory(run: RunDir) -> ClientMemory | None:
+    """What clients measured of themselves, the most over all rounds; None where none did."""
+    picks: dict[str, Callable[[Iterable[int]], int]] = {
+        "allocated_bytes": max,
+        "reserved_bytes": max,
+        "growth_bytes": max,
+        "micro_batch": min,
+    }
+    lines = [line.get("clients") for line in JsonTail(run.measurements).read()]
+    found = {
+        name: pick(values)
+        for name, pick in picks.items()
+        if (values := [line[name] for line in lines if isinstance(line, dict) and isinstance(line.get(name), int)])
+    }
+    return ClientMemory(**found) if found else None
+
+
 def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -> Result:
     settings, entry = run.settings(), run.entry()
     lines = ledger.read(run.ledger)
@@ -151,6 +178,7 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
             evaluate_seconds=seconds(run, "evaluate"),
             peak_memory_bytes=peak_memory(run),
             peak_device_bytes=peak_device_memory(run),
+            client=client_memory(run),
             references_seconds=seconds(run, "references"),
             rows_held=rows_of(rounds).held,
             rows_used=rows_of(rounds).used,

@@ -11,10 +11,12 @@ from typing import Literal, Protocol
 
 from ftbench.compile.plan import Plan
 from ftbench.result.documents import LedgerLine, Round, Started, Stopped
-from ftbench.run.processes.tail import LedgerTail
+from ftbench.run.processes.tail import LedgerTail, StepTail
 from ftbench.run.reference_progress import ReferenceTails
 
 MIB = 2**20
+STEPS = "steps.jsonl"
+"""What the app's clients write of their steps (`app/step_log.py`)."""
 SMOKE_ITEMS = 8
 """Items of each task that a smoke run answers."""
 SMOKE_STEPS = 2
@@ -57,6 +59,10 @@ class Progress:
     """Every committed round."""
     doing: str = ""
     """What a round asks for, in words."""
+    steps_done: int = 0
+    """Steps that the clients of the round under way have taken, as far as they tell."""
+    steps_asked: int = 0
+    """Steps of all its clients together."""
     round_seconds: float = 0.0
     """For how long the round that is under way has lasted."""
     bytes_spent: int = 0
@@ -117,6 +123,7 @@ class Follower:
         self._listener = listener
         self._clock = clock
         self._ledger = LedgerTail(progress.run_dir / "ledger.jsonl")
+        self._steps = StepTail(progress.run_dir / STEPS)
         self._began = clock()
         self._round_times: list[float] = []
         self._round_began = clock()
@@ -153,6 +160,7 @@ class Follower:
             self._round_began = now
         progress.seconds = now - self._began
         progress.round_seconds = now - self._round_began
+        progress.steps_done = self._steps.read(progress.round + 1)
         if progress.phase == "train":
             progress.seconds_left = self._left(now, progress.rounds - progress.round)
         elif progress.phase == "references" and self._references is not None:
@@ -228,5 +236,6 @@ def begin(plan: Plan, entry: str, seed: int, engine: str, run_dir: Path, *, smok
         run_dir=run_dir,
         rounds=1 if smoke else spec.federation.rounds,
         doing=doing,
+        steps_asked=asked * steps,
         bytes_budget=int(spec.budget.communication_mib * MIB),
     )

@@ -86,7 +86,11 @@ def line(progress: Progress) -> str:
 def under_way(progress: Progress) -> str:
     """What is being done this moment, and for how long already where that is known."""
     if progress.phase == "train" and progress.started and progress.round < progress.rounds:
-        doing = f": {progress.doing}{'' if progress.round else LOADED}" if progress.doing else ""
+        doing = f": {progress.doing}" if progress.doing else ""
+        if progress.steps_done:
+            doing += f", {progress.steps_done:,} of {progress.steps_asked:,} steps taken"
+        elif doing and not progress.round:
+            doing += LOADED
         return f"in round {progress.round + 1}/{progress.rounds} for {duration(progress.round_seconds)}{doing}"
     return line(progress)
 

@@ -18,6 +18,8 @@ def commands(
     context: Context, table: Table, row: Row, bundle: BundleRef, choices: Sequence[dict[str, Any]]
 ) -> list[dict[str, str]]:
     """What is done, and the command, from the folder above that of the bundles. `choices`: as the page shows them."""
+    if context.submission(bundle).carried:
+        return []  # it lies where its submission says, and is of another benchmark
     where = context.folder(bundle)
     found = [("Verify the bundle, which scores every answer again", ["ftbench", "verify", where])]
     model = f"{row.model.name}@{row.model.revision}"

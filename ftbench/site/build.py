@@ -1,25 +1,50 @@
-"""The whole site: every page with its path, one after the other, and the folder that holds them."""
+"""The whole site: every page with its path, and the folder that holds them, written by several processes."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from importlib import resources as package
 from pathlib import Path
 
-from ftbench import codes
+from ftbench import codes, parallel
 from ftbench.atomic import fresh_folder
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.site import analysis, compare, entry, links, overview, published, refused, resources, table
+from ftbench.site import analysis, compare, decisions, entry, links, overview, published, refused, resources, table
 from ftbench.site.context import Context
 
 FORMAT = "ftbench/site/v1"
+COMPARED = 50
+"""Comparisons that are made at a time."""
 
 
-def pages(context: Context) -> Iterator[tuple[str, bytes]]:
+Pages = Iterator[tuple[str, bytes]]
+"""Paths and bytes."""
+
+
+def pages(context: Context) -> Pages:
     """Path and bytes of every file but the list of them; one bundle's answers are in memory at a time."""
+    for _, part in parts(context):
+        yield from part()
+
+
+def parts(context: Context) -> Iterator[tuple[str, Callable[[], Pages]]]:
+    """The same in parts that need nothing of one another, each with the path that it is known by."""
+    yield links.OVERVIEW, lambda: _top(context)
+    for one in context.board.tables:
+        yield links.table(one), functools.partial(table.pages, context, one)
+        for row in one.rows:
+            yield links.entry(one, row), functools.partial(entry.pages, context, one, row)
+        pairs = compare.shown(one)
+        for start in range(0, len(pairs), COMPARED):
+            part = pairs[start : start + COMPARED]
+            yield links.compare(one, *part[0]), functools.partial(compare.pages, context, one, part)
+
+
+def _top(context: Context) -> Pages:
     for name in (links.STYLE, links.SCRIPT):
         yield name, (package.files("ftbench.site") / name).read_bytes()
     yield links.OVERVIEW, overview.page(context)
@@ -27,13 +52,10 @@ def pages(context: Context) -> Iterator[tuple[str, bytes]]:
     yield links.RESOURCES, resources.page(context)
     if context.analysis is not None:
         yield links.ANALYSIS, analysis.page(context, context.analysis)
+    if context.decisions:
+        yield links.DECISIONS, decisions.page(context)
     if context.published:
         yield links.PUBLISHED, published.page(context)
-    for one in context.board.tables:
-        yield from table.pages(context, one)
-        for row in one.rows:
-            yield from entry.pages(context, one, row)
-        yield from compare.pages(context, one)
 
 
 def write(context: Context, out: Path, tell: Callable[[str], None] = lambda path: None) -> tuple[int, int]:
@@ -43,20 +65,29 @@ def write(context: Context, out: Path, tell: Callable[[str], None] = lambda path
     """
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    digests, size = {}, 0
+    digests: dict[str, str] = {}
+    size = 0
     with fresh_folder(out) as folder:
-        for path, data in pages(context):
-            if path.endswith("/index.html"):
-                tell(path)
-            place = folder / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(data)
-            digests[path] = sha256(data).hexdigest()
-            size += len(data)
+        for made in parallel.each(
+            lambda part: _written(folder, part[1]()), list(parts(context)), lambda part: tell(part[0])
+        ):
+            digests |= {path: digest for path, digest, _ in made}
+            size += sum(count for _, _, count in made)
         listed = {"format": FORMAT, "files": dict(sorted(digests.items()))}
         whole = (json.dumps(listed, indent=1) + "\n").encode()
         (folder / links.MANIFEST).write_bytes(whole)
     return len(digests) + 1, size + len(whole)
+
+
+def _written(folder: Path, pages: Pages) -> list[tuple[str, str, int]]:
+    """Write pages as they come; path, digest and bytes of each."""
+    found = []
+    for path, data in pages:
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        found.append((path, sha256(data).hexdigest(), len(data)))
+    return found
 
 
 def check_target(out: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ from ftbench.site.context import Context, label
 from ftbench.site.paging import place
 from ftbench.site.render import html
 
-ALL = 6
-"""Rows from the top of which every pair has a page."""
+ALL = 24
+"""Rows from the top of which every pair has a page: all of most tables."""
 NEXT = 60
 """Rows from the top that have a page with the row below them, and with the first."""
 SHOWN = 60
@@ -31,9 +32,15 @@ def shown(table: Table) -> list[tuple[Row, Row]]:
     return list(found.values())
 
 
-def pages(context: Context, table: Table) -> Iterator[tuple[str, bytes]]:
-    """One page for each of `shown`, where both have answers to the same items."""
-    for a, b in shown(table):
+def command(context: Context, a: Row, b: Row) -> str:
+    """What makes the page of two rows, with or without one here."""
+    left, right = _together(a, b)
+    return shlex.join(["ftbench", "compare", context.folder(left), context.folder(right), "--html", "pair.html"])
+
+
+def pages(context: Context, table: Table, pairs: Sequence[tuple[Row, Row]]) -> Iterator[tuple[str, bytes]]:
+    """A page for each of these pairs."""
+    for a, b in pairs:
         yield links.compare(table, a, b), _page(context, table, a, b)
 
 
@@ -57,12 +64,12 @@ def _page(context: Context, table: Table, a: Row, b: Row) -> bytes:
         b=label(b),
         a_page=links.entry(table, a),
         b_page=links.entry(table, b),
-        whole=_whole(table, a, b),
+        whole=_whole(context, table, a, b),
         seeds=f"Seed {left.seed} of A, seed {right.seed} of B.",
         tasks=found,
         conditions=[{"path": c.path, "a": _value(c.a), "b": _value(c.b)} for c in conditions],
         changed=[_changed(table, b, right, change) for change in found if change.task in other.marks],
-        again=f"ftbench compare {context.folder(left)} {context.folder(right)}",
+        again=command(context, a, b),
     )
 
 
@@ -76,9 +83,8 @@ def _of(bundles: Sequence[BundleRef], seeds: Sequence[int]) -> BundleRef:
     return next((one for one in bundles if seeds and one.seed == seeds[0]), bundles[0])
 
 
-def _whole(table: Table, a: Row, b: Row) -> str:
-    names = {label(a), label(b)}
-    pair = next((one for one in table.comparisons if {one.a, one.b} == names), None)
+def _whole(context: Context, table: Table, a: Row, b: Row) -> str:
+    pair = context.pair(table, a, b)
     if pair is None:
         return "The table did not test them against each other."
     sign = 1 if pair.a == label(b) else -1

@@ -8,14 +8,14 @@ from functools import cached_property
 
 from ftbench.analysis.documents import Analysis
 from ftbench.board.clusters import Clustering
+from ftbench.board.decided import Decided
 from ftbench.board.gather import Gathered
-from ftbench.board.model import Board, BundleRef, Reference, Row, Table
+from ftbench.board.model import Board, BundleRef, Compared, Reference, Row, Table
 from ftbench.board.published import Published
 from ftbench.board.submission import Submission
 from ftbench.compile.plan import Plan
 from ftbench.result.opening import open_bundle
 from ftbench.site import links
-from ftbench.spec.canonical import sha256
 from ftbench.verify.documents import Documents, read
 
 DIVISIONS = {"closed": "closed", "open": "open"}
@@ -34,6 +34,8 @@ class Context:
     """Base model's name → its parameters, where known."""
     analysis: Analysis | None = None
     """What `ftbench analyse` found, where it is given."""
+    decisions: Sequence[Decided] = ()
+    """Every decision of the folder whose decisions are taken over."""
 
     @property
     def board(self) -> Board:
@@ -45,6 +47,8 @@ class Context:
         """Names of the navigation and where they lead."""
         more = [("Published elsewhere", links.PUBLISHED)] if self.published else []
         more = [("Analysis", links.ANALYSIS), *more] if self.analysis else more
+        if self.decisions:
+            more.insert(0, ("Decisions", links.DECISIONS))
         refused = f"Not ranked ({len(self.board.refused)})"
         return [("Overview", links.OVERVIEW), ("Resources", links.RESOURCES), (refused, links.REFUSED), *more]
 
@@ -63,16 +67,26 @@ class Context:
 
     def submission(self, bundle: BundleRef) -> Submission:
         """The verified bundle."""
-        return self.gathered.submissions[bundle.bundle]
+        return self.gathered.submissions[bundle.bundle, bundle.path]
 
     def documents(self, bundle: BundleRef) -> Documents:
-        """Its documents, read again; empty where it is no longer the bundle that was verified."""
+        """Its documents, read again; empty where any byte of it is no longer the one that was verified."""
         path = self.gathered.paths.get(bundle.path)
         if path is None:
             return Documents()
         found = open_bundle(path)
-        whole = sha256(found.files.get("manifest.json", b"")) == bundle.bundle
-        return read(found) if whole else Documents()
+        return read(found, known=True) if found.content() == self.submission(bundle).content else Documents()
+
+    def pair(self, table: Table, a: Row, b: Row) -> Compared | None:
+        """What the table's test said of two rows."""
+        return self._pairs[table.spec_hash, table.division].get(frozenset({label(a), label(b)}))
+
+    @cached_property
+    def _pairs(self) -> dict[tuple[str, str], dict[frozenset[str], Compared]]:
+        return {
+            (table.spec_hash, table.division): {frozenset({one.a, one.b}): one for one in reversed(table.comparisons)}
+            for table in self.board.tables
+        }
 
     def folder(self, bundle: BundleRef) -> str:
         """The bundle as a command names it, from the folder above those that were given."""

@@ -11,11 +11,12 @@ from markupsafe import Markup
 
 from ftbench.board import render
 from ftbench.board.model import BundleRef, Row, Table
-from ftbench.result.documents import LEVELS, CheckResult, Round, Verdict
+from ftbench.result.documents import LEVELS, CheckResult, Environment, Round, Verdict
 from ftbench.site import again, bars, figures, links, plots, samples, svg
 from ftbench.site.answers import Answers, answers
 from ftbench.site.compare import shown as compared
 from ftbench.site.context import Context, label
+from ftbench.site.memory import memory
 from ftbench.site.render import MEANS, html
 from ftbench.site.table import adapter, strategy, traffic
 from ftbench.spec import knobs
@@ -79,7 +80,7 @@ def _page(
         curve_said="Mean training loss of the round’s clients"
         + (", and loss on the validation rows." if any("validation" in one.name for one in curves) else "."),
         runs=runs,
-        compares=[_compare(table, row, a, b) for a, b in compared(table) if row.entry in (a.entry, b.entry)],
+        compares=[_compare(context, table, row, a, b) for a, b in compared(table) if row.entry in (a.entry, b.entry)],
         choices=_choices(context, table, row),
         costs=_costs(context, table, row),
     )
@@ -132,9 +133,10 @@ def _run(  # noqa: PLR0917
         "ref": bundle,
         "tasks": [_answered(table, row, bundle, one) for one in told],
         "levels": _levels(verdict),
+        "decided": [one for one in context.decisions if one.counts and one.bundle == bundle.bundle],
         "not_checked": verdict.not_checked,
         "verifier": verdict.verifier,
-        "environment": environment(documents),
+        "environment": environment(documents.environment),
         "commands": again.commands(context, table, row, bundle, _choices(context, table, row)),
     }
 
@@ -175,10 +177,9 @@ def _wrong(checks: Sequence[CheckResult]) -> bool:
     return any(one.outcome != "passed" for one in checks)
 
 
-def _compare(table: Table, row: Row, a: Row, b: Row) -> dict[str, str]:
+def _compare(context: Context, table: Table, row: Row, a: Row, b: Row) -> dict[str, str]:
     other = b if a.entry == row.entry else a
-    names = {label(a), label(b)}
-    pair = next((one for one in table.comparisons if {one.a, one.b} == names), None)
+    pair = context.pair(table, a, b)
     said = ""
     if pair is not None:
         less = pair.difference if pair.a == label(row) else -pair.difference
@@ -220,6 +221,7 @@ def _costs(context: Context, table: Table, row: Row) -> list[tuple[str, str]]:
     ]
     if row.peak_device_bytes:
         found.append(("memory on the device", figures.size(row.peak_device_bytes)))
+    found += memory(results, context.submission(row.bundles[0]).entry, spec).told
     if row.epsilon is not None:
         found.append(("epsilon", f"{row.epsilon:.3g}"))
     if row.target is not None:
@@ -232,9 +234,8 @@ def _costs(context: Context, table: Table, row: Row) -> list[tuple[str, str]]:
     return found
 
 
-def environment(documents: Documents) -> list[tuple[str, str]]:
+def environment(told: Environment | None) -> list[tuple[str, str]]:
     """Where a run took place, as its submitter tells it."""
-    told = documents.environment
     if told is None:
         return []
     packages = ", ".join(f"{name} {version}" for name, version in sorted(told.packages.items()))

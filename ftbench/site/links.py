@@ -10,6 +10,7 @@ from ftbench.board.model import BundleRef, Row, Table
 OVERVIEW = "index.html"
 REFUSED = "refused.html"
 RESOURCES = "resources.html"
+DECISIONS = "decisions.html"
 PUBLISHED = "published.html"
 ANALYSIS = "analysis.html"
 STYLE = "assets/site.css"

@@ -33,8 +33,11 @@ def _group(one: Refused) -> str:
 def page(context: Context) -> bytes:
     """`refused.html`."""
     groups = []
+    decided = {one.bundle for one in context.decisions}
     for name, title, said, _ in GROUPS:
         rows = [one for one in context.board.refused if _group(one) == name]
         if rows:
             groups.append({"id": name, "name": title, "said": said, "rows": rows})
-    return html("refused.html", links.REFUSED, site=context, required=context.board.required, groups=groups)
+    return html(
+        "refused.html", links.REFUSED, site=context, required=context.board.required, groups=groups, decided=decided
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 from unicodedata import category
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -31,6 +32,17 @@ def html(template: str, here: str, **values: object) -> bytes:
     """The page at `here`. `to` in it names other pages; everything else is what is given."""
     made = environment().get_template(template)
     return made.render(here=here, to=_from(here), version=__version__, **values).encode()
+
+
+def fragments(template: str, names: tuple[str, str], value: object) -> tuple[Markup, Markup]:
+    """What two macros of a template make of a value: parts of pages that stand on several."""
+    one, other = (getattr(_module(template), name)(value) for name in names)
+    return one, other
+
+
+@functools.cache
+def _module(template: str) -> Any:
+    return environment().get_template(template).module
 
 
 @functools.cache

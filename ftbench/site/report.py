@@ -31,6 +31,7 @@ from ftbench.site import figures as words
 from ftbench.site.answers import Answers, answers, shown
 from ftbench.site.entry import curve, environment, lines_of
 from ftbench.site.links import STYLE
+from ftbench.site.memory import memory
 from ftbench.site.render import html
 from ftbench.verify.documents import Documents, read
 from ftbench.verify.filled import filled
@@ -165,6 +166,8 @@ def costs(report: Report) -> list[tuple[str, str]]:
         ]
         if report.row.peak_device_bytes:
             found.append(("memory on the device", words.size(report.row.peak_device_bytes)))
+    if report.documents is not None and report.documents.result is not None:
+        found += memory([report.documents.result], report.documents.entry, report.plan.typed_spec()).told
     if report.row is not None and report.row.epsilon is not None:
         found.append(("epsilon", f"{report.row.epsilon:.3g}"))
     return found
@@ -211,7 +214,7 @@ def as_html(report: Report) -> bytes:
         bytes=_bytes(report.rounds),
         costs=costs(report),
         warnings=warnings(report),
-        environment=environment(report.documents) if report.documents else [],
+        environment=environment(report.documents.environment) if report.documents else [],
         commands=commands(report),
         changed=[(name, [{**shown(one, at), "task": one.task} for one, at in changed(report, name)]) for name in KINDS],
     )
@@ -292,7 +295,7 @@ def _markdown(report: Report) -> Iterator[str]:
                 yield f"- {one.task} {text.code(told)} {text.code(str(item['brief']))}"
     if report.documents is not None:
         yield from ("", "## Environment", "")
-        yield from (f"- {name}: {text.code(value)}" for name, value in environment(report.documents))
+        yield from (f"- {name}: {text.code(value)}" for name, value in environment(report.documents.environment))
     yield from ("", "## Next", "")
     for said, command in commands(report):
         yield from (f"{said}:", "", f"    {command}", "")

@@ -13,6 +13,7 @@ from ftbench.compile.plan import Plan
 from ftbench.errors import FtbenchError
 from ftbench.site import links
 from ftbench.site.context import Context, label
+from ftbench.site.memory import memory
 from ftbench.site.render import html
 from ftbench.spec import knobs
 from ftbench.spec.model import Spec
@@ -118,9 +119,11 @@ def _measured(context: Context, table: Table, row: Row) -> dict[str, Any] | None
     if row.train_seconds is None and row.peak_memory_bytes is None:
         return None
     plan = context.plan(table)
-    environment = context.documents(row.bundles[0]).environment
+    environment = context.submission(row.bundles[0]).environment
     rounds = context.submission(row.bundles[0]).result.cost.rounds
     setting: Setting | None = from_spec.setting(plan.typed_spec()) if plan else None
+    results = [context.submission(one).result for one in row.bundles]
+    told = memory(results, context.submission(row.bundles[0]).entry, plan.typed_spec() if plan else None)
     messages = rounds * setting.clients_per_round if setting else None
     return {
         "model": row.model.name,
@@ -128,7 +131,11 @@ def _measured(context: Context, table: Table, row: Row) -> dict[str, Any] | None
         "entry": label(row),
         "target": links.entry(table, row),
         "device": ", ".join(environment.devices) or f"{environment.cpu_count} CPU cores" if environment else "–",
-        "device_memory": row.peak_device_bytes,
+        "estimated": told.estimated,
+        "passes": told.passes,
+        "allocated": told.measured.allocated_bytes or row.peak_device_bytes,
+        "reserved": told.measured.reserved_bytes,
+        "growth": told.measured.growth_bytes,
         "memory": row.peak_memory_bytes,
         "round": row.train_seconds / rounds if row.train_seconds and rounds else None,
         "seconds": row.train_seconds,

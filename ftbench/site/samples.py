@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from ftbench.board.model import BundleRef, Row, Table
 from ftbench.site import bars, links, paging
 from ftbench.site.answers import Answers, shown
 from ftbench.site.context import Context, label
-from ftbench.site.render import html
+from ftbench.site.render import fragments, html
 
 VIEWS = {"all": "All", "gained": "Gained", "lost": "Lost", "unparsable": "Unparsable"}
 """Names in addresses → names on pages."""
@@ -25,6 +27,7 @@ def pages(context: Context, table: Table, row: Row, bundle: BundleRef, told: Ans
     """All pages of one task. A view without items has none."""
     labels = context.clusters(table).of_task.get(told.task)
     known = labels is not None and len(labels) == len(told.samples)
+    items = _Items(told)
     about = _about(context, table, row, bundle, told, clustered=known)
     for view in VIEWS:
         places = told.places(view)
@@ -33,7 +36,8 @@ def pages(context: Context, table: Table, row: Row, bundle: BundleRef, told: Ans
         for number in range(1, paging.count(len(places)) + 1):
             here = links.samples(table, row, bundle, told.task, view, number)
             part = places[(number - 1) * paging.SIZE : number * paging.SIZE]
-            yield here, _page(about, here, view, number, len(places), _items(table, row, bundle, told, view, part))
+            listed = _items(table, row, bundle, told, view, items.of(part))
+            yield here, _page(about, here, view, number, len(places), listed)
     if known and labels is not None:
         here = links.samples(table, row, bundle, told.task, CLUSTERS)
         clusters = _clusters(table, row, bundle, told, labels)
@@ -88,13 +92,35 @@ def _said(told: Answers) -> str:
     )
 
 
+class _Items:
+    """Every item as markup, made once for all the views that it stands in: before and after the link to its home."""
+
+    def __init__(self, told: Answers) -> None:
+        self._told = told
+        self._again = {at for view in VIEWS if view != "all" for at in told.places(view)}
+        self._made: dict[int, tuple[Markup, Markup]] = {}
+
+    def of(self, places: Sequence[int]) -> Iterator[tuple[int, tuple[Markup, Markup]]]:
+        """Items at these places; those of no other view than all are not kept."""
+        for at in places:
+            made = self._made.get(at) or fragments("item.html", ("head", "rest"), shown(self._told, at))
+            if at in self._again:
+                self._made[at] = made
+            yield at, made
+
+
 def _items(  # noqa: PLR0917
-    table: Table, row: Row, bundle: BundleRef, told: Answers, view: str, places: Sequence[int]
+    table: Table,
+    row: Row,
+    bundle: BundleRef,
+    told: Answers,
+    view: str,
+    items: Iterator[tuple[int, tuple[Markup, Markup]]],
 ) -> list[dict[str, Any]]:
     found = []
-    for at in places:
+    for at, (head, rest) in items:
         home = paging.place(table, row, bundle, told.task, at) if view != "all" else None
-        found.append({**shown(told, at), "home": home})
+        found.append({"head": head, "rest": rest, "home": home})
     return found
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from math import prod
+from pathlib import Path
 
 from ftbench.board.gather import Gathered
+from ftbench.errors import FtbenchError
+from ftbench.result import names, safejson
 from ftbench.result.opening import open_bundle
-from ftbench.spec.outline import Outline
-from ftbench.verify.documents import read
+from ftbench.spec.outline import MAX_BYTES, Outline
 
 
 def sizes(gathered: Gathered) -> dict[str, int]:
@@ -21,17 +23,18 @@ def sizes(gathered: Gathered) -> dict[str, int]:
             if row.model.name in found:
                 continue
             path = gathered.paths.get(row.bundles[0].path)
-            outline = read(open_bundle(path)).outline if path is not None else None
-            count = _count(outline) if outline is not None else None
+            count = _count(path) if path is not None else None
             if count:
                 found[row.model.name] = count
     return found
 
 
-def _count(outline: Outline) -> int | None:
+def _count(path: Path) -> int | None:
     try:
+        text = open_bundle(path).files[names.MODEL]
+        outline = safejson.parse_model(text, Outline, names.MODEL, max_bytes=MAX_BYTES)
         return sum(_elements(json.loads(header)) for header in outline.headers.values())
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except (FtbenchError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from ftbench.board import breakdown, budgets, render, sheet, text
 from ftbench.board.frontier import efficient
 from ftbench.board.model import Board, Reference, Row, Table
 from ftbench.site import bars, figures, links, plots, svg
+from ftbench.site.compare import command
 from ftbench.site.compare import shown as compared
 from ftbench.site.context import Context, label, marks
 from ftbench.site.render import LADDER, html
@@ -53,7 +55,6 @@ def strategy(row: Row, context: Context, table: Table) -> str:
 
 
 def _page(context: Context, table: Table) -> bytes:
-    scores = [*(one.score for one in table.rows), *(one.score for one in table.references)]
     scores = [*(one.score for one in table.rows), *(one.score for one in table.references)]
     ends = [end for one in scores for end in (one.interval.low, one.interval.high)]
     ticks = svg.around(ends)
@@ -184,17 +185,18 @@ def _again(context: Context) -> str:
 
 def _pairs(context: Context, table: Table) -> bytes:
     by_label = {row.label: row for row in table.rows}
-    chosen = {(label(a), label(b)) for a, b in compared(table)}
+    chosen = {_labels(a, b): (a, b) for a, b in compared(table)}
     rows = []
     for pair in sorted(table.comparisons, key=lambda one: (-abs(one.difference), one.a, one.b))[:MOST_PAIRS]:
         a, b = by_label.get(pair.a), by_label.get(pair.b)
         target = None
         if a is not None and b is not None:
-            found = next((two for two in ((a, b), (b, a)) if (two[0].label, two[1].label) in chosen), None)
+            found = chosen.get(_labels(a, b))
             target = links.compare(table, *found) if found else None
         error = pair.standard_error if pair.clustered_error is None else pair.clustered_error
         rows.append({"pair": pair, "target": target, "error": error})
     left = len(table.comparisons) - len(rows)
+    apart = next((two for two in itertools.combinations(table.rows, 2) if _labels(*two) not in chosen), None)
     return html(
         "pairs.html",
         links.pairs(table),
@@ -203,5 +205,11 @@ def _pairs(context: Context, table: Table) -> bytes:
         up=links.table(table),
         how=f"Tested by {HOW[table.compared_by]}, with one error of {100 * (1 - table.confidence):g} % for them all.",
         left=f"{left:,} pairs with smaller differences are in the table’s JSON." if left else "",
+        without=len(table.rows) * (len(table.rows) - 1) // 2 - len(chosen),
+        command=command(context, *apart) if apart else "",
         rows=rows,
     )
+
+
+def _labels(a: Row, b: Row) -> frozenset[str]:
+    return frozenset({label(a), label(b)})

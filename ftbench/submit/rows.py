@@ -5,15 +5,17 @@ A decision counts where it is signed and the reader's list of signers knows the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from ftbench import codes
+from ftbench.board.decided import Decided
 from ftbench.board.submission import Submission
+from ftbench.board.withdrawn import Withdrawal
 from ftbench.decisions import chain, folder, standing
-from ftbench.decisions.documents import Carried, Decision
+from ftbench.decisions.documents import Carried, Decision, DecisionLine
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result import safejson
@@ -27,6 +29,8 @@ from ftbench.submit.place import bring
 from ftbench.verify.documents import read
 
 M = TypeVar("M", bound=Block)
+MOST_REASON = 500
+"""Characters of a reason beside a table; the page of decisions has all."""
 
 
 def decided(results: Path, signers: Signers) -> list[tuple[Decision, str]]:
@@ -47,6 +51,53 @@ def decided(results: Path, signers: Signers) -> list[tuple[Decision, str]]:
         if by is not None and by.identity is not None:
             found.append((line.body, by.identity))
     return found
+
+
+def history(results: Path, signers: Signers) -> list[Decided]:
+    """Every decision, those that count marked: the last of their bundle, signed by somebody on the list.
+
+    Raises InvalidInput for a chain that does not hold together.
+    """
+    lines = chain.read(results)
+    last = {line.body.document: line.body for line in lines}
+    return [_told(line, _signer(line, signers), last) for line in lines]
+
+
+def _told(line: DecisionLine, by: str | None, last: Mapping[str, Decision]) -> Decided:
+    body = line.body
+    return Decided(
+        time=body.time,
+        event=body.event,
+        submission=body.submission or "",
+        bundle=body.document,
+        spec_hash=body.spec_hash,
+        level=body.level,
+        reasons=body.reasons,
+        verifier=body.verifier,
+        signed_by=by,
+        counts=by is not None and last[body.document] is body,
+    )
+
+
+def _signer(line: DecisionLine, signers: Signers) -> str | None:
+    try:
+        by = chain.signed_by(line, chain.FILE, signers)
+    except FtbenchError:
+        return None
+    return by.identity if by is not None else None
+
+
+def taken_back(decided: Sequence[Decided]) -> list[Withdrawal]:
+    """The bundles that a decision which counts refused or withdrew: they hold no place, whatever is verified here."""
+    return [
+        Withdrawal(bundle=one.bundle, reason=_because(one)[:MOST_REASON])
+        for one in decided
+        if one.counts and one.event in ("refused", "withdrawn")
+    ]
+
+
+def _because(one: Decided) -> str:
+    return f"{one.event} {one.time} by {printable(one.signed_by or '')}: {'; '.join(one.reasons)}"
 
 
 def with_decisions(given: Sequence[Submission], results: Path, signers: Signers) -> tuple[list[Submission], list[str]]:

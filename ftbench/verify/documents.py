@@ -49,8 +49,9 @@ class Documents:
     problems: list[Diagnostic] = field(default_factory=list)
 
 
-def read(bundle: Bundle) -> Documents:
-    """Read every document of `bundle`."""
+def read(bundle: Bundle, *, known: bool = False) -> Documents:
+    """Read every document of `bundle`. `known`: these very bytes were read before, and how samples are written is not
+    looked at again."""
     made = Documents()
     refused = {problem.name: problem.why for problem in bundle.problems}
     if "" in refused and not bundle.files:
@@ -87,7 +88,7 @@ def read(bundle: Bundle) -> Documents:
         nonlocal left, answers
         text = samples.gunzip(data, name, left)
         left -= len(text)
-        found = samples.parse_lines(text, name, answers)
+        found = samples.parse_lines(text, name, answers, known=known)
         answers -= sum(map(samples.answers, found))
         return found
 

@@ -84,6 +84,14 @@ def verify(
     return _by_evidence(context, evidence, required)
 
 
+def examine(
+    bundle: Path, *, spec: Path | None = None, store: Store, benchmarks: Sequence[Path] = (), required: Level
+) -> tuple[Verdict, Context]:
+    """`verify`, and what was read for it, so that nobody need read it again."""
+    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required)
+    return _by_evidence(context, None, required), context
+
+
 def judge(
     bundle: Bundle,
     *,

@@ -132,11 +132,13 @@ def test_measurements_go_on_after_a_torn_line(tmp_path: Path) -> None:
     Measurements(path).add(1, 0.5, 100)
     with path.open("ab") as file:
         file.write(b'{"round": 2')
-    Measurements(path).add(2, 1.25, 200, 50, deterministic=False, sent=(30, 20))
+    told = {"allocated_bytes": 40, "micro_batch": 2}
+    Measurements(path).add(2, 1.25, 200, 50, deterministic=False, sent=(30, 20), clients=told)
     names = ("round", "seconds", "peak_memory_bytes", "peak_device_bytes", "deterministic", "bytes_down", "bytes_up")
+    names = (*names, "clients")
     assert [json.loads(line) for line in path.read_text().splitlines()] == [
         dict(zip(names, values, strict=True))
-        for values in [(1, 0.5, 100, 0, True, 0, 0), (2, 1.25, 200, 50, False, 30, 20)]
+        for values in [(1, 0.5, 100, 0, True, 0, 0, {}), (2, 1.25, 200, 50, False, 30, 20, told)]
     ]
 
 

@@ -39,6 +39,7 @@ def test_a_run_writes_a_whole_ledger(make_bench: MakeBench) -> None:
     assert len({body["adapter"] for body in rounds} | {started["adapter"]}) == 4
     measured = [json.loads(line) for line in (bench.run_dir / "measurements.jsonl").read_text().splitlines()]
     assert [line["round"] for line in measured] == [1, 2, 3]
+    assert all(line["clients"].keys() == {"growth_bytes", "micro_batch"} for line in measured), "on a CPU"
 
 
 LENGTHS = [7 + i % 3 + i % 2 for i in range(22)]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from board_answers import samples, sentiment, sentiment_evaluation
 
-from ftbench.board.collect import collect, find_submissions, known_plans, marks_of
+from ftbench.board.collect import Judged, collect, find_submissions, known_plans, marks_of
 from ftbench.board.submission import Submission
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.result.documents import Verdict
+from ftbench.verify.documents import Documents
 
 Make = Callable[..., Submission]
 
@@ -40,14 +40,14 @@ def test_a_bad_bundle_stops_nothing(tmp_path: Path, submission: Make) -> None:
     for name in ("a-good", "b-refused", "c-unreadable", "d-crash", "e-good"):
         bundle(tmp_path / name)
 
-    def verify(path: Path) -> Verdict:
+    def verify(path: Path) -> Judged:
         if path.name == "b-refused":
             raise InvalidInput(Diagnostic("FTB603", "there is no bundle here"))
         if path.name == "c-unreadable":
             raise PermissionError(13, "Permission denied")
         if path.name == "d-crash":
             raise RecursionError
-        return submission(path.name).verdict
+        return Judged(submission(path.name).verdict, Documents(), "")
 
     found = collect([tmp_path], verify)
     assert [one.path for one in found.submissions] == ["a-good", "e-good"]
@@ -56,12 +56,6 @@ def test_a_bad_bundle_stops_nothing(tmp_path: Path, submission: Make) -> None:
         ("c-unreadable", "FTB702"),
         ("d-crash", "FTB702"),
     ]
-
-
-def test_a_bundle_that_changed_after_its_verdict_counts_for_nothing(tmp_path: Path, submission: Make) -> None:
-    bundle(tmp_path / "a")
-    (one,) = collect([tmp_path], lambda path: submission("a").verdict).submissions
-    assert one.entry is None and not one.marks
 
 
 def test_nothing_found(tmp_path: Path) -> None:

@@ -144,6 +144,11 @@ def test_compare(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
     assert "seed" in [condition["path"] for condition in answer["conditions"]]
     task = answer["tasks"][0]
     assert round(task["difference"] * task["items"]) == len(task["gained"]) - len(task["lost"])
+    page = tmp_path / "new" / "pair.html"
+    assert run(["compare", one, other, *submitted.options, "--html", str(page)]) == 0
+    text = page.read_text("utf-8")
+    assert "Conditions that differ" in text and "Items gained and lost" in text and "<script" not in text
+    capsys.readouterr()
     assert run(["compare", one, str(submitted.bundles / "broken.zip"), *submitted.options]) == 3
     assert run(["compare", one, str(tmp_path), *submitted.options]) == 3
     assert run(["compare", str(tmp_path / "none.yaml"), one, *submitted.options]) == 3

@@ -47,7 +47,10 @@ class FakeEngine:
             on_tick()
         write_adapter(job.run_dir)
         measured = {"round": 2, "seconds": 1.0, "peak_memory_bytes": 12345}
-        (job.run_dir / "measurements.jsonl").write_text(json.dumps(measured) + "\n")
+        early = {"clients": {"growth_bytes": 70, "micro_batch": 8}}
+        late = {**measured, "clients": {"growth_bytes": 90, "micro_batch": 4}}
+        lines = [json.dumps(one) + "\n" for one in (early, late)]
+        (job.run_dir / "measurements.jsonl").write_text("".join(lines))
 
 
 class FakeApp:

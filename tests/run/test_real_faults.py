@@ -159,7 +159,7 @@ def struck(compiled: Path, run_dir: Path, strike: Strike) -> FtbenchError | None
     except FtbenchError as error:
         return error
     finally:
-        assert once.done, "the run ended before it was struck"
+        assert once.done, f"the run ended before it was struck: {events(run_dir)[-1:]}"
         assert tree.marked(wanted.marker) == []
     return None
 

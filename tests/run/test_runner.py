@@ -54,6 +54,8 @@ def test_a_run_from_start_to_bundle(world: World) -> None:
     assert outcome.bundle == run.bundle
     assert (result.cost.bytes_down, result.cost.bytes_up, result.cost.rounds) == (200, 100, 2)
     assert result.cost.peak_memory_bytes == 99999
+    told = result.cost.client
+    assert told is not None and (told.growth_bytes, told.micro_batch, told.allocated_bytes) == (90, 4, None)
     assert result.exclusions == 2
     assert result.ledger == ledger.head(run.ledger.read_bytes())
     assert result.bit_reproducible

@@ -65,6 +65,8 @@ def test_every_cell_is_a_run_of_its_own(world: World, capsys: Captured) -> None:
     assert document["rows"][1]["difference"]["value"] == 0.0
     shown = capsys.readouterr()
     assert "Sweep of quickstart" in shown.out and "run 3 of 4: adapter.rank=4, seed 1" in shown.err
+    for name in runs():
+        assert (Path("out") / name / "report.html").is_file() and f"out/{name}/report.html" in shown.err
 
 
 def test_the_same_command_does_nothing_twice(world: World, capsys: Captured) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +15,14 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "verify"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "signing"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import forge
+import keys
+
+from ftbench.decisions import chain
+from ftbench.decisions.documents import Decision
 
 SCRIPT = "</pre></td><script>document.title='owned'</script>"
 PICTURE = '<img src="http://evil.example/x" onerror="document.title=\'owned\'">'
@@ -51,10 +58,18 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The site of all of it."""
     from ftbench.cli.main import run
 
-    root = tmp_path_factory.mktemp("site-world")
-    words = submit(root)
-    assert run([*words, "--out", str(root / "site")]) == 0
-    return Built(root / "site", root / "bundles", words)
+    base = tmp_path_factory.getbasetemp()
+    # Of several processes of one session, each of which has a folder below the session's, one builds it for all.
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site-world"
+    root.mkdir(exist_ok=True)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = root / "words.json"
+        if not told.exists():
+            words = submit(root)
+            assert run([*words, "--out", str(root / "site")]) == 0
+            told.write_text(json.dumps(words))
+    return Built(root / "site", root / "bundles", json.loads(told.read_text()))
 
 
 def submit(root: Path) -> list[str]:
@@ -80,15 +95,30 @@ def submit(root: Path) -> list[str]:
     bundles.joinpath("broken.zip").write_bytes(b"no archive")
     taken = [{"bundle": _digest(gone), "reason": f"asked for {HOSTILE}"}]
     (root / "withdrawn.json").write_text(json.dumps({"format": "ftbench/withdrawn/v1", "bundles": taken}))
+    refused = forge.make(first, sets=("adapter.rank=7",))  # not among the bundles
+    signers = _decide(root, refused, forge.make(first, sets=("adapter.rank=8",)))
     elsewhere = [(HOSTILE, "0.5", "javascript:alert(1)"), ("a paper", "0.25", "https://example.org/x")]
     listed = ["name,score,source,benchmark", *(",".join(map(_cell, [*one, "forged-world"])) for one in elsewhere)]
     (root / "published.csv").write_text("\n".join(listed) + "\n", "utf-8")
     words = ["site", "build", str(bundles), "--published", str(root / "published.csv")]
+    words += ["--results", str(root / "results"), "--signers", str(signers)]
     words += ["--withdrawn", str(root / "withdrawn.json"), "--title", f"A board {HOSTILE}"]
     words += ["--store", f"{root / 'first' / 'store'}:{root / 'second' / 'store'}"]
     for name in ("first", "second", "third"):
         words += ["--benchmarks", str(root / name / "benchmarks")]
     return words
+
+
+def _decide(root: Path, refused: forge.Forged, accepted: forge.Forged) -> Path:
+    """A folder of decisions, one for a reason that is hostile, and the list of who made them."""
+    key = keys.make_key(root, "val")
+    for event, made, why in (("refused", refused, HOSTILE), ("accepted", accepted, "RESCORED")):
+        body = {"time": "2026-01-01T00:00:00Z", "submission": event, "document": _digest(made), "level": "RESCORED"}
+        body |= {"spec_hash": None, "verifier": "val@example.org"}
+        for name in ("received", event):
+            line = Decision.model_validate({**body, "event": name, "reasons": [why]})
+            chain.append(root / "results", line, key)
+    return keys.signers(root / "signers", ("val@example.org", "", key))
 
 
 @contextmanager

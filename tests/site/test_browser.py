@@ -130,7 +130,7 @@ def test_nothing_sticks_out(page: Page, built: Built, width: int) -> None:
 def one_of_each(built: Built) -> list[Path]:
     """A page of each kind."""
     root, table = built.root, built.tables("forged-world")
-    names = ("index.html", "resources.html", "refused.html", "published.html")
+    names = ("index.html", "resources.html", "refused.html", "published.html", "decisions.html")
     entry = sorted(table.glob("entries/*/index.html"))[0]
     views = [sorted(table.rglob(f"jars/{view}-1.html"))[0] for view in ("all", "lost", "clusters")]
     code = sorted(table.rglob("sums/all-1.html"))[0]

@@ -61,7 +61,7 @@ def pages(built: Built) -> dict[Path, Reader]:
 
 def test_every_kind_of_page_is_there(built: Built, pages: dict[Path, Reader]) -> None:
     names = {path.relative_to(built.root).as_posix() for path in pages}
-    assert {"index.html", "resources.html", "refused.html", "published.html"} <= names
+    assert {"index.html", "resources.html", "refused.html", "published.html", "decisions.html"} <= names
     table = built.tables("forged-world").relative_to(built.root).as_posix()
     assert {f"{table}/index.html", f"{table}/pairs.html"} <= names
     assert any(re.fullmatch(rf"{table}/entries/\w+/index.html", name) for name in names)
@@ -125,7 +125,27 @@ def test_what_is_not_ranked_has_its_reason(built: Built, pages: dict[Path, Reade
     text = "".join(pages[built.root / "refused.html"].text)
     for told in ("gone", "FTB711", "asked for", "tampered", "FTB707", "broken.zip", "FTB703"):
         assert told in text, told
+    decided = "".join(pages[built.root / "decisions.html"].text)
+    assert "owned" in decided and "val@example.org" in decided and "refused" in decided
     assert "rank=5" not in "".join(pages[built.tables("forged-world") / "index.html"].text)
+
+
+def test_a_bundle_that_changes_after_its_verdict_is_shown_no_more(built: Built, tmp_path: Path) -> None:
+    from ftbench.board.collect import known_plans
+    from ftbench.board.gather import gather
+    from ftbench.data.store import Store
+    from ftbench.site.context import Context
+
+    shutil.copytree(built.bundles / "rank2", tmp_path / "rank2")
+    compiled = built.bundles.parent / "first" / "benchmarks"
+    store = Store([built.bundles.parent / "first" / "store"])
+    found = gather([tmp_path], store=store, benchmarks=[compiled], plans=known_plans([compiled]), required="RESCORED")
+    context = Context(found, "changed")
+    (row,) = found.board.tables[0].rows
+    assert context.documents(row.bundles[0]).samples
+    samples = tmp_path / "rank2" / "samples" / "jars.jsonl.gz"
+    samples.write_bytes((built.bundles / "tampered" / "samples" / "jars.jsonl.gz").read_bytes())
+    assert not context.documents(row.bundles[0]).samples, "its manifest is the same, its samples are not"
 
 
 def test_the_same_bytes_in_two_places(built: Built, tmp_path: Path) -> None:

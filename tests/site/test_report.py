@@ -44,6 +44,20 @@ def test_one_file_says_it_all(world: forge.World, run_dir: Path, capsys: pytest.
     assert written.count("- jars `") + written.count("- shelves `") + written.count("- sums `") <= 40
 
 
+def test_a_client_s_memory_is_told(world: forge.World, run_dir: Path) -> None:
+    made = forge.make(world)
+    with made.result() as result:
+        measured = {"allocated_bytes": 3 * 2**30, "reserved_bytes": 4 * 2**30, "growth_bytes": 2**20, "micro_batch": 2}
+        result["cost"]["client"] = measured
+    forge.reseal(made)
+    shutil.rmtree(run_dir / "bundle")
+    forge.write_folder(made.files, run_dir / "bundle")
+    assert run(["report", str(run_dir), "--store", str(world.root / "store")]) == 0
+    text = (run_dir / "report.md").read_text("utf-8")
+    assert "memory of a client, measured: 3 GiB allocated, 4 GiB reserved" in text
+    assert "examples in one pass: 2 of 16" in text
+
+
 def test_the_same_run_gives_the_same_report(world: forge.World, run_dir: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         assert run(["report", str(run_dir), "--out", str(tmp_path / name), "--store", str(world.root / "store")]) == 0

@@ -126,3 +126,17 @@ def test_processes_in_other_surroundings_agree(tmp_path: Path) -> None:
         done = subprocess.run([sys.executable, "-c", code], check=True, env=env, cwd=folder, capture_output=True)
         outputs.add(done.stdout)
     assert len(outputs) == 1 and len(outputs.pop()) > 100
+
+
+@given(_JSON, st.booleans())
+def test_what_is_canonical_is_told_fast_and_rightly(value: Any, sort: bool) -> None:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=sort, separators=(",", ":")).encode()
+    exact = canonical.canonical(value)
+    assert canonical.is_canonical(value, text) == (text == exact)
+    assert canonical.is_canonical(value, exact) and not canonical.is_canonical(value, exact + b" ")
+
+
+@pytest.mark.parametrize("text", ["5.0", "1e-05", "1e-7", "-0.0", "1e16", "1e-5", '{"\U0001f600":1,"\uf000":2}'])
+def test_where_the_standard_library_writes_otherwise(text: str) -> None:
+    value = json.loads(text)
+    assert canonical.is_canonical(value, text.encode()) == (canonical.canonical(value) == text.encode())

@@ -15,7 +15,9 @@ from ftbench.data.store import Store
 from ftbench.errors import MissingResource
 from ftbench.result import names, samples
 from ftbench.result.documents import Verdict
+from ftbench.result.opening import open_bundle
 from ftbench.spec.canonical import sha256
+from ftbench.verify.documents import read
 
 HUB = {"kind": "hub", "repo": "a/b", "revision": "c" * 40, "files": ["a.csv"], "format": "csv", "redistribute": "no"}
 Edit = Callable[[forge.Forged], None]
@@ -167,7 +169,9 @@ def test_tables_read_it_with_the_store_and_do_not_break_without(
     folder = forge.write_folder(told.files, tmp_path / "bundle")
     plans = {plan.spec_hash: plan}
     for store in (closed.store, None, Store([tmp_path / "none"])):
-        found = collect.collect([tmp_path], lambda path: closed.verdict(told.files), plans=plans, store=store)
+        documents = read(open_bundle(folder))
+        judged = collect.Judged(closed.verdict(told.files), documents, "")
+        found = collect.collect([tmp_path], lambda path, judged=judged: judged, plans=plans, store=store)  # type: ignore[misc]
         (one,) = found.submissions
         assert bool(one.marks) == (store is closed.store) and not found.refused
     assert sweep.read_scored(folder, plan, closed.store).marks == one_by_one(closed, told)

@@ -36,6 +36,10 @@ class WatchOutput(Block):
     """Rounds in all."""
     history: list[RoundOutput]
     """The committed ones."""
+    steps_done: int
+    """Steps that the clients of the round under way have taken, as far as they tell."""
+    steps_asked: int
+    """Of how many."""
     answered: int
     """Requests of the evaluation that are answered."""
     asked: int
@@ -59,6 +63,8 @@ class WatchOutput(Block):
             phase=progress.phase,
             rounds=progress.rounds,
             history=history,
+            steps_done=progress.steps_done,
+            steps_asked=progress.steps_asked,
             answered=progress.answered,
             asked=progress.asked,
             seconds=progress.seconds,

@@ -51,11 +51,32 @@ class LedgerTail:
         return found
 
 
+class StepTail:
+    """Steps that clients of a round have taken, by the lines that they append while they train."""
+
+    def __init__(self, path: Path) -> None:
+        """What is there already is of an earlier start, and passed over."""
+        self._tail = JsonTail(path, skip=True)
+        self._round = 0
+        self._steps: dict[int, int] = {}
+
+    def read(self, number: int) -> int:
+        """Steps of all clients in this round, as far as they have told. One that begins anew counts anew."""
+        if number != self._round:
+            self._round, self._steps = number, {}
+        for line in self._tail.read():
+            partition, step = line.get("partition"), line.get("step")
+            if line.get("round") == number and isinstance(partition, int) and isinstance(step, int):
+                self._steps[partition] = step
+        return sum(self._steps.values())
+
+
 class JsonTail:
     """Objects of a JSON-lines file as they come."""
 
-    def __init__(self, path: Path) -> None:
-        self._tail = Tail(path)
+    def __init__(self, path: Path, *, skip: bool = False) -> None:
+        """`skip` passes over what is there already."""
+        self._tail = Tail(path, skip=skip)
 
     def read(self) -> list[dict[str, Any]]:
         """Objects since the last call; lines that are none are passed over."""

@@ -1,0 +1,76 @@
+"""One thing after another done by several processes made of this one; what comes back is in order."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+MOST = 8
+"""Processes at most: each may hold a bundle of ten thousand items."""
+_DIE_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG of Linux's prctl."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_work: tuple[Callable[[Any], Any], Sequence[Any]] | None = None
+"""What a process made of this one does; set in them alone while they are made."""
+
+
+def each(work: Callable[[T], R], items: Sequence[T], tell: Callable[[T], None] = lambda item: None) -> Iterator[R]:
+    """`work` of every item, in their order; `tell` is called when an item's turn to be waited for has come.
+
+    As many processes as processors may be used here, MOST at most; with one, or within such a process, in this one.
+    They see what this process has, so that neither `work` nor items are copied; what `work` returns is, and must be
+    what `pickle` takes. What it raises is raised here. Items of a process that was ended from outside are done here.
+    """
+    count = min(len(items), len(os.sched_getaffinity(0)), MOST)
+    if count < 2 or _work is not None:
+        for item in items:
+            tell(item)
+            yield work(item)
+        return
+    done = 0
+    try:
+        for result in _spread(work, items, count, tell):
+            done += 1
+            yield result
+    except BrokenProcessPool:
+        yield from map(work, items[done:])
+
+
+def _spread(work: Callable[[T], R], items: Sequence[T], count: int, tell: Callable[[T], None]) -> Iterator[R]:
+    made = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(count, mp_context=made, initializer=_begin, initargs=(os.getpid(), work, items))
+    try:
+        waiting = [pool.submit(_do, number) for number in range(len(items))]
+        for item, one in zip(items, waiting, strict=True):
+            tell(item)
+            yield one.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin(parent: int, work: Callable[[Any], Any], items: Sequence[Any]) -> None:
+    """A process's beginning: it ends with whoever made it, and leaves Ctrl-C to them."""
+    global _work  # noqa: PLW0603 - a process of its own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    _work = (work, items)
+
+
+def _do(number: int) -> Any:
+    assert _work is not None
+    work, items = _work
+    return work(items[number])
