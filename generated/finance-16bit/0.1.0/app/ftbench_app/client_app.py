@@ -8,11 +8,13 @@ from flwr.clientapp import ClientApp
 from . import client_round, client_rows, node, worker
 from .arrays import from_record, to_record
 from .errors import AppError
-from .measure import peak_device_bytes, peak_memory_bytes
+from .measure import peak_device_bytes, peak_memory_bytes, peak_reserved_bytes, resident_bytes
 from .replies import NOT_KNOWN
 from .settings import Settings
 
 app = ClientApp()
+BEGAN = resident_bytes()
+"""Resident set of this process when the app was loaded, before it has a base model."""
 
 
 def partition_of(context: Context) -> int:
@@ -66,6 +68,9 @@ def train(message: Message, context: Context) -> Message:
             "loss": reply.loss,
             "peak-memory-bytes": peak_memory_bytes(),
             "peak-device-bytes": peak_device_bytes(),
+            "peak-reserved-bytes": peak_reserved_bytes(),
+            "memory-growth-bytes": max(0, peak_memory_bytes() - BEGAN),
+            "micro-batch": reply.micro_batch,
             "deterministic": int(worker.deterministic()),
         }
     )

@@ -26,9 +26,19 @@ METRICS = (
     "steps",
     "peak-memory-bytes",
     "peak-device-bytes",
+    "peak-reserved-bytes",
+    "memory-growth-bytes",
+    "micro-batch",
     "deterministic",
 )
 """Whole numbers that a reply must have, beside its loss."""
+MEMORY: tuple[tuple[str, str, Callable[[int, int], int]], ...] = (
+    ("allocated_bytes", "peak-device-bytes", max),
+    ("reserved_bytes", "peak-reserved-bytes", max),
+    ("growth_bytes", "memory-growth-bytes", max),
+    ("micro_batch", "micro-batch", min),
+)
+"""What is measured → the metric that tells it, and which of several clients' counts."""
 NOT_KNOWN = -1
 """`num-used` of a client whose own code does not say how many rows it learnt from."""
 ROWS_USED = "rows-used"
@@ -63,10 +73,19 @@ class Harvest:
     """Largest that a client reported."""
     peak_device_bytes: int = 0
     """Largest that a client reported of its device."""
+    client_memory: dict[str, int] = field(default_factory=dict)
+    """The most that a client reported of its process alone: what torch allocated and reserved on its device, by how
+    much its resident set grew, and the fewest examples in one pass. What no client knows is not there."""
     by_used: bool = False
     """Whether a client counts by the rows that it used, not by those that it holds."""
     deterministic: bool = True
     """Whether every client computed in a way that gives the same bits again."""
+
+    def note_memory(self, metrics: Mapping[str, Any]) -> None:
+        """Take in what a client says of its own memory."""
+        for name, metric, pick in MEMORY:
+            if told := metrics[metric]:
+                self.client_memory[name] = pick(told, self.client_memory.get(name, told))
 
     @property
     def replies(self) -> list[dict[str, Any]]:
@@ -127,6 +146,7 @@ class Judge:
         loss = metrics["loss"]
         harvest.peak_memory_bytes = max(harvest.peak_memory_bytes, metrics["peak-memory-bytes"])
         harvest.peak_device_bytes = max(harvest.peak_device_bytes, metrics["peak-device-bytes"])
+        harvest.note_memory(metrics)
         harvest.deterministic &= bool(metrics["deterministic"])
         if metrics["partition-id"] != partition:
             raise _Unusable("wrong-partition", f"it trained on partition {metrics['partition-id']}")

@@ -132,6 +132,7 @@ class Run:
             max(peak_device_bytes(), harvest.peak_device_bytes),
             deterministic=harvest.deterministic and worker.deterministic(),
             sent=(self._charged(exchange.bytes_down), self._charged(harvest.bytes_up)),
+            clients=harvest.client_memory,
         )
         before = self._state_name()
         if archive.keeps(settings, number):

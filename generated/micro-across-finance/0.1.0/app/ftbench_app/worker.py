@@ -29,6 +29,7 @@ from . import (
     schedule,
     seeding,
     settings,
+    step_log,
     store,
     training,
     used,
@@ -239,11 +240,14 @@ def train(
         order = batches.order(len(examples), seeding.derive(wanted.seed, "order", round_number, stream))
         try:
             with kind.around(worker.net, received):
-                outcome = training.train(worker.net, examples, order, recipe)
+                tell = step_log.told_to(wanted.run_dir, round_number, partition, recipe.steps)
+                outcome = training.train(worker.net, examples, order, recipe, tell)
             if told := minimised.told():
                 told += f", {outcome.padding:.1%} of the positions padding"
                 print(f"ftbench: round {round_number}, client {partition}: {told}", flush=True)
-            return model.get_arrays(worker.net), replace(outcome, used=len(examples))
+            return model.get_arrays(worker.net), replace(
+                outcome, used=len(examples), micro_batch=min(recipe.micro_batch or whole, whole)
+            )
         except AppError as error:
             if not auto or error.code != training.OUT_OF_MEMORY or recipe.micro_batch == 1:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from .files import append_line, drop_torn_tail
@@ -15,12 +16,8 @@ def peak_memory_bytes() -> int:
     Linux keeps getrusage's figure across exec, so a small process would report the size of the one that started it;
     VmHWM belongs to the process's own memory.
     """
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
+    if peak := _status("VmHWM"):
+        return peak
     try:
         import resource
     except ImportError:
@@ -29,11 +26,33 @@ def peak_memory_bytes() -> int:
     return int(peak) if sys.platform == "darwin" else int(peak) * 1024
 
 
+def resident_bytes() -> int:
+    """Resident set of this process now, in bytes; 0 where the system does not say."""
+    return _status("VmRSS")
+
+
+def _status(name: str) -> int:
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return 0
+
+
 def peak_device_bytes() -> int:
     """Most memory that this process has had allocated on its CUDA device so far, in bytes; 0 on a CPU."""
     import torch
 
     return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else 0
+
+
+def peak_reserved_bytes() -> int:
+    """Most memory that torch's allocator has held on this process's CUDA device so far, in bytes; 0 on a CPU."""
+    import torch
+
+    return int(torch.cuda.max_memory_reserved()) if torch.cuda.is_available() else 0
 
 
 class Measurements:
@@ -52,9 +71,11 @@ class Measurements:
         *,
         deterministic: bool = True,
         sent: tuple[int, int] = (0, 0),
+        clients: Mapping[str, int] | None = None,
     ) -> None:
         """Record one round: wall time in seconds, peak resident set and peak device memory in bytes over server and
-        clients, whether everyone computed in a way that gives the same bits again, and the bytes sent down and up."""
+        clients, whether everyone computed in a way that gives the same bits again, the bytes sent down and up, and
+        what clients measured of themselves alone."""
         line = {
             "round": round_number,
             "seconds": round(seconds, 6),
@@ -63,5 +84,6 @@ class Measurements:
             "deterministic": deterministic,
             "bytes_down": sent[0],
             "bytes_up": sent[1],
+            "clients": dict(clients or {}),
         }
         append_line(self.path, json.dumps(line, sort_keys=True).encode() + b"\n")

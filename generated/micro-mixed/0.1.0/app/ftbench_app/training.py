@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +63,21 @@ class Outcome:
     """Mean over steps of the batch's own gradient, before anything is added to it or clipped; where it was wanted."""
     used: int | None = None
     """Rows of the client that were learnt from; None: not known."""
+    micro_batch: int = 0
+    """Examples in one pass, at most; 0: not known."""
     padding: float = 0.0
     """Share of the positions that went through the model and hold no token."""
 
 
-def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int], recipe: Recipe) -> Outcome:
+def train(
+    model: torch.nn.Module,
+    examples: Sequence[Any],
+    order: Iterator[int],
+    recipe: Recipe,
+    tell: Callable[[int], None] = lambda steps: None,
+) -> Outcome:
     """Take the steps, changing the trainable parameters in place. Names of tensors are those of `model.trainable`.
+    `tell` is called with the number of steps taken.
 
     Nothing inside a step waits for a device. Raises AppError when memory runs out, naming the setting to change.
     """
@@ -94,6 +103,7 @@ def train(model: torch.nn.Module, examples: Sequence[Any], order: Iterator[int],
             passes.accumulate(batch)
             terms.apply()
             optimizer.step()
+            tell(step + 1)
         losses = passes.losses()
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise _out_of_memory(recipe) from error

@@ -40,6 +40,8 @@ class Reply:
     """Digest of the client's new state; empty: it keeps none."""
     used: int | None
     """Rows that it learnt from; None: its own code does not say."""
+    micro_batch: int
+    """Examples in one pass; 0: its own code does not say."""
 
 
 def carry_out(wanted: Settings, task: Task, sent: Arrays) -> Reply:
@@ -68,10 +70,11 @@ def carry_out(wanted: Settings, task: Task, sent: Arrays) -> Reply:
     coded, residual = codec.encode_up(wanted, reply, base, state.part(before, state.TRANSPORT))
     after = state.join({state.STRATEGY: own, state.TRANSPORT: residual})
     if after is None:
-        return Reply(coded, outcome.loss, "", outcome.used)
+        return Reply(coded, outcome.loss, "", outcome.used, outcome.micro_batch)
     if folder is None:
         raise AppError("FTB555", "the strategy has a client's state to keep, and its `keeps_client_state` is not set")
-    return Reply(coded, outcome.loss, client_state.keep(folder, task.partition, after), outcome.used)
+    kept = client_state.keep(folder, task.partition, after)
+    return Reply(coded, outcome.loss, kept, outcome.used, outcome.micro_batch)
 
 
 def keeps_state(wanted: Settings) -> bool:
