@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from ftbench.analysis import anova, differences
-from ftbench.analysis.documents import Share, Verdict
+from ftbench.analysis.documents import Outcome, Share, Verdict
 from ftbench.analysis.observations import MODEL, Observation
 from ftbench.base_models import catalogue
 from ftbench.result.documents import Interval
@@ -43,7 +43,7 @@ def _judge(claim: Claim, observations: Sequence[Observation], shares: dict[str, 
     value = more.share - less.share
     low = value - math.hypot(more.share - more.interval.low, less.interval.high - less.share)
     high = value + math.hypot(more.interval.high - more.share, less.share - less.interval.low)
-    outcome = "confirmed" if low > 0 else "refuted" if high < 0 else "not told apart"
+    outcome = _beyond(low, high, 0.0)
     return Verdict(
         claim=claim.says,
         asked=asked,
@@ -73,17 +73,11 @@ def _on_difference(
     if isinstance(claim, EquivalenceClaim):
         inside = -claim.within < interval.low and interval.high < claim.within
         outside = interval.low > claim.within or interval.high < -claim.within
-        outcome = "confirmed" if inside else "refuted" if outside else "not told apart"
+        outcome: Outcome = "confirmed" if inside else "refuted" if outside else "not told apart"
         distance = abs(claim.within - abs(found.value))
         why = f"within {100 * claim.within:g} points either way was claimed"
     else:
-        outcome = (
-            "confirmed"
-            if interval.low > claim.above
-            else "refuted"
-            if interval.high < claim.above
-            else "not told apart"
-        )
+        outcome = _beyond(interval.low, interval.high, claim.above)
         distance = abs(found.value - claim.above)
         why = f"more than {100 * claim.above:g} points was claimed"
     needed = found.needed(distance, level) if outcome == "not told apart" else None
@@ -100,12 +94,16 @@ def _on_difference(
     )
 
 
+def _beyond(low: float, high: float, threshold: float) -> Outcome:
+    return "confirmed" if low > threshold else "refuted" if high < threshold else "not told apart"
+
+
 def _on_share(says: str, term: str, found: Share | None, threshold: float, asked: str) -> Verdict:
     if found is None or found.interval is None:
         return _unasked(says, asked, f"these runs cannot tell {term} from the rest")
     low, high = found.interval.low, found.interval.high
     # At threshold 0 the interval reaches it exactly where the F test sees nothing.
-    outcome = "confirmed" if low > threshold else "refuted" if high < threshold else "not told apart"
+    outcome = _beyond(low, high, threshold)
     return Verdict(
         claim=says,
         asked=asked,

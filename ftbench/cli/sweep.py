@@ -123,7 +123,7 @@ class VaryType(click.ParamType[str]):
 @click.option("--dry-run", is_flag=True, help="Only list the runs and how far each is.")
 @json_option
 @click.pass_obj
-def command(ui: Ui, **options: Any) -> int:
+def command(ui: Ui, /, **options: Any) -> int:
     """Run every combination of values, each over several seeds, and compare the settings in one table.
 
     SPEC is a spec, or a sweep file (`ftbench: sweep/v1`) that says all of it. Every run lies in the sweep's folder with

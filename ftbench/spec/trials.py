@@ -98,7 +98,7 @@ def _by_kind(spec: Spec, varied: Sequence[str], tuned: Sequence[str]) -> list[tu
         )
     if axis is None:
         return [(None, list(varied), list(tuned))]
-    found = []
+    found: list[tuple[str | None, list[str], list[str]]] = []
     for kind in axis.texts:
         some = [f"{axis.path}={kind}" if _path(one) == axis.path else one for one in varied]
         own = {path for other, path, _ in scoped if other == kind}
