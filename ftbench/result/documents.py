@@ -8,12 +8,13 @@ from pydantic import Field
 
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
 from ftbench.result.sample_documents import Answer, Sample, Withheld
+from ftbench.result.selection import Selection
 from ftbench.result.signed import Signed
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
 
-__all__ = ["Answer", "Lock", "Majority", "NonNegative", "OptionCounts", "Sample", "Withheld", "Written"]
+__all__ = ["Answer", "Lock", "Majority", "NonNegative", "OptionCounts", "Sample", "Selection", "Withheld", "Written"]
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------
@@ -353,22 +354,6 @@ class WithinBudget(Block):
     """Adapter bytes of both directions up to and with that round."""
     adapter: Sha256
     """Digest of the adapter after it."""
-
-
-class Selection(Block):
-    """How a sweep chose this entry's knobs: by the validation cut, before the test set was read. Reported by the
-    submitter; the ledgers of the trials that lost are not in the bundle."""
-
-    by: Literal["validation"] = "validation"
-    """What the choice went by: the loss of the round that would be scored, the least wins."""
-    trials: Annotated[int, Field(ge=1)]
-    """Candidates that were tried for this setting, this one among them; every setting of the sweep had as many."""
-    seed: NonNegative
-    """Seed of every trial."""
-    tuned: list[str]
-    """Knobs in which the candidates differ."""
-    losses: list[Annotated[float, Field(ge=0)] | None]
-    """Each trial's loss; null: it did not train to its end."""
 
 
 class Result(Block):
