@@ -1,6 +1,6 @@
 """docs/results.md from the folders of the studies: `python benchmarks/results_page.py runs/studies > docs/results.md`.
 
-Tables are those that `ftbench sweep` and `ftbench analyse` wrote; what is not whole yet is said.
+A second argument names a folder of compiled benchmarks to know beside those here. Tables are those that `ftbench sweep` and `ftbench analyse` wrote; what is not whole yet is said.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ rows like finance's is in [results/real-rows.md](../results/real-rows.md).
 """  # noqa: E501
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, more: tuple[Path, ...] = ()) -> None:
     """Print the page."""
     print(HEAD)
     folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
@@ -51,7 +51,7 @@ def main(folder: Path) -> None:
             print(table.read_text(encoding="utf-8").replace("\n## ", "\n### ").replace("# Sweep", "### Sweep", 1))
         else:
             print("The sweep is not whole: `benchmarks/studies.sh` goes on with it.\n")
-    print(analysed(folders))
+    print(analysed(folders, more))
     print(ELSEWHERE)
 
 
@@ -82,12 +82,12 @@ def trials(folder: Path) -> Iterator[str]:
     yield ""
 
 
-def analysed(folders: list[Path]) -> str:
+def analysed(folders: list[Path], more: tuple[Path, ...]) -> str:
     """What `ftbench analyse` says of all of them together; empty while there is too little."""
     from ftbench.analysis import text
     from ftbench.analysis.analyse import analyse
 
-    benchmarks, store = benchmark_folders(()), Store.default(None)
+    benchmarks, store = [*more, *benchmark_folders(())], Store.default(None)
     plans = known_plans(benchmarks)
     verify = verifier(store=store, benchmarks=benchmarks, spec=None, required="CONFORMS")
     try:
@@ -99,4 +99,4 @@ def analysed(folders: list[Path]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), tuple(map(Path, sys.argv[2:])))

@@ -60,7 +60,7 @@ class Difference:
         else:
             freedom = freedom_of(self.over_items, seeds, self.items, self.seeds)
         half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(self.over_items + seeds)
-        return Interval(low=self.value - half, high=self.value + half)
+        return Interval(low=max(self.value - half, -1.0), high=min(self.value + half, 1.0))
 
     def needed(self, distance: float, confidence: float) -> Needed | None:
         """What would make an interval narrower than `distance` on each side, were the variances as they are; None

@@ -70,6 +70,8 @@ def observe(sources: Sequence[Source]) -> list[Observation]:
     """An observation for each bundle, by path. Factors are those in which at least two of them differ."""
     ordered = sorted(sources, key=lambda one: one.submission.path)
     flat = [_levels(one) for one in ordered]
+    named = _domains(ordered, flat)
+    flat = [{**one, DOMAIN: named[one[DOMAIN]]} for one in flat]
     names = sorted({name for one in flat for name in one})
     varied = [name for name in names if len({one.get(name, "none") for one in flat}) > 1]
     return [
@@ -99,7 +101,18 @@ def _levels(source: Source) -> dict[str, str]:
     found: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
         found.setdefault(_factor(path), {})[path] = value
-    return {name: _level(name, one, source.plan, entry) for name, one in found.items()}
+    return {name: _level(name, one, entry) for name, one in found.items()}
+
+
+def _domains(sources: Sequence[Source], flat: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Digest of data and tasks → a name: the shortest of the benchmarks that have them, with digits where it is not
+    the only one of that name."""
+    found: dict[str, set[str]] = {}
+    for source, one in zip(sources, flat, strict=True):
+        found.setdefault(one[DOMAIN], set()).add(source.plan.metadata.name)
+    shortest = {key: min(names, key=lambda name: (len(name), name)) for key, names in found.items()}
+    names = list(shortest.values())
+    return {key: name if names.count(name) == 1 else f"{name} {key[:4]}" for key, name in shortest.items()}
 
 
 def _factor(path: str) -> str:
@@ -108,7 +121,7 @@ def _factor(path: str) -> str:
     return next((name for beginning, name in TOGETHER.items() if path.startswith(beginning)), path)
 
 
-def _level(name: str, values: Mapping[str, Any], plan: Plan, entry: ResolvedEntry) -> str:
+def _level(name: str, values: Mapping[str, Any], entry: ResolvedEntry) -> str:
     """A level in words; two runs have the same word where all fields of the factor agree."""
     if name == MODEL:
         return entry.model.name
@@ -119,7 +132,7 @@ def _level(name: str, values: Mapping[str, Any], plan: Plan, entry: ResolvedEntr
     if name == PARTITION:
         return " ".join(_word(value) for _, value in sorted(values.items(), key=lambda one: _kind_first(one[0])))
     if name == DOMAIN:
-        return f"{plan.metadata.name.removeprefix('micro-')} {digest(dict(values))[:4]}"
+        return digest(dict(values))
     if len(values) == 1 or name == BITS:
         bits = values.get("model.quantization.bits")
         return f"{bits} bits" if bits else _word(next(iter(values.values())))

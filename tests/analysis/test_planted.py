@@ -71,6 +71,11 @@ def test_a_shuffled_list_gives_the_same_document() -> None:
     assert [s.share for s in one.shares] == pytest.approx([s.share for s in other.shares], abs=1e-9)
 
 
+def test_with_two_seeds_an_interval_does_not_leave_what_is_possible() -> None:
+    found = of(planted.runs(SOME, np.random.default_rng(3), seeds=2))
+    assert all(-1 <= one.interval.low <= one.value <= one.interval.high <= 1 for one in found.pairs)
+
+
 def test_holm() -> None:
     assert anova.holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
 
