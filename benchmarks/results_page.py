@@ -1,6 +1,7 @@
 """docs/results.md from the folders of the studies: `python benchmarks/results_page.py runs/studies > docs/results.md`.
 
-A second argument names a folder of compiled benchmarks to know beside those here. Tables are those that `ftbench sweep` and `ftbench analyse` wrote; what is not whole yet is said.
+A second argument names a folder of compiled benchmarks to know beside those here. Tables are those that `ftbench sweep`
+and `ftbench analyse` wrote; what is not whole yet is said.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def test_a_shuffled_list_gives_the_same_document() -> None:
 
 
 def test_with_two_seeds_an_interval_does_not_leave_what_is_possible() -> None:
-    found = of(planted.runs(SOME, np.random.default_rng(3), seeds=2))
+    found = of(planted.runs(SOME, np.random.default_rng(3), seeds=2), [])
     assert all(-1 <= one.interval.low <= one.value <= one.interval.high <= 1 for one in found.pairs)
 
 
