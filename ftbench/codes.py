@@ -170,6 +170,7 @@ GOES_ON = _code("FTB530", "a run on a SuperLink could not be stopped")
 NO_DEVICE = _code("FTB531", "there are no CUDA devices to deal out")
 NOT_PRIVATE = _code("FTB532", "Flower's engine cannot have a network of its own: other users could reach the run")
 INTRUDED = _code("FTB533", "another app was submitted to the SuperLink of a run")
+CELL_ENDED = _code("FTB534", "the process of a sweep's cell ended without saying why")
 OPEN_MODULES = _code("FTB535", "the modules of an entry in the open division are not those that it names")
 OPEN_NOT_ALLOWED = _code("FTB536", "an entry brings code of its own, and nobody said that it may be run")
 NOTHING_TO_LEARN = _code("FTB537", "a client, or the validation cut, has no row that the base model can learn from")
@@ -210,7 +211,6 @@ NO_ANSWER = _code("FTB684", "a sample lacks what the task's scoring looks at, or
 NO_TASK = _code("FTB685", "there are samples of a task that the spec has not")
 REFERENCES_DIFFER = _code("FTB686", "the samples do not all have the same references")
 BROKEN = _code("FTB687", "the sandbox failed, not the program in it")
-NOT_SUPPORTED = _code("FTB690", "a level that this version cannot establish was asked for")
 NOT_REACHED = _code("FTB691", "a bundle did not reach the level asked for")
 CRASHED = _code("FTB699", "a check could not be carried out to its end; the bundle counts as refused")
 
@@ -274,6 +274,8 @@ ARCHIVE_MISSING = _code("FTB850", "a run's archive, or a file of it, is not here
 ARCHIVE_OTHER = _code("FTB851", "an archive is not the one that the bundle names, or is damaged")
 REPLAY_FAILED = _code("FTB852", "part of a run could not be done again")
 EVIDENCE_OTHER = _code("FTB853", "evidence of a spot-run cannot be read")
+NO_OS_NOISE = _code("FTB863", "noise from the operating system does not go with a run")
+BAD_POLICY = _code("FTB854", "a reader's policy cannot be read")
 
 # FTB9xx: the command line, the environment, generated files
 USAGE = _code("FTB901", "the command line was not understood")
@@ -290,6 +292,10 @@ TRAINED_ONLY = _code("FTB914", "a run has trained and ends there, as asked: the 
 SWEEP_FILE = _code("FTB915", "a sweep file cannot be read or contradicts itself")
 ANALYSIS = _code("FTB916", "these results cannot be analysed together")
 MERGE = _code("FTB917", "an adapter cannot be merged into its base model")
+NO_FLOWER_APP = _code("FTB920", "a folder holds no FlowerTune app that can be read")
+APP_NOT_TOLD = _code("FTB921", "something of an app that its files do not tell")
+BAD_CHECKPOINT = _code("FTB922", "a checkpoint holds no LoRA adapter that can be read safely")
+NO_WORDING = _code("FTB923", "an app's prompt cannot be told from its text")
 
 APP: dict[str, str] = {
     "FTB540": "a setting of the compiled app is missing or malformed",

@@ -19,6 +19,10 @@ class FtbenchError(Exception):
         self.diagnostics: list[Diagnostic] = [diagnostics] if isinstance(diagnostics, Diagnostic) else list(diagnostics)
         super().__init__("\n".join(d.plain() for d in self.diagnostics))
 
+    def __reduce__(self) -> tuple[type[FtbenchError], tuple[list[Diagnostic]]]:
+        """So that it passes from one process to another whole."""
+        return type(self), (self.diagnostics,)
+
 
 class CheckFailed(FtbenchError):
     """What was asked to hold does not: generated files drifted, or a bundle did not reach the level asked for."""

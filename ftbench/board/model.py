@@ -121,7 +121,7 @@ class Row(Block):
     knobs: dict[str, object]
     """Every knob with the value in force."""
     level: Level
-    """The lowest level of its bundles."""
+    """The lowest level of its bundles; of those with one seed, adapter, answers and score the highest."""
     score: Estimate
     """What ranks."""
     standard_error: float | None = None

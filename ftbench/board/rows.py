@@ -13,7 +13,7 @@ from ftbench.board import budgets, figures, twolevel
 from ftbench.board.compare import METHOD, Contender, mean_marks, standard_errors
 from ftbench.board.model import BundleRef, Estimate, Rank, Row
 from ftbench.board.submission import Clusters, Marks, Submission
-from ftbench.result.documents import LEVELS, Result
+from ftbench.result.documents import LEVELS, Level, Result
 from ftbench.spec import labels
 
 GENERIC = {"custom", "default"}
@@ -59,7 +59,7 @@ def row(
         names=sorted({one.entry.metadata.name for one in group if one.entry is not None}),
         model=first.entry.model,
         knobs=dict(sorted(first.entry.knobs.items())),
-        level=min((one.verdict.level for one in group), key=LEVELS.index),
+        level=_level(group),
         score=score if wide is None else Estimate(value=score.value, interval=wide),
         standard_error=None if errors is None else errors[0],
         clustered_error=None if errors is None else errors[1],
@@ -86,6 +86,17 @@ def row(
         constant=(constant := figures.constant(results)),
         notes=[*_flat(constant), *_notes(group), *_copies(group, table or group)],
     )
+
+
+def _level(group: Sequence[Submission]) -> Level:
+    """The lowest of its runs; several that ended at the same adapter, answers and score are one: the best speaks."""
+    runs: dict[tuple[int, str, str | None, float], list[Level]] = defaultdict(list)
+    for one in group:
+        told = one.result
+        runs[told.seed, told.adapter, one.answers or one.verdict.bundle, told.scores.tuned.value].append(
+            one.verdict.level
+        )
+    return min((max(levels, key=LEVELS.index) for levels in runs.values()), key=LEVELS.index)
 
 
 def _flat(constant: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ SHOWN = 70
     "diff",
     epilog=example(
         "ftbench diff quickstart my-variant.yaml",
-        "ftbench diff generated/quickstart/0.1.0/plan.json generated/quickstart/0.2.0/plan.json",
+        "ftbench diff generated/quickstart/0.1.0 generated/quickstart/0.2.0",
     ),
 )
 @click.argument("old", metavar="A", type=SPEC)
@@ -104,5 +104,16 @@ def _edit(found: Found) -> Edit:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(_one_line(value), ensure_ascii=False)
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def _one_line(value: Any) -> Any:
+    """Line breaks as one letter each, so that no escape is shown."""
+    from ftbench.spec.words import NEWLINE
+
+    if isinstance(value, str):
+        return value.replace("\n", NEWLINE)
+    if isinstance(value, list):
+        return [_one_line(one) for one in value]
+    return {key: _one_line(one) for key, one in value.items()} if isinstance(value, dict) else value

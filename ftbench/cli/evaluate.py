@@ -67,7 +67,7 @@ def command(
         if (target / "run.json").is_file():
             if spec or model or out or limit:
                 raise click.UsageError("a run brings its own spec, model and folder, and all its items are asked")
-            output = _run(target, where, batch_size, progress, eval_workers or 1, unsafe=unsafe_no_sandbox)
+            output = _run(target, where, batch_size, progress, eval_workers, unsafe=unsafe_no_sandbox)
         elif spec is None:
             from ftbench.diagnostics import Diagnostic, Place
 
@@ -85,7 +85,7 @@ def command(
                 limit=limit,
                 batch_size=batch_size,
                 progress=progress,
-                workers=eval_workers or 1,
+                workers=eval_workers,
                 unsafe=unsafe_no_sandbox,
             )
     for task, score in output.tasks.items():
@@ -106,7 +106,13 @@ def command(
 
 
 def _run(
-    target: Path, store: Store, batch_size: int | None, progress: EvaluationProgress, workers: int, *, unsafe: bool
+    target: Path,
+    store: Store,
+    batch_size: int | None,
+    progress: EvaluationProgress,
+    workers: int | None,
+    *,
+    unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
     from ftbench.cli.outputs.result import EvaluateOutput
@@ -147,7 +153,7 @@ def _adapter(
     limit: int | None,
     batch_size: int | None,
     progress: EvaluationProgress,
-    workers: int,
+    workers: int | None,
     unsafe: bool,
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import commit_of, compiled

@@ -26,11 +26,13 @@ def command(ui: Ui, spec: str, path: str) -> None:
 
     found = explain(load(ui, spec), path)
     output = ExplainOutput.model_validate(found.as_json())
-    value = json.dumps(output.value, ensure_ascii=False)
     if output.fields:
         ui.line(output.path or spec, "strong")
+    elif isinstance(output.value, str) and "\n" in output.value:
+        ui.line(f"{output.path}:", "strong")
+        ui.pieces([(output.value, False)])
     else:
-        ui.line(f"{output.path} = {value}", "strong")
+        ui.line(f"{output.path} = {json.dumps(output.value, ensure_ascii=False)}", "strong")
     for line in output.doc.split("\n"):
         ui.line(f"  {line}".rstrip())
     ui.line(f"  takes: {output.type}")

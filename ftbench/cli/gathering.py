@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from ftbench.board.submission import Submission
     from ftbench.board.withdrawn import Withdrawal
     from ftbench.compile.plan import Plan
+    from ftbench.data.store import Store
+    from ftbench.result.documents import Verdict
     from ftbench.signing.keygen import Signers
+    from ftbench.verify.policy import Policy
 
 results_option = click.option(
     "--results",
@@ -57,6 +61,37 @@ class Decisions:
         from ftbench.submit.rows import taken_back
 
         return taken_back(self.told) if self.told else []
+
+
+@dataclass(frozen=True)
+class Others:
+    """Whose whole runs raise a row, by the reader's policy."""
+
+    folders: Sequence[Path]
+    store: Store
+    benchmarks: list[Path]
+    spec: Path | None
+    signers: Signers | None
+    policy: Policy
+
+    def add(self, found: Sequence[Submission]) -> list[Submission]:
+        """The submissions, those REPRODUCED that another signer's run gave that level."""
+        from ftbench.board.collect import find_submissions
+        from ftbench.board.reproduced import with_reproductions
+        from ftbench.verify.policy import By
+        from ftbench.verify.verifier import verify
+
+        def hold(one: Path, other: Path) -> Verdict:
+            return verify(
+                one,
+                by=By(other, self.policy),
+                store=self.store,
+                benchmarks=self.benchmarks,
+                spec=self.spec,
+                signers=self.signers,
+            )
+
+        return with_reproductions(found, {name: path for path, name in find_submissions(self.folders)}, hold)
 
 
 def known(ui: Ui, benchmarks: tuple[Path, ...], spec: str | None) -> tuple[list[Path], dict[str, Plan], Path | None]:

@@ -10,9 +10,12 @@ import click
 from ftbench.cli.gathering import results_option
 from ftbench.cli.options import (
     SPEC,
+    ExistingFile,
     benchmarks_option,
     example,
     json_option,
+    policy_of,
+    policy_option,
     require_option,
     signer_options,
     signers_of,
@@ -50,12 +53,13 @@ if TYPE_CHECKING:
 @click.option(
     "--withdrawn",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=ExistingFile(),
     help="Bundles that were taken back, with the reason (JSON).",
 )
 @click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")
 @click.option("--unfold", is_flag=True, help="A line for each run below its row.")
 @results_option
+@policy_option
 @signer_options
 @json_option
 @click.pass_obj
@@ -74,6 +78,7 @@ def command(
     explain: bool,
     unfold: bool,
     results: Path | None,
+    policy: Path | None,
     signers: Path | None,
     revoked: Path | None,
     at: str | None,
@@ -86,21 +91,26 @@ def command(
     """
     from ftbench.board.gather import gather
     from ftbench.board.withdrawn import load_withdrawn
-    from ftbench.cli.gathering import Decisions, known
+    from ftbench.cli.gathering import Decisions, Others, known
     from ftbench.data.store import Store
 
-    decisions = Decisions(ui, results, signers_of(signers, revoked, at))
+    trusted = signers_of(signers, revoked, at)
+    if policy is not None and trusted is None:
+        raise click.UsageError("--policy goes with --signers: it names signers")
+    decisions = Decisions(ui, results, None if policy is not None and results is None else trusted)
     gone = [*decisions.taken_back, *(load_withdrawn(withdrawn) if withdrawn else [])]
+    here = Store.default(store)
     folders_known, plans, path = known(ui, benchmarks, spec)
+    others = None if policy is None else Others(folders, here, folders_known, path, trusted, policy_of(policy))
     board = gather(
         folders,
-        store=Store.default(store),
+        store=here,
         benchmarks=folders_known,
         plans=plans,
         required=require,
         spec=path,
         withdrawn=gone,
-        decided=decisions.add,
+        decided=lambda found: decisions.add(others.add(found) if others is not None else found),
         progress=lambda name: ui.note(f"verifying {name}", "dim"),
     ).board
     _show(ui, board, format_ or _by_name(out), out, explain=explain, unfold=unfold)

@@ -14,16 +14,33 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from ftbench.run.rundir import Limits
     from ftbench.signing.keygen import Signers
+    from ftbench.verify.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EXAMPLE = 74
+"""Longest line of an example."""
 LEVELS = ("CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN", "REPRODUCED")
 """Levels that may be required; a test holds them to the verifier's."""
 
 
 def example(*lines: str) -> str:
-    """The epilog of a command's help: its examples, not re-wrapped."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+    """The epilog of a command's help: its examples, each as it is typed; a long one goes on in the next line."""
+    return "\b\nExample:\n" + "\n".join(f"  {part}" for line in lines for part in _broken(line))
+
+
+def _broken(line: str) -> list[str]:
+    """A command within a terminal's width, broken before options as a shell allows."""
+    if len(line) <= EXAMPLE:
+        return [line]
+    first, *rest = line.split(" --")
+    parts = [first]
+    for word in rest:
+        if len(parts[-1]) + len(word) + 5 <= EXAMPLE:
+            parts[-1] += f" --{word}"
+        else:
+            parts.append(f"    --{word}")
+    return [f"{part} \\" for part in parts[:-1]] + parts[-1:]
 
 
 class SpecType(click.ParamType[str]):
@@ -62,6 +79,28 @@ class ExistingFolder(click.ParamType[Path]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The shell's own folders."""
         return [CompletionItem(incomplete, type="dir")]
+
+
+class ExistingFile(click.ParamType[Path]):
+    """A file that must be there; where it is not, the exit code is that of every missing path (InvalidInput)."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Raises InvalidInput (FTB912)."""
+        from ftbench import codes
+        from ftbench.diagnostics import Diagnostic, Place
+        from ftbench.errors import InvalidInput
+
+        path = Path(value)
+        if not path.is_file():
+            what = "is a folder where a file is expected" if path.exists() else "there is no such file"
+            raise InvalidInput(Diagnostic(codes.NO_PATH, what, Place(str(path))))
+        return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The shell's own files."""
+        return [CompletionItem(incomplete, type="file")]
 
 
 json_option = click.option(
@@ -137,7 +176,7 @@ def signer_options(function: F) -> F:
 
 
 def signers_of(signers: Path | None, revoked: Path | None, at: str | None) -> Signers | None:
-    """What these options name; None without `--signers`. Raises UsageError."""
+    """What these options name; None without `--signers`. Raises UsageError, InvalidInput (FTB755) without the list."""
     if signers is None:
         if revoked is not None or at is not None:
             raise click.UsageError("--revoked and --at go with --signers")
@@ -153,7 +192,31 @@ def signers_of(signers: Path | None, revoked: Path | None, at: str | None) -> Si
         except ValueError:
             raise click.UsageError(f"--at {at!r} is no time such as 2026-03-01T12:00") from None
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    for path in (signers, revoked):
+        if path is not None and not path.is_file():
+            from ftbench import codes
+            from ftbench.diagnostics import Diagnostic, Place
+            from ftbench.errors import InvalidInput
+
+            raise InvalidInput(Diagnostic(codes.NO_SIGNERS, "there is no such list of keys", Place(str(path))))
     return Signers(signers, revoked, moment)
+
+
+def policy_option(function: F) -> F:
+    """`--policy`: whose runs count as somebody else's."""
+    return click.option(
+        "--policy",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Your policy (YAML): signers whose runs you believe to be their own. Without one nobody's counts.",
+    )(function)
+
+
+def policy_of(path: Path | None) -> Policy:
+    """The policy in that file; without one nobody counts."""
+    from ftbench.verify.policy import Policy, read
+
+    return Policy(format="ftbench/policy/v1") if path is None else read(path)
 
 
 def unsafe_option(function: F) -> F:
@@ -175,12 +238,12 @@ def local_users_option(function: F) -> F:
 
 
 def eval_workers_option(function: F) -> F:
-    """`--eval-workers`, for several devices."""
+    """`--eval-workers`, for several devices or cores."""
     return click.option(
         "--eval-workers",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Processes that answer a share of the items each, one device a process (default: 1).",
+        help="Processes that answer a share of the items each (default: on a CPU as many as its cores, else 1).",
     )(function)
 
 

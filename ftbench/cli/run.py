@@ -132,6 +132,11 @@ def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text:
     help="Examples in one pass; the batch stays whole. auto: all, halved whenever memory runs out.",
 )
 @keep_option
+@click.option(
+    "--os-noise",
+    is_flag=True,
+    help="Take the noise of differential privacy from the operating system: it protects, and nobody can do it again.",
+)
 @click.option("--unpinned", is_flag=True, help="Let other package versions through; the result will not conform.")
 @unsafe_option
 @click.option("--open-code", is_flag=True, help="Carry out the code that an open entry brings. It may do all you may.")
@@ -169,6 +174,7 @@ def command(
     smoke: bool,
     micro_batch: int | None,
     keep: int | None,
+    os_noise: bool,
     unpinned: bool,
     unsafe_no_sandbox: bool,
     open_code: bool,
@@ -188,6 +194,7 @@ def command(
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import runner
+    from ftbench.run import start as marks
     from ftbench.run.keep import AUTO
     from ftbench.run.preflight import check_resolved
     from ftbench.spec.entries import load_entry, resolve_entry
@@ -196,7 +203,7 @@ def command(
     if resume is not None:
         asked = (spec, entry, sets, model, seed, out, micro_batch, keep, round_timeout)
         means = (engine, superlink, client_cpus, client_gpus, clients_at_once, eval_workers)
-        flags = (smoke, unpinned, unsafe_no_sandbox, open_code)
+        flags = (smoke, os_noise, unpinned, unsafe_no_sandbox, open_code)
         if any(flags) or any(value is not None and value != () for value in (*asked, *means)):
             raise click.UsageError(
                 "--resume goes on as the run began; only --store, --allow-local-users and limits can be given"
@@ -241,7 +248,7 @@ def command(
             client_cpus=client_cpus or 1,
             client_gpus=client_gpus,
             clients_at_once=clients_at_once or 0,
-            eval_workers=eval_workers or 1,
+            eval_workers=eval_workers,
             micro_batch=micro_batch or 0,
             smoke=smoke,
             unpinned=unpinned,
@@ -249,11 +256,14 @@ def command(
             round_timeout=3600.0 if round_timeout is None else round_timeout,
             limits=limits,
             keep_every=AUTO if keep is None else keep,
+            os_noise=os_noise,
             listener=listener,
             spec=spec,
             modules=modules,
         )
         listener.finished(outcome.result)
+    if told := marks.told(outcome.run_dir / "logs"):
+        ui.note(told, "dim")
     _show(ui, outcome)
 
 

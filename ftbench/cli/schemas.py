@@ -56,6 +56,7 @@ OUTPUTS: dict[str, str] = {
     "decide": "ftbench.cli.outputs.trust:DecideOutput",
     "carry": "ftbench.cli.outputs.trust:CarryOutput",
     "score": "ftbench.cli.outputs.trust:ScoreOutput",
+    "import": "ftbench.cli.outputs.flowertune:ImportOutput",
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
     "compare": "ftbench.board.versus:Versus",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from ftbench import codes
 from ftbench.cli import sweep_files
 from ftbench.cli import trials as trials_of
 from ftbench.cli.options import (
@@ -120,6 +122,18 @@ class VaryType(click.ParamType[str]):
 )
 @limit_options
 @eval_workers_option
+@click.option(
+    "--devices",
+    "asked_devices",
+    metavar="0-7|0,2|cpu,cpu",
+    help="Several runs at once, one a device; `cpu,cpu`: two that part the cores.",
+)
+@click.option(
+    "--emit",
+    type=click.Choice(["slurm"]),
+    help="Run nothing; write an array job, a task a run, that goes on after a time limit and needs no network.",
+)
+@click.option("--cell", metavar="N", type=click.IntRange(min=1), help="Only run number N, beside others of the sweep.")
 @click.option("--dry-run", is_flag=True, help="Only list the runs and how far each is.")
 @json_option
 @click.pass_obj
@@ -166,6 +180,9 @@ def _sweep(
     max_memory: float | None,
     max_device_memory: float | None,
     eval_workers: int | None,
+    asked_devices: str | None,
+    emit: str | None,
+    cell: int | None,
     dry_run: bool,
 ) -> int:
     """The sweep of one spec; returns the exit code."""
@@ -195,7 +212,7 @@ def _sweep(
         "engine": engine_of(ui, engine, allowed=allow_local_users),
         "allow_local_users": allow_local_users,
         "micro_batch": micro_batch or 0,
-        "eval_workers": eval_workers or 1,
+        "eval_workers": eval_workers,
         "unpinned": unpinned,
         "unsafe_no_sandbox": unsafe_no_sandbox,
         "round_timeout": 3600.0 if round_timeout is None else round_timeout,
@@ -211,7 +228,12 @@ def _sweep(
         return job.show(sweep.look(sweep_plan, planned))
     if dry_run:
         return 0
-    with sweep.hold_sweep(folder):
+    if cell is not None and cell > len(planned):
+        raise click.UsageError(f"--cell {cell}: the sweep has {len(planned)} runs")
+    if sum(map(bool, (asked_devices, emit, cell))) > 1:
+        raise click.UsageError("give one of --devices, --emit and --cell")
+    places = devices_of(asked_devices) if asked_devices else []
+    with sweep.hold_sweep(folder, shared=bool(cell or places or emit)):
         if contests:
             sweep.prepare(sweep_plan, planned, found, ui.note, unpinned=unpinned)
             won = trials_of.carry_out(ui, sweep_plan, contests, made.tuned_paths(tuned), found)
@@ -220,8 +242,14 @@ def _sweep(
             planned = sweep.cells(sweep_plan, won.settings)
             job = _Job(ui, sweep_plan, won.settings, planned, won)
         states = sweep.look(sweep_plan, planned)
-        due = [cell for cell, state in zip(planned, states, strict=True) if state != "whole"]
+        due = [one for one, state in zip(planned, states, strict=True) if state != "whole"]
+        if cell is not None:
+            return job.alone(cell, found, unpinned=unpinned)
         sweep.prepare(sweep_plan, due, found, ui.note, unpinned=unpinned)
+        if emit:
+            return job.emit(states, again(click.get_current_context(), folder))
+        if places:
+            return job.side_by_side(found, states, places, again(click.get_current_context(), folder))
         return job.carry_out(found, states)
 
 
@@ -231,6 +259,48 @@ def _check_selection(tuned: Sequence[str], select: str | None, trials: int | Non
     if any(given.values()) and not all(given.values()):
         missing = ", ".join(name for name, there in given.items() if not there)
         raise click.UsageError(f"--tune, --select and --trials go together: {missing} is missing")
+
+
+def devices_of(text: str) -> list[str]:
+    """What `--devices` names. Raises InvalidInput (FTB531)."""
+    from ftbench.run.engines import devices
+    from ftbench.run.sweep_many import devices as named
+
+    return named(text, devices.found)
+
+
+def again(context: click.Context, folder: Path) -> list[str]:
+    """The command line that makes the same sweep in that folder, without `--devices`, `--emit` and `--json`."""
+    from ftbench.run.sweep_many import own_command
+
+    words = [*own_command(), "sweep"]
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if isinstance(parameter, click.Argument):
+            words.append(_placed(str(value)))
+        elif parameter.name in _NOT_AGAIN or value in (None, False, ()):
+            continue
+        else:
+            name = max(parameter.opts, key=len)
+            written = _WRITTEN.get(parameter.name or "", str)
+            values = value if isinstance(value, tuple) else (value,)
+            words += [name] if value is True else [word for one in values for word in (name, written(one))]
+    return [*words, "--out", str(folder.absolute())]
+
+
+_NOT_AGAIN = {"asked_devices", "emit", "cell", "dry_run", "out", "json_"}
+_WRITTEN: dict[str, Callable[[Any], str]] = {
+    "micro_batch": lambda number: "auto" if number < 0 else str(number),
+    "keep": lambda number: {-1: "auto", 0: "none"}.get(number, f"every {number}"),
+    "entry": lambda path: str(Path(path).absolute()),
+    "store": lambda text: os.pathsep.join(str(Path(one).absolute()) for one in text.split(os.pathsep)),
+}
+"""Options whose value is not what was written: name → how to write it again, good from any folder."""
+
+
+def _placed(spec: str) -> str:
+    """A spec as it is found from any folder."""
+    return str(Path(spec).absolute()) if Path(spec).exists() else spec
 
 
 class _Job:
@@ -282,6 +352,91 @@ class _Job:
         self._write(document)
         self._name_reports(store)
         return sweep.exit_code([*failures.values(), *(self.won.failures if self.won else [])])
+
+    def alone(self, number: int, store: Store, *, unpinned: bool) -> int:
+        """Run one cell, while others may be run beside it. The table is left to whoever waits for all."""
+        from ftbench.errors import FtbenchError
+        from ftbench.run import sweep, sweep_many
+
+        cell = self.cells[number - 1]
+        failure: FtbenchError | None = None
+        try:
+            with sweep_many.hold_cell(self.sweep_plan.out, cell.folder):
+                if sweep.state(self.sweep_plan, cell) != "whole":
+                    sweep.prepare(self.sweep_plan, [cell], store, self.ui.note, unpinned=unpinned)
+                    self._one(cell, store)
+        except FtbenchError as error:
+            failure = error
+            self.ui.diagnostics(error.diagnostics)
+        state = sweep.state(self.sweep_plan, cell)
+        self.ui.answer(self._document([self._run(cell, state, failure=failure)], {}))
+        return failure.exit_code if failure is not None else 0
+
+    def emit(self, states: Sequence[State], command: list[str]) -> int:
+        """Write the job script for the cells that are not whole."""
+        from ftbench.atomic import write_file
+        from ftbench.run import slurm, sweep
+
+        folder = self.sweep_plan.out.absolute()
+        due = [number for number, state in enumerate(states, 1) if state != "whole"]
+        path = folder / slurm.SCRIPT
+        name = self.sweep_plan.plan.metadata.name
+        seconds = sweep.seconds_a_cell(self.cells, states)
+        if not due:
+            self.ui.line("every run is whole: there is nothing to submit")
+        else:
+            (folder / "logs").mkdir(exist_ok=True)
+            text = slurm.script(command, due, name=name, folder=folder, cwd=Path.cwd(), seconds=seconds)
+            write_file(path, text.encode())
+            self._hours(len(due), 1, seconds)
+            self.ui.line(f"sbatch {path}")
+            self.ui.note("afterwards the sweep's own command, without --emit, writes the table", "note")
+        runs = [self._run(cell, state) for cell, state in zip(self.cells, states, strict=True)]
+        self.ui.answer(self._document(runs, {}))
+        return 0
+
+    def side_by_side(self, store: Store, states: Sequence[State], places: Sequence[str], command: list[str]) -> int:
+        """Run what is not whole, one cell a device at a time, write the table, print it. Returns the exit code."""
+        from ftbench.run import sweep, sweep_many
+        from ftbench.run.views import duration
+
+        due = [number for number, state in enumerate(states, 1) if state != "whole"]
+        failures: dict[Path, FtbenchError] = {}
+        self._hours(len(due), len(places), sweep.seconds_a_cell(self.cells, states))
+
+        def started(one: sweep_many.Going) -> None:
+            about = self._about(self.cells[one.number - 1])
+            self.ui.note(f"run {one.number} of {len(states)} on {places[one.place]}: {about}; {one.log}", "note")
+
+        def ended(one: sweep_many.Going, failure: FtbenchError | None) -> None:
+            took = duration(time.monotonic() - one.began)
+            if failure is None:
+                self.ui.note(f"run {one.number} of {len(states)}: whole after {took}", "dim")
+            elif failure.diagnostics[0].code == codes.BUSY:
+                self.ui.note(f"run {one.number} of {len(states)}: carried out by another process", "note")
+            else:
+                failures[self.cells[one.number - 1].folder] = failure
+                self.ui.diagnostics(failure.diagnostics)
+
+        try:
+            sweep_many.work(
+                due, places, command, self.sweep_plan.out.absolute() / "logs", on_start=started, on_end=ended
+            )
+        except KeyboardInterrupt:
+            self.ui.note("stopped; the same command goes on", "note")
+            raise
+        self._write(self._conclude(failures, store))
+        return sweep.exit_code(list(failures.values()))
+
+    def _hours(self, cells: int, places: int, seconds: float | None) -> None:
+        """What is left, by the cells that are whole."""
+        from ftbench.run.views import duration
+
+        if seconds is None:
+            self.ui.note(f"{cells} runs to do; how long one takes is known when the first is whole", "note")
+            return
+        rounds = -(-cells // places)
+        self.ui.note(f"{cells} runs to do of about {duration(seconds)} each: {duration(rounds * seconds)}", "note")
 
     def _one(self, cell: Cell, store: Store) -> None:
         from ftbench.run import sweep

@@ -36,6 +36,8 @@ def parts(file: SweepFile, options: dict[str, Any]) -> list[dict[str, Any]]:
         names = {"varied": "--vary", "tuned": "--tune", "sets": "--set"}
         shown = ", ".join(names.get(name, f"--{name}") for name in given)
         raise click.UsageError(f"{shown}: the sweep file says this; change it there")
+    if any(options.get(name) for name in ("asked_devices", "emit", "cell")):
+        raise click.UsageError("--devices, --emit and --cell go with one spec's sweep, not with a file")
     settled = {
         "varied": file.varied,
         "tuned": file.tuned,

@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "hash": Entry("hash", "Print the hash that results are pinned to."),
     },
     "Enter it": {
+        "import": Entry("import_", "Turn a FlowerTune app into an entry, and say where it departs."),
         "models": Entry("models", "List base models and the facts of their architecture."),
         "estimate": Entry("estimate", "Say what a benchmark asks for with a base model: traffic, memory, download."),
         "data": Entry("data", "Fetch data and base models, list and check what is in the store."),

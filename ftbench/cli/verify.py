@@ -14,6 +14,8 @@ from ftbench.cli.options import (
     benchmarks_option,
     example,
     json_option,
+    policy_of,
+    policy_option,
     require_option,
     signer_options,
     signers_of,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ftbench.result.documents import Level, Verdict
     from ftbench.signing.keygen import Signers
     from ftbench.verify.evidence import Evidence
+    from ftbench.verify.policy import By
 
 
 STYLE = {"  ok  ": "good", "  FAIL": "error", "  -   ": "dim"}
@@ -44,6 +47,7 @@ def _nonce(_context: click.Context, _option: click.Parameter, text: str | None) 
     epilog=example(
         "ftbench verify runs/quickstart-1/bundle",
         "ftbench verify runs/quickstart-1/bundle --spot",
+        "ftbench verify A --reproduced-by B --signers allowed_signers --policy policy.yaml",
         "ftbench verify entry.zip --require CONFORMS --json",
     ),
 )
@@ -88,6 +92,14 @@ def _nonce(_context: click.Context, _option: click.Parameter, text: str | None) 
     help="With --spot: write what was done again there; without: believe what somebody wrote there.",
 )
 @click.option(
+    "--reproduced-by",
+    "other",
+    metavar="BUNDLE",
+    type=click.Path(path_type=Path),
+    help="Hold the bundle to somebody else's run of the same entry; with --signers and --policy.",
+)
+@policy_option
+@click.option(
     "--threads",
     metavar="N",
     type=click.IntRange(min=1),
@@ -129,6 +141,8 @@ def command(
     nonce: str | None,
     archive: Path | None,
     evidence: Path | None,
+    other: Path | None,
+    policy: Path | None,
     threads: int,
     format_: str,
     signers: Path | None,
@@ -142,8 +156,8 @@ def command(
     Every check is printed with its evidence, and what nobody has checked. Nothing of the bundle is imported or
     unpickled. The exit code is 0 only if every bundle reaches the level required. With --spot items are asked and
     rounds trained again where the bundle reaches RESCORED; that needs PyTorch, the base model, and for rounds the
-    archive that the run kept. ROW is a file of results/submissions and names a bundle by digest and place; URL is the
-    place of a bundle's files.
+    archive that the run kept. With --reproduced-by another signer's whole run must come to the same. ROW is a file of
+    results/submissions and names a bundle by digest and place; URL is the place of a bundle's files.
     """
     from ftbench.cli.benchmark import benchmark_folders
     from ftbench.cli.outputs.result import VerifiedBundle, VerifyOutput
@@ -158,19 +172,26 @@ def command(
         return _claims(ui, claims, spec, Store.default(store), columns=columns, constants=constants)
     if not bundles or columns or constants:
         raise click.UsageError("name a bundle, or --claims TABLE; --column and --constant go with --claims")
-    if written is not None and len(bundles) != 1:
-        raise click.UsageError("--verdict goes with one bundle")
+    alone = [
+        option
+        for option, given in (("--verdict", written), ("--evidence", evidence), ("--reproduced-by", other))
+        if given
+    ]
+    if alone and len(bundles) != 1:
+        raise click.UsageError(f"{alone[0]} goes with one bundle")
     if (nonce or archive) and not spot:
         raise click.UsageError("--nonce and --archive go with --spot")
-    if evidence is not None and len(bundles) > 1:
-        raise click.UsageError("--evidence is of one bundle")
+    if policy is not None and (other is None or signers is None):
+        raise click.UsageError("--policy goes with --reproduced-by and --signers: it names signers")
     told = click.get_current_context().get_parameter_source("require") is not ParameterSource.DEFAULT
+    asked: Level = "REPRODUCED" if other else "SPOT-RUN" if spot or evidence else require
     known: _Known = {
         "spec": find_spec(spec) if spec else None,
         "store": Store.default(store),
         "benchmarks": benchmark_folders(benchmarks),
-        "required": "SPOT-RUN" if (spot or evidence) and not told else require,
+        "required": require if told else asked,
         "signers": signers_of(signers, revoked, at),
+        "by": _by(other, policy),
     }
     found = []
     for bundle in bundles:
@@ -196,6 +217,16 @@ class _Known(TypedDict):
     benchmarks: list[Path]
     required: Level
     signers: Signers | None
+    by: By | None
+
+
+def _by(other: Path | None, policy: Path | None) -> By | None:
+    """The other run; without a policy nobody's counts."""
+    if other is None:
+        return None
+    from ftbench.verify.policy import By
+
+    return By(other, policy_of(policy))
 
 
 def _read(path: Path | None) -> Evidence | None:

@@ -11,12 +11,12 @@ from typing import Any
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
-from ftbench.spec.canonical import canonical, digest, sha256
+from ftbench.spec.canonical import canonical, canonical_json, digest, sha256
 
 
 def row_line(row: dict[str, Any]) -> bytes:
     """One row as the store holds it: RFC 8785 bytes and a newline. Raises ValueError where there is no such form."""
-    return canonical(row) + b"\n"
+    return canonical_json(row) + b"\n"
 
 
 def rows_bytes(rows: Iterable[dict[str, Any]]) -> bytes:
@@ -25,7 +25,9 @@ def rows_bytes(rows: Iterable[dict[str, Any]]) -> bytes:
     for number, row in enumerate(rows):
         try:
             line = row_line(row)
-            canonical(json.loads(line))  # a float such as 1e17 is written as a whole number too large to be read back
+            canonical_json(
+                json.loads(line)
+            )  # a float such as 1e17 is written as a whole number too large to be read back
             lines.append(line)
         except (ValueError, RecursionError) as error:
             raise InvalidInput(Diagnostic(codes.BAD_VALUE, f"row {number} (from 0): {error}")) from error

@@ -18,7 +18,7 @@ from ftbench.data.formats.base import DataFile
 from ftbench.data.loaded import Beside, Loaded, describe
 from ftbench.data.shaping import check_files, shape
 from ftbench.data.table import Row
-from ftbench.diagnostics import Diagnostic, Place, did_you_mean
+from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec import extends
 from ftbench.spec.load import LoadedSpec
@@ -53,7 +53,8 @@ def load(source: FileSource, where: Beside) -> Loaded:
     found = find(source, where)
     check_files(source, {name: path.stat().st_size for name, path in found.items()}, what)
     if empty := [name for name, path in found.items() if not path.stat().st_size]:
-        raise MissingResource(Diagnostic(codes.NO_ROWS, "the file is empty", Place(shown(found[empty[0]]))))
+        hint = "write the rows into it, or take it out of `files`"
+        raise MissingResource(Diagnostic(codes.NO_ROWS, f"`{empty[0]}` is empty: it has no bytes", hint=hint))
     before = {name: file_sha256(path) for name, path in found.items()}
     files = [DataFile(path, shown(path), ENCODING) for path in found.values()]
     table = shape(source, files, what)
@@ -128,8 +129,14 @@ def _checked(name: str, where: Beside) -> Path:
     path = where.folder / name
     if not Path(os.path.normpath(path)).is_relative_to(where.tree) and not _below(path, where):
         raise _outside(name, where, "")
-    if not path.exists():
-        detail = f"a link that leads to nothing, {path.readlink()}" if path.is_symlink() else ""
+    detail = ""
+    try:
+        there = path.exists()
+        if not there and path.is_symlink():
+            detail = f"a link that leads to nothing, {path.readlink()}"
+    except (OSError, ValueError):  # a name that is too long for the file system, or has a NUL in it
+        there = False
+    if not there:
         raise _missing(name, where, detail)
     if not _below(path, where):
         raise _outside(name, where, f"a symbolic link leads to {path.resolve()}")
@@ -137,17 +144,29 @@ def _checked(name: str, where: Beside) -> Path:
     if stat.S_ISDIR(mode):
         inside = sorted(one.name for one in path.iterdir() if one.is_file())[:3]
         hint = f"name the files in it, such as `{name.rstrip('/')}/{inside[0] if inside else '*.jsonl'}`"
-        raise MissingResource(Diagnostic(codes.NO_FILE, f"`{name}` is a folder", Place(shown(path)), hint))
+        raise MissingResource(Diagnostic(codes.NO_FILE, f"`{name}` is a folder", hint=hint))
     if not stat.S_ISREG(mode):
-        raise MissingResource(Diagnostic(codes.NO_FILE, f"`{name}` is no regular file", Place(shown(path))))
+        hint = "name a file with rows in it; a device or a pipe gives other bytes each time"
+        raise MissingResource(Diagnostic(codes.NO_FILE, f"`{name}` is no regular file", hint=hint))
     if not os.access(path, os.R_OK):
         message = f"`{name}` cannot be read: {os.strerror(errno.EACCES)}"
-        raise MissingResource(Diagnostic(codes.NO_FILE, message, Place(shown(path))))
+        raise MissingResource(Diagnostic(codes.NO_FILE, message, hint=f"`chmod +r {shown(path)}`, or ask its owner"))
     return path
 
 
 def _below(path: Path, where: Beside) -> bool:
-    return path.resolve().is_relative_to(where.tree.resolve())
+    try:  # realpath, since Path.resolve raises what it likes of links in a circle
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(where.tree))
+    except ValueError:
+        return False
+
+
+def _listing(folder: Path, where: Beside) -> list[Path]:
+    """What lies in a folder of the spec's tree; nothing of one that a link leads to elsewhere."""
+    try:
+        return list(folder.iterdir()) if _below(folder, where) else []
+    except (OSError, ValueError):
+        return []
 
 
 def _outside(name: str, where: Beside, detail: str) -> InvalidInput:
@@ -158,6 +177,7 @@ def _outside(name: str, where: Beside, detail: str) -> InvalidInput:
 
 def _missing(name: str, where: Beside, detail: str) -> MissingResource:
     folder = (where.folder / name).parent
-    near = did_you_mean(Path(name).name, [one.name for one in folder.iterdir()]) if folder.is_dir() else ""
+    others = [one.name for one in _listing(folder, where) if one.name != Path(name).name]
+    near = did_you_mean(Path(name).name, others)
     message = f"there is no file `{name}` beside the spec, in {shown(where.folder)}" + (f": {detail}" if detail else "")
     return MissingResource(Diagnostic(codes.NO_FILE, message, hint="; ".join(part for part in (near, ARCHIVE) if part)))

@@ -81,7 +81,7 @@ class Store:
         path = self._find(f"data/{digest}.jsonl")
         if path is None:
             raise self._missing(codes.MISSING_DATA, f"rows {digest}", source, command)
-        return [json.loads(line) for line in _read_checked(path, digest).split(b"\n")[:-1]]
+        return [json.loads(line) for line in _read_checked(path, digest).decode().split("\n")[:-1]]
 
     def has_rows(self, digest: str) -> bool:
         """Whether the rows are here and whole."""

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftbench import codes
-from ftbench.diagnostics import Diagnostic
+from ftbench.draft import items
 from ftbench.draft.files import Given
-from ftbench.errors import InvalidInput
+from ftbench.draft.items import Own, listed, refused
 
-ANSWERS = ("answer", "label", "output", "completion", "response", "target", "class", "intent", "category", "sentiment")
+ANSWERS = (
+    *("answer", "label", "output", "completion", "response", "target", "class", "intent", "category", "sentiment"),
+    *("correct", "correct_answer", "correct_option", "answer_key", "answerkey", "gold", "solution", "cop"),
+)
 GROUPS = re.compile(
     r"client|site|hospital|clinic|user|author|bank|company|firm|organi[sz]ation|org|court|school|region|country|branch"
     r"|department|owner|speaker|office|group|shop|store|team|city|station",
@@ -40,6 +42,10 @@ class Guess:
     """Texts, in order."""
     index: bool = False
     """Whether the test's answers are places among the options, counted from 0."""
+    number: bool = False
+    """Whether answers are whole numbers that are read as the options' texts."""
+    own: Own | None = None
+    """Options that each item has of its own."""
     group: str | None = None
     """Column that says whose a training row is."""
     clients: int = 2
@@ -54,19 +60,33 @@ def guess(train: Given, test: Given, options: Sequence[str]) -> Guess:
 
     Raises InvalidInput (FTB319) where the files have no column in common, or no answer can be told.
     """
+    items.other_kinds(train, test)
     shared = [name for name in test.columns if name in train.columns]
     if len(shared) < 2:
-        message = f"{train.name} has the columns {_listed(train.columns)}, {test.name} {_listed(test.columns)}"
-        raise _refused(f"{message}: a question and an answer are needed in both", "rename columns, or write the spec")
+        message = f"{train.name} has the columns {listed(train.columns)}, {test.name} {listed(test.columns)}"
+        raise refused(f"{message}: a question and an answer are needed in both", "rename columns, or write the spec")
     notes: dict[str, str] = {}
-    answer = _answer(train, test, shared, options, notes)
-    texts, index = _options(train, test, answer, options, notes)
-    group = _group(train, [name for name in train.columns if name != answer], notes)
-    questions = _questions(test, [name for name in shared if name not in (answer, group)], notes)
+    ours = [] if options else items.columns(test)
+    rest = [name for name in shared if name not in ours]
+    answer = _named(rest) if ours else _answer(train, test, shared, options, notes)
+    if answer is None:
+        message = f"{listed(ours)} are an item's options, and which of {listed(rest)} is the answer cannot be told"
+        raise refused(message, "call it `answer`")
+    notes.setdefault("answer", "by its name")
+    own = _own(train, test, answer, ours, notes) if ours else None
+    texts, index = (own.marks or ours, False) if own else _options(train, test, answer, options, notes)
+    taken = [answer, *ours]
+    group = _group(train, [name for name in train.columns if name not in taken], notes)
+    questions = _questions(test, [name for name in shared if name not in (*taken, group)], notes)
     if not questions:
-        raise _refused(f"beside `{answer}` no column holds a question", "a column of text that both files have is one")
-    found = Guess(answer, questions, texts, index, group, notes=notes)
+        raise refused(f"beside `{answer}` no column holds a question", "a column of text that both files have is one")
+    number = not index and any(isinstance(value, int) for value in [*test.values(answer), *train.values(answer)])
+    found = Guess(answer, questions, texts, index, number, own, group, notes=notes)
     _clients(found, train)
+    if own is not None:
+        told, found.majority = items.best_constant(test, answer, own)
+        notes["majority"] = f"{told} is right in {100 * found.majority:.0f} % of the test: a score must beat it"
+        return found
     counted = Counter(str(value).strip() for value in test.values(answer))
     most, count = counted.most_common(1)[0]
     found.majority = count / len(test.rows)
@@ -82,9 +102,9 @@ def _answer(train: Given, test: Given, shared: list[str], options: Sequence[str]
         fits = [name for name in shared if _fits(test.values(name), options)]
         if not fits:
             near = _named(shared)
-            told = f"; `{near}` has {_listed(sorted({str(one) for one in test.values(near)})[:8])}" if near else ""
-            message = f"no column of {test.name} holds the options {_listed(options)} and nothing else{told}"
-            raise _refused(message, "--options takes the answers as they are written in the file, with commas between")
+            told = f"; `{near}` has {listed(sorted({str(one) for one in test.values(near)})[:8])}" if near else ""
+            message = f"no column of {test.name} holds the options {listed(options)} and nothing else{told}"
+            raise refused(message, "--options takes the answers as they are written in the file, with commas between")
         chosen = _named(fits) or fits[0]
         notes["answer"] = "its values in the test are the options"
         return chosen
@@ -96,21 +116,18 @@ def _answer(train: Given, test: Given, shared: list[str], options: Sequence[str]
     if len(few) == 1:
         notes["answer"] = "the only column with few different values that names nobody"
         return few[0]
-    message = f"which of {_listed(shared)} is the answer cannot be told"
-    raise _refused(
-        message, f"call it `answer`, or give its values: --options 'A,B'; names that are known: {_listed(ANSWERS)}"
+    message = f"which of {listed(shared)} is the answer cannot be told"
+    raise refused(
+        message, f"call it `answer`, or give its values: --options 'A,B'; names that are known: {listed(ANSWERS)}"
     )
 
 
 def _options(
     train: Given, test: Given, answer: str, options: Sequence[str], notes: dict[str, str]
 ) -> tuple[list[str], bool]:
-    values = test.values(answer)
-    if len(values) < len(test.rows):
-        message = f"{len(test.rows) - len(values)} rows of {test.name} have no `{answer}`"
-        raise _refused(message, "every test item needs a right answer; leave the others out")
+    values = _answers(train, test, answer)
     if options:
-        index = all(isinstance(value, int) for value in values)
+        index = all(isinstance(value, int) and str(value) not in options for value in values)
         notes["options"] = "as given" + (", and the test's answers are places among them" if index else "")
         texts = list(options)
     else:
@@ -119,22 +136,55 @@ def _options(
             message = (
                 f"`{answer}` has {len(found)} different values in {test.name}: these are no options to choose from"
             )
-            raise _refused(
-                message, "give them: --options 'yes,no'; test items with options of their own: docs/specs.md"
+            hint = "give them: --options 'yes,no'; or each test item has options of its own, one column an option "
+            hint += (
+                "(`option_a`, `option_b` …) and `answer` is one of them. Free text has no right answer that a machine "
             )
-        texts, index = sorted(found), False
+            raise refused(message, hint + "could tell; in training rows it is welcome")
+        whole = all(isinstance(value, int) for value in values)
+        texts, index = sorted(found, key=int if whole else str), False
         notes["options"] = f"the {len(texts)} values that `{answer}` has in the test, sorted"
     if len(texts) < 2:
-        raise _refused(f"there is one option, {texts[0]!r}", "a choice has two or more: --options 'yes,no'")
+        raise refused(f"there is one option, {texts[0]!r}", "a choice has two or more: --options 'yes,no'")
     learnt = Counter(str(value).strip() for value in train.values(answer))
     other = {value: count for value, count in learnt.items() if value not in texts}
     if index and not (other.keys() & set(texts)) and not any(value in texts for value in learnt):
         message = f"`{answer}` of {train.name} are numbers, and a model learns to write text"
-        raise _refused(message, "add a column with the answer's text to the training rows")
+        raise refused(message, "add a column with the answer's text to the training rows")
     if other:
         some = ", ".join(f"{value!r} ({count})" for value, count in list(other.items())[:3])
         notes["training answers"] = f"{sum(other.values())} of {len(train.rows)} are none of the options: {some}"
     return texts, index
+
+
+def _own(train: Given, test: Given, answer: str, names: list[str], notes: dict[str, str]) -> Own:
+    _answers(train, test, answer)
+    found = items.own(train, test, answer, names)
+    if found.marks:
+        notes["options"] = (
+            f"each item has its own in {listed(names)}, and `{answer}` says which: {', '.join(found.marks)}"
+        )
+    else:
+        notes["options"] = f"each item has its own in {listed(names)}, and `{answer}` is the text of one"
+    if found.marks and (other := {str(value).strip() for value in train.values(answer)} - set(found.marks)):
+        message = (
+            f"`{answer}` of {train.name} is {listed(sorted(other)[:3])}, which is none of {', '.join(found.marks)}"
+        )
+        raise refused(message, "training rows and test say an answer alike: by its letter or number, or by its text")
+    return found
+
+
+def _answers(train: Given, test: Given, answer: str) -> list[Any]:
+    """The answers of all items. Raises FTB319 where one has none, or where they are truth values."""
+    values = test.values(answer)
+    if len(values) < len(test.rows):
+        message = f"{len(test.rows) - len(values)} rows of {test.name} have no `{answer}`"
+        raise refused(message, "every test item needs a right answer; leave the others out")
+    for given in (train, test):
+        if any(isinstance(value, bool | float) for value in given.values(answer)):
+            message = f"`{answer}` of {given.name} holds truth values or fractions, which no template can write"
+            raise refused(message, "write answers as texts, in both files: `yes`, `no`")
+    return values
 
 
 def _group(train: Given, columns: list[str], notes: dict[str, str]) -> str | None:
@@ -163,7 +213,8 @@ def _questions(test: Given, columns: list[str], notes: dict[str, str]) -> list[s
         if IDS.search(name):
             left[name] = "an identifier by its name"
         elif len(values) < len(test.rows) or not all(isinstance(value, str) and value.strip() for value in values):
-            left[name] = "not a text in every row"
+            nested = any(isinstance(value, list | dict) for value in values)
+            left[name] = "lists or objects, where a column holds texts" if nested else "not a text in every row"
         else:
             kept.append(name)
     notes["prompt"] = "the text columns that both files have, in their order"
@@ -183,14 +234,7 @@ def _few(values: Sequence[Any]) -> bool:
 
 
 def _fits(values: Sequence[Any], options: Sequence[str]) -> bool:
-    if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return set(values) <= set(range(len(options))) and len(set(values)) > 1
-    return bool(values) and {str(value).strip() for value in values} <= set(options)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
-
-
-def _refused(message: str, hint: str) -> InvalidInput:
-    return InvalidInput(Diagnostic(codes.NO_DRAFT, message, hint=hint))
+    if values and {str(value).strip() for value in values} <= set(options):
+        return True
+    whole = bool(values) and all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+    return whole and set(values) <= set(range(len(options))) and len(set(values)) > 1

@@ -58,7 +58,8 @@ class _Lines:
 def names(found: Guess) -> dict[str, str]:
     """The files' columns → names that a template can take, each once."""
     made: dict[str, str] = {}
-    wanted = [*found.questions, found.answer, *([found.group] if found.group else [])]
+    own = found.own.columns if found.own else []
+    wanted = [*found.questions, *own, found.answer, *([found.group] if found.group else [])]
     for column in wanted:
         plain = re.sub(r"[^A-Za-z0-9_]+", "_", column).strip("_").lower() or "column"
         plain = plain if not plain[0].isdigit() else f"column_{plain}"
@@ -71,6 +72,11 @@ def names(found: Guess) -> dict[str, str]:
 def prompt(found: Guess, named: dict[str, str]) -> str:
     """The prompt's template: each question under its name, what may be answered, and where the answer begins."""
     lines = [f"{named[one].replace('_', ' ').capitalize()}: {{{named[one]}}}" for one in found.questions]
+    if found.own is not None:
+        lines += [f"{mark}. {{{named[one]}}}" for mark, one in zip(found.own.marks, found.own.columns, strict=False)]
+        kind = "letter" if found.own.marks and found.own.marks[0].isalpha() else "number"
+        asked = [f"Reply with the {kind} of the right answer."] if found.own.marks else []
+        return "\n".join([*lines, *asked, "Answer:"])
     listed = ", ".join(option.replace("{", "{{").replace("}", "}}") for option in found.options)
     return "\n".join([*lines, f"Answer with one of: {listed}.", "Answer:"])
 
@@ -78,21 +84,23 @@ def prompt(found: Guess, named: dict[str, str]) -> str:
 def write(frame: Frame, train: Given, test: Given, found: Guess) -> str:
     """The spec's text; it validates as it is."""
     named, out = names(found), _Lines()
-    columns = {named[one]: one for one in [*found.questions, found.answer]}
+    own = found.own.columns if found.own else []
+    columns: dict[str, Any] = {named[one]: one for one in [*found.questions, found.answer]}
+    if found.number:
+        columns[named[found.answer]] = {"column": found.answer, "type": "text"}
     group = {named[found.group]: found.group} if found.group else {}
-    typed: dict[str, Any] = dict(columns)
-    if found.index and test.format == "csv":
-        typed[named[found.answer]] = {"column": found.answer, "type": "integer"}
+    asked = {named[one]: one for one in [*found.questions, *own]} | columns
+    learnt = asked if found.own is not None and found.own.marks else columns
     out.put(0, "ftbench", "spec/v1")
     out.put(0, "metadata", block=True)
     out.put(2, "name", frame.name)
     out.put(2, "version", "0.1.0")
     out.put(2, "title", f"{frame.name.replace('-', ' ').capitalize()}: say in a line what is asked")
     out.put(2, "licence", "CC0-1.0", "of this spec; a source has its own `licence`")
-    _data(out, train, found, {**columns, **group}, named)
+    _data(out, train, found, {**learnt, **group}, named)
     _federation(out, frame, found, named)
     _model(out, frame, max(_longest(train, found), _longest(test, found)))
-    _evaluation(out, test, found, typed, named)
+    _evaluation(out, test, found, asked, named)
     out.put(0, "seeds", block=True)
     out.put(2, "partition", 1, "deals the rows to the clients, the same for every entry")
     out.put(2, "runs", [1, 2, 3], "a table tells methods apart by several seeds")
@@ -100,7 +108,7 @@ def write(frame: Frame, train: Given, test: Given, found: Guess) -> str:
     return HEAD.format(path=frame.path) + "\n".join(out.text) + "\n"
 
 
-def _data(out: _Lines, train: Given, found: Guess, columns: dict[str, str], named: dict[str, str]) -> None:
+def _data(out: _Lines, train: Given, found: Guess, columns: dict[str, Any], named: dict[str, str]) -> None:
     out.put(0, "data", block=True)
     out.put(2, "source", _source(train), "paths are relative to this file")
     out.put(2, "columns", columns, f"answer: {found.notes['answer']}")
@@ -178,6 +186,8 @@ def _evaluation(out: _Lines, test: Given, found: Guess, columns: dict[str, Any],
     out.put(6, "columns", columns)
     out.put(6, "prompt", prompt(found, named), "as in training")
     options = [" " + option.replace("{", "{{").replace("}", "}}") for option in found.options]
+    if found.own is not None and not found.own.marks:
+        options = [f" {{{named[one]}}}" for one in found.own.columns]
     out.put(6, "options", options, found.notes["options"])
     out.put(6, "answer", named[found.answer])
     out.put(6, "scoring", ["likelihood"], found.notes["majority"])
@@ -200,5 +210,5 @@ def _source(given: Given) -> dict[str, Any]:
 def _longest(given: Given, found: Guess) -> int:
     """Characters of the longest row with what stands around it."""
     around = len(prompt(found, names(found)))
-    used = [*found.questions, found.answer]
+    used = [*found.questions, found.answer, *(found.own.columns if found.own else [])]
     return around + max(sum(len(str(row.get(one) or "")) for one in used) for row in given.rows)

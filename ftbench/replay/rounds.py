@@ -59,14 +59,25 @@ def redo(
         reason = "the run's archive is of another ledger"
         return redo(context, compiled, folder, Kept(None, None, reason), drawn, threads=threads, say=say)
     say(f"training {len(drawn.clients)} client rounds again, aggregating {len(drawn.aggregations)}")
-    asked = {
-        "run_config": _run_config(context, folder, kept.listed.micro_batch),
-        "archive": str(kept.folder.absolute()),
+    asked = job(context, folder, kept.folder, kept.listed.micro_batch, drawn, threads=threads)
+    return told(_work(context, compiled, folder, asked), drawn)
+
+
+def job(
+    context: Context, folder: Path, archive: Path, micro_batch: int, drawn: Draw, *, threads: int
+) -> dict[str, Any]:
+    """What `replay.worker` is asked. `folder`: holds the bundle's ledger; `archive`: what the run kept."""
+    return {
+        "run_config": _run_config(context, folder, micro_batch),
+        "archive": str(archive.absolute()),
         "threads": threads,
         "clients": [list(one) for one in drawn.clients],
         "aggregations": drawn.aggregations,
     }
-    found = _work(context, compiled, folder, asked)
+
+
+def told(found: dict[str, Any], drawn: Draw) -> Redone:
+    """What the worker answered."""
     return Redone(
         [
             ClientAgain(round=number, partition=client, **_client(found["clients"][place]))

@@ -28,8 +28,11 @@ from ftbench.verify import verifier
 from ftbench.verify.context import Context
 from ftbench.verify.draw import NONCE_BYTES
 from ftbench.verify.evidence import Evidence, Machine
+from ftbench.verify.policy import By
 
 Say = Callable[[str], None]
+FACTOR, HEADER = 16, 2**20
+"""States of a server hold several arrays a parameter, and int8 on the wire is float32 in a file."""
 
 
 def new_nonce() -> str:
@@ -45,6 +48,7 @@ def judge(
     benchmarks: Sequence[Path],
     required: Level,
     signers: Signers | None = None,
+    by: By | None = None,
     archive: Path | None,
     nonce: str,
     threads: int,
@@ -52,13 +56,16 @@ def judge(
 ) -> tuple[Verdict, Evidence | None]:
     """Verify a bundle, and where it reaches RESCORED do part of it again; the evidence beside the verdict.
 
+    With `by` it is held to another run after that.
     Raises as `verify` and `spot_run`.
     """
-    context = verifier.look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required, signers=signers)
+    context = verifier.look(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
     verdict = verifier.climb(context, required, verifier.checks(context))
     if verdict.level != "RESCORED":
         return verdict, None
     context.spot = evidence = spot_run(context, archive=archive, nonce=nonce, threads=threads, say=say)
+    if by is not None:
+        context.other = verifier.another(by, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
     made = {one.check: one for one in verdict.checks}
     return verifier.climb(context, required, verifier.checks(context), made), evidence
 
@@ -144,6 +151,13 @@ def kept_by(context: Context, folder: Path | None) -> rounds.Kept:
         return rounds.Kept(None, None, "the run's archive is not here: give `--archive DIR`")
     try:
         listed = archives.read(folder, context.result.archive)
+        archives.held(folder, listed, most_bytes(context))
     except FtbenchError as error:
         return rounds.Kept(None, None, f"the run's archive: {error.diagnostics[0].message}")
     return rounds.Kept(folder, listed, "")
+
+
+def most_bytes(context: Context) -> int:
+    """Of a file of the archive: an adapter, a reply or a state is no larger than some times what a round sends, which
+    verification has counted before."""
+    return FACTOR * max((body.bytes_down + body.bytes_up for body in context.rounds), default=0) + HEADER

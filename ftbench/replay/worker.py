@@ -23,6 +23,12 @@ def main(arguments: list[str]) -> int:
     asked = json.loads(job.read_bytes())
     sys.dont_write_bytecode = True  # a compiled benchmark is frozen
     sys.path.insert(0, str(app))
+    answer.write_text(json.dumps(redone(app, asked)))
+    return 0
+
+
+def redone(app: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    """What JOB.json asks; `app` is on the path."""
     import torch
 
     torch.set_num_threads(asked["threads"])
@@ -31,12 +37,10 @@ def main(arguments: list[str]) -> int:
     worker = importlib.import_module(f"{PACKAGE}.worker")
     settings = worker.checked_settings(fused_config(app, asked["run_config"]))
     rounds = redo.Rounds(settings, Path(asked["archive"]))
-    found = {
+    return {
         "clients": [_one(errors.AppError, rounds.client, number, part) for number, part in asked["clients"]],
         "aggregations": [_one(errors.AppError, rounds.aggregation, number) for number in asked["aggregations"]],
     }
-    answer.write_text(json.dumps(found))
-    return 0
 
 
 def _one(error: type[Exception], function: Callable[..., dict[str, Any]], *arguments: int) -> dict[str, Any]:

@@ -27,6 +27,10 @@ STATE = "state"
 """The folder of its files."""
 
 
+MAX_LIST = 64 * 2**20
+"""Largest `archive.json` that is read, in bytes."""
+
+
 class Archive(Block):
     """`archive.json`: what an archive holds, and how the run computed."""
 
@@ -57,11 +61,13 @@ def make(folder: Path, archive: Archive) -> str:
 
 
 def read(folder: Path, expected: str) -> Archive:
-    """The list, which must have the digest that the bundle gives it. The files are held to their own digests when they
-    are used. Raises MissingResource (FTB680) where there is none, InvalidInput (FTB681) for another."""
+    """The list, which must have the digest that the bundle gives it; `held` holds the files to it.
+
+    Raises MissingResource (FTB850) where there is none, InvalidInput (FTB851) for another.
+    """
     path = folder / LIST
     try:
-        data = path.read_bytes()
+        data = path.read_bytes() if path.stat().st_size <= MAX_LIST else b""
     except OSError as error:
         hint = "give the folder that the run left beside its bundle with `--archive DIR`"
         raise MissingResource(
@@ -75,6 +81,25 @@ def read(folder: Path, expected: str) -> Archive:
     except ValidationError as error:
         message = f"it does not fit its schema in {error.error_count()} places"
         raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, message, Place(str(path)))) from error
+
+
+def held(folder: Path, listed: Archive, most: int) -> None:
+    """Hold every file that is there to its size and digest, none read that is larger than listed or than `most` bytes.
+
+    A file that is not there is missed by whoever needs it. Raises InvalidInput (FTB851).
+    """
+    for name, told in sorted(listed.files.items()):
+        path = folder / STATE / name
+        if "/" in name or path.is_symlink():
+            raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, "a name or link leaves the archive", Place(str(path))))
+        if not path.is_file():
+            continue
+        size = path.stat().st_size
+        if size != told.size or size > most:
+            message = f"it has {size:,} bytes, the list says {told.size:,}, and {most:,} are read at most"
+            raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, message, Place(str(path))))
+        if sha256(path.read_bytes()) != told.sha256:
+            raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, "it is damaged: another digest", Place(str(path))))
 
 
 def _listed(path: Path) -> ManifestFile:

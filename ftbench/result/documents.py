@@ -312,7 +312,7 @@ class Cost(Block):
 
 
 class PrivacySpent(Block):
-    """What clients were promised, and what the run spent of it. It holds where nobody knows the run's seed."""
+    """What clients were promised, and what the run spent of it; noise of the seed keeps it where nobody knows that."""
 
     kind: Literal["central", "local"]
     """Who added the noise: the server, or each client."""
@@ -326,6 +326,9 @@ class PrivacySpent(Block):
     """Standard deviation of the noise, in clips."""
     clipping: Literal["fixed", "adaptive"]
     """How changes were clipped."""
+    noise: Literal["seed", "operating-system"] = "seed"
+    """Where it came from: from the run's `seed`, so that it comes out again and protects nobody who knows that; or from
+    the `operating-system`, so that nobody can draw it again."""
 
 
 class TargetCost(Block):
@@ -422,6 +425,9 @@ class Environment(Block):
     """Accelerators used; empty on a CPU."""
     packages: dict[str, str]
     """Distribution → installed version, for the plan's stack."""
+    instructions: Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")] | None = None
+    """The widest vector instructions that PyTorch could use, such as `avx512` or `avx2`: processors that differ in them
+    round otherwise. Null: not known."""
 
 
 class ManifestFile(Block):
@@ -461,6 +467,17 @@ class CheckResult(Block):
     """Diagnostic code of a failure."""
 
 
+class ReproducedBy(Block):
+    """Another run of the same entry that came to the same."""
+
+    bundle: Sha256
+    """sha256 of its manifest.json."""
+    signature: Signed
+    """Who signed it."""
+    own: bool
+    """Whether that is the verifier by the policy: they ran it themselves."""
+
+
 class Verdict(Block):
     """How far a bundle can be believed, and why."""
 
@@ -487,3 +504,5 @@ class Verdict(Block):
     """Files of the bundle that the verifier did not bring: what needs them is not checked at any level."""
     signature: Signed | None = None
     """Who signed the bundle; null where it is not signed, or the signature was not verified."""
+    reproduced_by: ReproducedBy | None = None
+    """Whose run gave the level REPRODUCED; null at any other level."""

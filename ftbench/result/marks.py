@@ -44,8 +44,12 @@ def mark(task: Task, scoring: str, given: Given) -> Mark:
         return "right" if answer.passed else "unparsable" if answer.status == NOT_PLAIN else "wrong"
     if isinstance(task, CodeTask):
         raise ValueError(f"{scoring!r} is no scoring of a code task")
-    found = picked(task, scoring, given)
-    return "unparsable" if found is None else "right" if found == given.target else "wrong"
+    return mark_of(picked(task, scoring, given), given.target)
+
+
+def mark_of(chosen: int | None, target: int | None) -> Mark:
+    """The mark of a choice."""
+    return "unparsable" if chosen is None else "right" if chosen == target else "wrong"
 
 
 def picked(task: ChoiceTask, scoring: str, given: Given) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, NoReturn, TypeVar
@@ -25,6 +26,8 @@ MAX_ERRORS = 20
 MAX_MESSAGE = 300
 """Characters of a schema error that are shown; it may quote what it refuses."""
 
+_MAY_OVERFLOW = re.compile(rb"[0-9.][eE][+]?[0-9]{3,}\s*(?:[,\]}]|\Z)|[0-9]{200}")
+
 _LOOKED_INTO = (str, dict, list)
 
 M = TypeVar("M", bound=Block)
@@ -44,8 +47,10 @@ def parse(data: bytes, where: str, *, max_bytes: int = MAX_BYTES, max_depth: int
         _refuse(where, f"has {len(data)} bytes; at most {max_bytes} are read")
     try:
         text = data.decode("utf-8")
+        # Only what is long or has an exponent overflows; Python's own reader of floats is much faster than ours.
+        read_float = _float if _MAY_OVERFLOW.search(data) else None
         value = json.loads(
-            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=_float, parse_int=_integer
+            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=read_float, parse_int=_integer
         )
     except RecursionError:
         _refuse(where, f"is nested deeper than {max_depth} levels")

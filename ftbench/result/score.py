@@ -9,6 +9,7 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
@@ -27,7 +28,7 @@ from ftbench.result.documents import (
     TaskScores,
     Written,
 )
-from ftbench.result.marks import Given, Mark, asks_text, mark, picked, problems
+from ftbench.result.marks import Given, Mark, asks_text, mark, mark_of, picked, problems
 from ftbench.result.references import FAULT_FREE, LOCAL
 from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, stratified, wilson
 from ftbench.spec.model import Evaluation
@@ -154,11 +155,11 @@ def _written(task: Task, samples: Sequence[Sample]) -> Written | None:
 
 
 def _scoring(task: Task, scoring: str, samples: Sequence[Sample], confidence: float) -> ScoringScores:
-    before, after = ([_given(s, model) for s in samples] for model in ("untuned", "tuned"))
+    before, after = (_read(task, scoring, [_given(s, model) for s in samples]) for model in ("untuned", "tuned"))
     return ScoringScores(
-        tuned=_counted(task, scoring, after, confidence),
-        untuned=_counted(task, scoring, before, confidence),
-        difference=_paired(_marks(task, scoring, before), _marks(task, scoring, after), confidence),
+        tuned=_count(task, after, confidence),
+        untuned=_count(task, before, confidence),
+        difference=_paired(before.marks, after.marks, confidence),
     )
 
 
@@ -176,7 +177,7 @@ def _robustness(
     for name, samples in samples_by_task.items():
         task = tasks[name]
         whole, struck = (
-            _marks(task, task.scoring[0], [_given(s, model) for s in samples]) for model in (FAULT_FREE, "tuned")
+            _read(task, task.scoring[0], [_given(s, model) for s in samples]).marks for model in (FAULT_FREE, "tuned")
         )
         found.append((len(samples), _paired(whole, struck, confidence)))
     return _mean_difference(found)
@@ -190,8 +191,21 @@ def _mean_difference(found: Sequence[tuple[int, Difference]]) -> Difference:
     return _difference(mean, gained, lost).model_copy(update={"p_value": p_value})
 
 
-def _marks(task: Task, scoring: str, given: Sequence[Given]) -> list[Mark]:
-    return [mark(task, scoring, one) for one in given]
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A model's answers by one scoring."""
+
+    given: Sequence[Given]
+    chosen: Sequence[int | None]
+    """Of each answer the option that it means; nothing for a code task."""
+    marks: Sequence[Mark]
+
+
+def _read(task: Task, scoring: str, given: Sequence[Given]) -> _Read:
+    if isinstance(task, CodeTask):
+        return _Read(given, (), [mark(task, scoring, one) for one in given])
+    chosen = [picked(task, scoring, one) for one in given]
+    return _Read(given, chosen, [mark_of(found, one.target) for found, one in zip(chosen, given, strict=True)])
 
 
 def _given(sample: Sample, model: str) -> Given:
@@ -200,12 +214,16 @@ def _given(sample: Sample, model: str) -> Given:
 
 
 def _counted(task: Task, scoring: str, given: Sequence[Given], confidence: float) -> Score:
-    marks = _marks(task, scoring, given)
+    return _count(task, _read(task, scoring, given), confidence)
+
+
+def _count(task: Task, read: _Read, confidence: float) -> Score:
+    marks = read.marks
     found = accuracy(marks.count("right"), len(marks), confidence, marks.count("unparsable"))
     if isinstance(task, CodeTask):
         return found
-    chosen, targets = [picked(task, scoring, one) for one in given], [one.target or 0 for one in given]
-    return found.model_copy(update={"options": options.counts(chosen, targets, len(given[0].options))})
+    targets = [one.target or 0 for one in read.given]
+    return found.model_copy(update={"options": options.counts(read.chosen, targets, len(read.given[0].options))})
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

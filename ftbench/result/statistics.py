@@ -135,13 +135,23 @@ def _exact(moved: Mapping[int, tuple[int, int]], weights: Mapping[int, int], obs
     sums = {0: 1.0}
     for items, (gained, lost) in moved.items():
         changed, longer = gained + lost, dict[int, float]()
-        chances = [math.comb(changed, k) / (1 << changed) for k in range(changed + 1)]
+        chances = _binomial(changed)
         for place, chance in sums.items():
             for k, one in enumerate(chances):
                 there = place + weights[items] * (2 * k - changed)
                 longer[there] = longer.get(there, 0.0) + chance * one
         sums = longer
     return min(math.fsum(chance for place, chance in sums.items() if abs(place) >= observed), 1.0)
+
+
+def _binomial(count: int) -> list[float]:
+    """Probability of each number of heads in `count` throws; each quotient of whole numbers is rounded once."""
+    whole, term = 1 << count, 1
+    half = [term / whole]
+    for k in range(count // 2):
+        term = term * (count - k) // (k + 1)
+        half.append(term / whole)
+    return half + half[: count - count // 2][::-1]
 
 
 def mcnemar(gained: int, lost: int) -> float:

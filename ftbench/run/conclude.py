@@ -34,7 +34,7 @@ from ftbench.result.withheld import withheld_tasks
 from ftbench.run import keep, open_division
 from ftbench.run.environment import describe
 from ftbench.run.processes.tail import JsonTail
-from ftbench.run.rundir import RunDir
+from ftbench.run.rundir import RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
 from ftbench.spec.budgets import WITHIN
 from ftbench.spec.entries import apply, entry_digest
@@ -185,10 +185,10 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         ),
         exclusions=_left_out(lines, planned=False),
         planned_exclusions=_left_out(lines, planned=True),
-        privacy=_privacy(plan, lines),
+        privacy=_privacy(plan, lines, settings),
         cost_to_target=budgets.to_target(evaluation.cost_to_target, rounds, round_seconds(run)),
         within=budgets.measure_within(evaluation.quality_within, rounds, started.adapter),
-        bit_reproducible=not devices,
+        bit_reproducible=not devices and not settings.os_noise,
         smoke=settings.smoke,
         unpinned=settings.unpinned,
         selection=settings.selection,
@@ -221,7 +221,7 @@ def _left_out(lines: Sequence[LedgerLine], *, planned: bool) -> int:
     return sum(exclusion.planned == planned for body in rounds for exclusion in body.excluded)
 
 
-def _privacy(plan: Plan, lines: Sequence[LedgerLine]) -> PrivacySpent | None:
+def _privacy(plan: Plan, lines: Sequence[LedgerLine], settings: RunSettings) -> PrivacySpent | None:
     """What the last committed round says was spent, with the terms of the spec, none of which is a knob."""
     block = plan.typed_spec().privacy
     released = [line.body.privacy for line in lines if isinstance(line.body, Round)]
@@ -234,6 +234,7 @@ def _privacy(plan: Plan, lines: Sequence[LedgerLine]) -> PrivacySpent | None:
         limit=block.epsilon,
         noise_multiplier=block.noise_multiplier,
         clipping=block.clipping,
+        noise="operating-system" if settings.os_noise else "seed",
     )
 
 

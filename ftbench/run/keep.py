@@ -25,8 +25,9 @@ def parse(text: str) -> int:
     return int(number)
 
 
-def archive_bytes(spec: Spec, outline: Outline, every: int) -> int:
-    """About what the archive of a run holds; `spec`: with the entry's knobs in force. 0 where layers are unknown.
+def archive_bytes(spec: Spec, trained: int, every: int) -> int:
+    """About what the archive of a run holds; `spec`: with the entry's knobs in force; `trained`: elements of an
+    adapter, 0 where they are unknown.
 
     A kept round has the adapter before it, one reply a client sampled, and states where strategy or coding keep any.
     """
@@ -37,11 +38,11 @@ def archive_bytes(spec: Spec, outline: Outline, every: int) -> int:
     states = int(record.server_keeps != "nothing") + 2 * record.variates
     states += sampled if record.client_keeps or spec.transport.up != "float32" else 0
     rounds = len(range(0, federation.rounds, every))
-    return 4 * elements(spec, outline) * rounds * (1 + sampled + states)
+    return 4 * trained * rounds * (1 + sampled + states)
 
 
 def in_force(asked: int, spec: Spec, outline: Outline) -> int:
     """What `--keep` comes to: AUTO is decided by what all rounds would take."""
     if asked != AUTO:
         return asked
-    return 1 if archive_bytes(spec, outline, 1) <= AUTO_BYTES else 0
+    return 1 if archive_bytes(spec, elements(spec, outline), 1) <= AUTO_BYTES else 0

@@ -19,7 +19,7 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result.references import due_references
 from ftbench.run import keep
 from ftbench.run.base_model import fetch_command
-from ftbench.run.disk import state_bytes
+from ftbench.run.disk import elements, state_bytes
 from ftbench.run.environment import differences
 from ftbench.run.evaluation.trial import Trial, try_tokenizer
 from ftbench.run.rundir import RunDir
@@ -82,7 +82,9 @@ def look_ahead(
     """
     spec = apply(plan.typed_spec(), entry)
     every = keep.in_force(run.settings().keep, spec, outline)
-    filled = state_bytes(spec, outline, rounds=1 if limit else None) + keep.archive_bytes(spec, outline, every)
+    filled = state_bytes(spec, outline, rounds=1 if limit else None) + keep.archive_bytes(
+        spec, elements(spec, outline), every
+    )
     if full := _disk(run.path, filled):
         raise MissingResource(full)
     files = {task.name: plan.pins.sources[f"task:{task.name}"].digest for task in spec.evaluation.tasks}

@@ -47,7 +47,7 @@ def _look(job: Job) -> Preview:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(job.model, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # `tokenizers` raises no narrower one
         message = f"{job.name} has no tokenizer that can be read: {error}"
         return Preview(problems=[Told(code=codes.MODEL_UNFIT, message=message, hint="choose another base model")])
     spec, shown = Spec.model_validate(job.spec), list[Shown]()

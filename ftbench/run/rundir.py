@@ -74,10 +74,12 @@ class RunSettings(Block):
     """CUDA devices of a simulated client, or the share of one; null: one each where there are several."""
     clients_at_once: int = 0
     """Clients of a round that train at once on a CPU; 0: as many as cores and memory allow."""
-    eval_workers: int = 1
-    """Processes that evaluate at once."""
+    eval_workers: int | None = None
+    """Processes that evaluate at once; null: on a CPU as many as cores and memory allow, else one."""
     keep: int = -1
     """Every so manieth round is kept in the archive; 0: none; -1: all where they are small (`run.keep`)."""
+    os_noise: bool = False
+    """Whether noise of differential privacy comes from the operating system; nothing is kept in the archive then."""
     limits: Limits = Limits()
     """What the operator allows."""
     selection: Selection | None = None

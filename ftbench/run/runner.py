@@ -29,12 +29,14 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed, RunIncomplete
 from ftbench.result import ledger
 from ftbench.result.documents import Finished, Selection
 from ftbench.result.references import due_references
-from ftbench.run import conclude, keep, knowable, open_division, preflight
+from ftbench.run import conclude, keep, knowable, noise, open_division, preflight
+from ftbench.run import start as marks
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob, knob_config
 from ftbench.run.evaluation.programs import check_sandbox
 from ftbench.run.kernels import check_attention, model_in_force
+from ftbench.run.processes import forked
 from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
@@ -58,7 +60,7 @@ def start(
     superlink: str = "",
     client_cpus: int = 1,
     client_gpus: float | None = None,
-    eval_workers: int = 1,
+    eval_workers: int | None = None,
     clients_at_once: int = 0,
     micro_batch: int = 0,
     smoke: bool = False,
@@ -68,6 +70,7 @@ def start(
     round_timeout: float = 3600.0,
     limits: Limits | None = None,
     keep_every: int = keep.AUTO,
+    os_noise: bool = False,
     listener: Listener | None = None,
     spec: str = "",
     modules: Mapping[str, bytes] | None = None,
@@ -77,11 +80,13 @@ def start(
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
     A base model of the hub that the store lacks is fetched first. `spec` is how the user named the benchmark; the
-    commands that are recommended name it too. `keep_every`: see `run.keep`. `modules`: the
+    commands that are recommended name it too. `keep_every`: see `run.keep`. `os_noise`:
+    see `run.noise`. `modules`: the
     code that an entry in the open division names, which is carried out. `train_only`: end when it has trained, by
     RunIncomplete (FTB914), before the test set is read. `selection`: how a sweep chose the entry's knobs.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
+    began = time.time()
     files, plan, spec_hash = conclude.read_compiled(compiled)
     open_division.check_modules(entry, modules or {})
     told = listener or Silent()
@@ -104,7 +109,8 @@ def start(
         round_timeout=round_timeout,
         limits=limits or Limits(),
         selection=selection,
-        keep=keep_every,
+        keep=noise.keeping(plan, keep_every, _engine_name(engine), asked=os_noise),
+        os_noise=os_noise,
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
@@ -120,7 +126,7 @@ def start(
             run.discard()
             raise
         with run.alone():
-            return _Start(run, store, told, train_only=train_only).conduct()
+            return _Start(run, store, told, began, train_only=train_only).conduct()
 
 
 def resume(
@@ -211,7 +217,11 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
 class _Start:
     """One start of a run whose folder is filled and locked."""
 
-    def __init__(self, run: RunDir, store: Store, listener: Listener, *, train_only: bool = False) -> None:
+    def __init__(
+        self, run: RunDir, store: Store, listener: Listener, began: float | None = None, *, train_only: bool = False
+    ) -> None:
+        """`began`: when this start began, in seconds since 1970; None: now."""
+        self.began = time.time() if began is None else began
         self.run = run
         self.train_only = train_only
         self.store = store
@@ -264,6 +274,8 @@ class _Start:
         self.run.logs.mkdir(exist_ok=True)
         self.run.error.unlink(missing_ok=True)
         self.follower.phase("train")
+        marks.begin(self.run.logs)
+        marks.mark(self.run.logs, "checks", self.began)
         job = self._job()
         began, committed = time.monotonic(), self.follower.progress.round
 
@@ -272,6 +284,8 @@ class _Start:
             self.follower.tick()
             self.guard.check(orderly=True)
             if self.follower.progress.round != committed:  # so that a killed start's time counts as well
+                if not committed:
+                    marks.mark(self.run.logs, "")
                 committed = self.follower.progress.round
                 self.run.add_timing(self.id, "train", time.monotonic() - began)
 
@@ -298,6 +312,10 @@ class _Start:
         self.follower.tick()
         self.guard.check(orderly=False)
 
+    def _say(self, what: str) -> None:
+        marks.mark(self.run.logs, what.partition(",")[0])
+        self.follower.say(what)
+
     def _scored(self, phase: str, done: int, total: int) -> None:
         self.follower.scored(phase, done, total)
         self.guard.check(orderly=False)
@@ -322,7 +340,8 @@ class _Start:
             fab_hash=fab_hash,
             round_timeout=self.settings.round_timeout,
             marker=self.run.marker(),
-            say=self.follower.say,
+            more=noise.variables(asked=self.settings.os_noise),
+            say=self._say,
         )
 
     def _evaluate(self) -> conclude.Samples:
@@ -372,7 +391,7 @@ class _Start:
         # A worker holds the weights and, beside libraries, about as much again while it trains.
         each = 2 * weights + 700 * 2**20
         fitting = int(psutil.virtual_memory().available * 0.8 / each) - 1
-        cores = (os.cpu_count() or 1) // self.settings.client_cpus
+        cores = forked.cores() // self.settings.client_cpus
         return max(1, min(sampled, asked or min(cores, fitting)))
 
     @contextlib.contextmanager

@@ -164,9 +164,22 @@ def whole(cell: Cell) -> RunOutcome | None:
     return conclude.finished(RunDir(cell.folder)) if (cell.folder / "run.json").is_file() else None
 
 
+def seconds_a_cell(planned: Sequence[Cell], states: Sequence[State]) -> float | None:
+    """Mean wall time of the cells that are whole, over all their starts; None where none is."""
+    taken = [
+        conclude.spent_seconds(RunDir(cell.folder))
+        for cell, told in zip(planned, states, strict=True)
+        if told == "whole"
+    ]
+    return sum(taken) / len(taken) if taken else None
+
+
 @contextlib.contextmanager
-def hold_sweep(out: Path) -> Iterator[None]:
-    """Hold the sweep's folder. Raises RunFailed (FTB500) where another sweep does, MissingResource (FTB501)."""
+def hold_sweep(out: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the sweep's folder, `shared` with others who hold it so and lock each cell.
+
+    Raises RunFailed (FTB500) where another sweep holds it, MissingResource (FTB501).
+    """
     import fcntl
 
     try:
@@ -177,7 +190,7 @@ def hold_sweep(out: Path) -> Iterator[None]:
         raise MissingResource(Diagnostic(codes.NOT_A_RUN, message, Place(str(out)))) from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             hint = "wait until it is done, or stop it"
             raise RunFailed(

@@ -78,8 +78,9 @@ def line(progress: Progress) -> str:
         parts.append(f"round {progress.reference_round}/{progress.rounds}")
     elif progress.phase == "evaluate" and progress.asked:
         parts = [f"evaluating {progress.scoring}", f"{progress.answered}/{progress.asked}"]
-    if progress.seconds_left is not None and progress.phase in ("train", "references", "evaluate"):
-        parts.append(f"{duration(progress.seconds_left)} left")
+    left = progress.seconds_left
+    if left is not None and round(left) > 0 and progress.phase in ("train", "references", "evaluate"):
+        parts.append(f"{duration(left)} left")
     return ", ".join(parts)
 
 
@@ -92,6 +93,8 @@ def under_way(progress: Progress) -> str:
         elif doing and not progress.round:
             doing += LOADED
         return f"in round {progress.round + 1}/{progress.rounds} for {duration(progress.round_seconds)}{doing}"
+    if progress.phase == "train" and 0 < progress.rounds <= progress.round:
+        return f"ending the training, whose {progress.rounds} rounds are committed"
     return line(progress)
 
 

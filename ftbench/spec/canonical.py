@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import rfc8785
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_WRITTEN_OTHERWISE = re.compile(rb"[0-9]e[-+][0-9]|\.0(?![0-9])|[\xf0-\xf4]|(?<![.0-9])[0-9]{16}")
 
 UNHASHED = frozenset({"metadata", "reporting"})
 """Blocks of a spec that change neither training nor score. They stand in the plan beside the spec."""
@@ -23,38 +27,22 @@ def canonical(value: Any) -> bytes:
         raise ValueError(str(error)) from error
 
 
+def canonical_json(value: Any) -> bytes:
+    """The same of a value that came out of JSON text, whose keys are all text, ten times as fast.
+
+    Python's own writer differs from RFC 8785 in numbers with an exponent, in floats without a fraction, in whole
+    numbers that are refused there, and in the order of keys beyond the basic plane. What has none of these is it.
+    """
+    try:
+        text = _WRITER.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return canonical(value)
+    return canonical(value) if _WRITTEN_OTHERWISE.search(text) else text
+
+
 def is_canonical(value: Any, data: bytes) -> bool:
-    """Whether `data` is the canonical form of `value`, which was read from it. Raises as `canonical`.
-
-    Most documents are told by the standard library, twenty times as fast: where no key and no number is of those that
-    it writes otherwise than RFC 8785 (see `_alike`)."""
-    if _alike(value) and json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() == data:
-        return True
-    return canonical(value) == data
-
-
-def _alike(value: Any) -> bool:
-    """Whether the standard library writes a value as RFC 8785 does: keys in ASCII, integers below 2^53, and other
-    numbers with a fraction, from 1e-4 to 1e16."""
-    todo = [value]
-    while todo:
-        one = todo.pop()
-        kind = type(one)
-        if kind is float:
-            if not 1e-4 <= abs(one) < 1e16 or one.is_integer():
-                return False
-        elif kind is dict:
-            if not all(type(key) is str and key.isascii() for key in one):
-                return False
-            todo += one.values()
-        elif kind is list:
-            todo += one
-        elif kind is int:
-            if abs(one) >= 2**53:
-                return False
-        elif one is not None and kind is not str and kind is not bool:
-            return False
-    return True
+    """Whether `data` is the canonical form of `value`, which was read from it. Raises as `canonical`."""
+    return canonical_json(value) == data
 
 
 def digest(value: Any) -> str:

@@ -117,9 +117,7 @@ def _grouped(found: list[Problem]) -> list[Problem]:
         by_block.setdefault(paths.show(problem.path), []).append(word)
     listed = "; ".join(f"{f'`{block}`: ' if block else ''}{', '.join(words)}" for block, words in by_block.items())
     message = f"the spec lacks {len(missing)} fields and blocks: {listed}"
-    hint = (
-        "`ftbench new NAME --train FILE --test FILE` writes a whole one; with `extends: quickstart` the rest is that's"
-    )
+    hint = "`ftbench new NAME --train FILE --test FILE` writes a whole one; `extends: quickstart` brings the rest"
     rest = [problem for problem in found if problem.code != codes.MISSING_FIELD]
     return [Problem(codes.MISSING_FIELD, (), message, hint), *rest]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 
@@ -38,7 +39,13 @@ def before(template: str, column: str) -> str:
     return "".join(made)
 
 
-def _parts(template: str) -> Iterator[tuple[str, str | None]]:
+@functools.lru_cache(maxsize=256)
+def _parts(template: str) -> tuple[tuple[str, str | None], ...]:
+    """Kept: a template is filled for thousands of rows."""
+    return tuple(_read(template))
+
+
+def _read(template: str) -> Iterator[tuple[str, str | None]]:
     end = 0
     for match in _PART.finditer(template):
         yield template[end : match.start()], None

@@ -29,6 +29,8 @@ from ftbench.submit.place import bring
 from ftbench.verify.documents import read
 
 M = TypeVar("M", bound=Block)
+NO_SAMPLES = "no samples under this hash, so compared by intervals"
+"""What a carried row says of itself: paired tests need the answers to each item."""
 MOST_REASON = 500
 """Characters of a reason beside a table; the page of decisions has all."""
 
@@ -134,7 +136,7 @@ def _carried(results: Path, body: Decision, who: str, signers: Signers) -> Submi
         verdict=verdict.model_copy(update={**moved, "result": claim}),
         entry=documents.entry,
         carried=True,
-        decided=f"carried from {found.from_spec_hash[:12]} by {printable(who)}: {again}",
+        decided=f"carried from {found.from_spec_hash[:12]} by {printable(who)}: {again}; {NO_SAMPLES}",
     )
 
 

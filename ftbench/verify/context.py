@@ -12,7 +12,19 @@ from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import adapter, ledger, names
-from ftbench.result.documents import Environment, Finished, LedgerLine, Lock, Manifest, Result, Round, Sample, Started
+from ftbench.result.documents import (
+    Environment,
+    Finished,
+    LedgerLine,
+    Lock,
+    Manifest,
+    ReproducedBy,
+    Result,
+    Round,
+    Sample,
+    Started,
+    Verdict,
+)
 from ftbench.result.files import Bundle
 from ftbench.result.signed import Signed
 from ftbench.signing.keygen import Signers
@@ -27,6 +39,7 @@ from ftbench.verify.draw import Draw, draw
 from ftbench.verify.evidence import Evidence
 from ftbench.verify.filled import filled
 from ftbench.verify.outcome import LeftOut, NotRun
+from ftbench.verify.policy import Policy
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
@@ -52,6 +65,8 @@ class Context:
     """Reads all files of that benchmark; set by `lock-known`."""
     spot: Evidence | None = None
     """What somebody did again; None: nobody did."""
+    other: Other | None = None
+    """Somebody else's run that this one is held to; None: none is."""
     signers: Signers | None = None
     """Whose signatures are known; None: a bundle may be without one, and its key alone is told."""
     signature: Signed | None = None
@@ -169,6 +184,13 @@ class Context:
         return self.spot
 
     @property
+    def other_run(self) -> Other:
+        """The bundle that this one is held to."""
+        if self.other is None:
+            raise NotRun("no other run was named")
+        return self.other
+
+    @property
     def manifest_digest(self) -> str:
         """What names the bundle."""
         return sha256(self.bundle.files[names.MANIFEST])
@@ -214,3 +236,22 @@ class Context:
         if names.ADAPTER in self.bundle.left_out:
             raise LeftOut(names.ADAPTER)
         return adapter.read_tensors(self._have(self.bundle.files.get(names.ADAPTER), names.ADAPTER), names.ADAPTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another bundle, judged by the same verifier, and whose runs count."""
+
+    name: str
+    """What it is called in sentences: its path."""
+    context: Context
+    verdict: Verdict
+    policy: Policy
+
+    def named(self) -> ReproducedBy | None:
+        """What a verdict says of it; None where nobody knows who signed it."""
+        signature = self.context.signature
+        if signature is None or signature.identity is None:
+            return None
+        own = signature.identity in self.policy.own
+        return ReproducedBy(bundle=self.context.manifest_digest, signature=signature, own=own)

@@ -47,6 +47,11 @@ CHOSEN = (
     "not in it."
 )
 
+BY_ANOTHER = (
+    "That anything was done again here: the level rests on another run, and on the word of who signed it. `--spot` "
+    "does part of it here."
+)
+
 TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
 """What a spot-run bears on; its own checks say how far."""
 
@@ -56,6 +61,7 @@ ABOVE: dict[Level, str] = {
     "CONFORMS": "CONFORMS: whether lock, entry, base model, ledger and adapter are what the benchmark asks for.",
     "RESCORED": "RESCORED: whether items, prompts and scores are the benchmark's.",
     "SPOT-RUN": "SPOT-RUN: whether answers, updates and adapters come out again where nobody foresees the draw.",
+    "REPRODUCED": "REPRODUCED: whether somebody else who runs all of it comes to the same.",
 }
 """What is missing when a level was not reached."""
 

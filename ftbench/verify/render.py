@@ -5,9 +5,8 @@ from __future__ import annotations
 from ftbench import codes
 from ftbench.diagnostics import printable
 from ftbench.result import options
-from ftbench.result.documents import Verdict
+from ftbench.result.documents import LEVELS, Verdict
 from ftbench.spec.canonical import pretty
-from ftbench.verify.verifier import SUPPORTED
 
 MARK = {"passed": "ok  ", "failed": "FAIL", "not-run": "-   "}
 
@@ -30,7 +29,10 @@ def text(verdict: Verdict, path: str) -> str:
         lines += [f"  {printable(marked)}"] if marked else []
     if verdict.signature is not None:
         lines.append(f"  signed by {printable(verdict.signature.identity or 'somebody')}, key {verdict.signature.key}")
-    for level in SUPPORTED[1:]:
+    if (by := verdict.reproduced_by) is not None:
+        who = f"{printable(by.signature.identity or '')}{', the verifier' if by.own else ''}"
+        lines.append(f"  reproduced by {who}: bundle {by.bundle[:12]}")
+    for level in LEVELS[1:]:
         here = [check for check in verdict.checks if check.level == level]
         lines += [level] if here else []
         for check in here:

@@ -24,7 +24,10 @@ What is established, in this order; the numbers stand at the sections of `ftbenc
 5. SPOT-RUN  Where somebody hands over evidence of it (`ftbench.replay` makes it): items and rounds that bundle and
              nonce draw were done again, and gave the recorded answers, updates and adapters, within what was measured
              of machines of that kind.
-6. REPRODUCED Not supported yet.
+6. REPRODUCED Where another bundle is named: it is RESCORED here, of the same spec, choices and seed, no copy, signed by
+             somebody else whom the reader's policy counts, and came to the same: to the last bit where the platform
+             promises that, else within what the items can tell apart. It rests on SPOT-RUN, or without evidence of one
+             on RESCORED: then another has done all again, by their word, and nobody did anything here.
 
 A level is reached when every check of it and of the levels below passed. Within a level all checks are made; above a
 level that was not reached none is. Nothing of the bundle is imported, unpickled or written to disk, and nothing is
@@ -50,14 +53,13 @@ from ftbench.signing.keygen import Signers
 from ftbench.spec.canonical import sha256
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
-from ftbench.verify.context import Context
+from ftbench.verify.context import Context, Other
 from ftbench.verify.documents import describe_problems
 from ftbench.verify.evidence import Evidence
-from ftbench.verify.limits import CHOSEN, NOT_BROUGHT, READ_EVIDENCE, not_checked
+from ftbench.verify.limits import BY_ANOTHER, CHOSEN, NOT_BROUGHT, READ_EVIDENCE, not_checked
 from ftbench.verify.outcome import LeftOut
+from ftbench.verify.policy import By
 
-SUPPORTED: tuple[Level, ...] = ("NONE", "CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN")
-"""Levels that this version can establish."""
 MAX_EVIDENCE = 1_000
 """Characters of evidence kept for one check."""
 
@@ -71,16 +73,19 @@ def verify(
     required: Level = "RESCORED",
     evidence: Evidence | None = None,
     signers: Signers | None = None,
+    by: By | None = None,
 ) -> Verdict:
     """Judge the bundle at `bundle`, a folder or an archive.
 
     With `spec`, its lock must be what that spec compiles to here; without, one of `benchmarks` or of those that come
     with ftbench. The items come from `store`. Without `evidence` of a spot-run its checks are not made; with `signers`
-    the bundle must be signed by one of them. Whatever is wrong with the bundle ends in the verdict. Raises InvalidInput
-    where there is no bundle at that path, the spec is wrong, or `required` is not supported yet (FTB690),
-    MissingResource where `signers` cannot be used here.
+    the bundle must be signed by one of them; with `by` it is held to another run. Whatever is wrong with the bundle
+    ends in the verdict. Raises InvalidInput where there is no bundle at that path or the spec is wrong, MissingResource
+    where `signers` cannot be used here.
     """
-    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required, signers=signers)
+    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
+    if by is not None:
+        context.other = another(by, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
     return _by_evidence(context, evidence, required)
 
 
@@ -88,7 +93,7 @@ def examine(
     bundle: Path, *, spec: Path | None = None, store: Store, benchmarks: Sequence[Path] = (), required: Level
 ) -> tuple[Verdict, Context]:
     """`verify`, and what was read for it, so that nobody need read it again."""
-    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks, required=required)
+    context = look(bundle, spec=spec, store=store, benchmarks=benchmarks)
     return _by_evidence(context, None, required), context
 
 
@@ -101,9 +106,12 @@ def judge(
     required: Level = "RESCORED",
     evidence: Evidence | None = None,
     signers: Signers | None = None,
+    by: By | None = None,
 ) -> Verdict:
     """The same for a bundle that was opened already. What was not brought of it is not checked, and told."""
     context = known(bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
+    if by is not None:
+        context.other = another(by, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
     return _by_evidence(context, evidence, required)
 
 
@@ -133,21 +141,26 @@ def look(
     spec: Path | None,
     store: Store,
     benchmarks: Sequence[Path] = (),
-    required: Level = "RESCORED",
     signers: Signers | None = None,
 ) -> Context:
     """The bundle at that path before any check. Raises as `verify`."""
-    if required not in SUPPORTED:
-        hint = "ask for SPOT-RUN or lower"
-        raise InvalidInput(Diagnostic(codes.NOT_SUPPORTED, f"the level {required} is not supported yet", hint=hint))
     if signers is not None:
         keygen.ready(signers)
     return known(open_bundle(bundle), spec=spec, store=store, benchmarks=benchmarks, signers=signers)
 
 
+def another(
+    by: By, *, spec: Path | None, store: Store, benchmarks: Sequence[Path] = (), signers: Signers | None = None
+) -> Other:
+    """Another bundle, judged like the first, that this one is held to. Raises as `verify`."""
+    context = look(by.bundle, spec=spec, store=store, benchmarks=benchmarks, signers=signers)
+    return Other(str(by.bundle), context, climb(context, "RESCORED", checks(context)), by.policy)
+
+
 def checks(context: Context) -> list[Check]:
-    """Those to be made: of a spot-run only where there is evidence of one."""
-    return [check for check in CHECKS if context.spot is not None or check.level != "SPOT-RUN"]
+    """Those to be made: of a spot-run where there is evidence of one, of another run where one is named."""
+    held = {"SPOT-RUN": context.spot, "REPRODUCED": context.other}
+    return [check for check in CHECKS if held.get(check.level, check) is not None]
 
 
 def climb(
@@ -157,16 +170,22 @@ def climb(
     before = made or {}
     results: list[CheckResult] = []
     reached: Level = "NONE"
-    for level in SUPPORTED[1:]:
-        below = SUPPORTED[SUPPORTED.index(level) - 1]
+    below: Level = "NONE"
+    for level in LEVELS[1:]:
         here = [check for check in checks if check.level == level]
+        if level == "SPOT-RUN" and not here:
+            continue  # what somebody else has done whole needs no part of it done again
         if reached != below:
             results += [_not_run(check, f"{below} was not reached") for check in here]
+            below = level
             continue
+        below = level
         found = [before[check.id] if check.id in before else _carry_out(check, context) for check in here]
         results += found
         if found and all(_passed(result, context) for result in found):
             reached = level
+    if reached == "REPRODUCED" and context.spot is None:
+        context.notes.append(BY_ANOTHER)
     manifest = context.bundle.files.get(names.MANIFEST)
     claim = context.documents.result
     return Verdict(
@@ -183,6 +202,7 @@ def climb(
         verifier=f"ftbench {__version__}",
         result=claim,
         signature=context.signature,
+        reproduced_by=context.other.named() if context.other is not None and reached == "REPRODUCED" else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +152,18 @@ def test_missing(make: Make, store: Store) -> None:
     assert "FTB330 there is no file `trian.jsonl` beside the spec" in told
     assert "did you mean `train.jsonl`?" in told and "ftbench data add ARCHIVE" in told
     assert "FTB330" in refused(make(files=["*.ndjson"]), store)
+    assert "FTB330" in refused(make(files=[f"{'long' * 70}.jsonl"]), store)  # no file system has such a name
+
+
+@pytest.mark.parametrize("files", [["gone.jsonl"], ["rows"], ["pipe.jsonl"], ["empty.jsonl"], ["out.jsonl"]])
+def test_the_line_of_the_spec_is_told(make: Make, store: Store, tmp_path: Path, files: list[str]) -> None:
+    folder = tmp_path / "legal"
+    (folder / "rows").mkdir(parents=True)
+    os.mkfifo(folder / "pipe.jsonl")
+    (folder / "empty.jsonl").touch()
+    (folder / "out.jsonl").symlink_to("/etc/hostname")
+    told = refused(make(files=files), store)
+    assert re.match(rf"\S*legal.yaml:\d+:\d+ FTB\d+ .*`{files[0]}`", told) and "hint: " in told
 
 
 def test_a_folder(make: Make, store: Store, tmp_path: Path) -> None:
@@ -179,7 +192,11 @@ def test_a_link(make: Make, store: Store, tmp_path: Path) -> None:
     (tmp_path / "legal/in.jsonl").symlink_to("train.jsonl")
     assert f"a symbolic link leads to {tmp_path / 'secret.jsonl'}" in refused(make(files=["out.jsonl"]), store)
     assert "FTB311" in refused(make(files=["up/secret.jsonl"]), store)
-    assert "a link that leads to nothing" in refused(make(files=["broken.jsonl"]), store)
+    told = refused(make(files=["broken.jsonl"]), store)
+    assert "a link that leads to nothing" in told and "did you mean `broken" not in told
+    (tmp_path / "legal/circle.jsonl").symlink_to("circle.jsonl")
+    assert "FTB330" in refused(make(files=["circle.jsonl"]), store)
+    assert "secret.jsonl" not in refused(make(files=["up/*.parquet"]), store)  # nothing outside is named
     assert pinned(make(files=["in.jsonl"]), store).resolved
 
 
@@ -229,7 +246,7 @@ def test_empty(make: Make, store: Store, tmp_path: Path, format_: str) -> None:
     (tmp_path / "legal").mkdir()
     (tmp_path / f"legal/empty.{format_}").touch()
     told = refused(make(files=[f"empty.{format_}"], format=format_), store)
-    assert "FTB328 the file is empty" in told and f"empty.{format_}" in told
+    assert f"FTB328 `empty.{format_}` is empty: it has no bytes" in told and "out of `files`" in told
 
 
 def test_not_utf8(make: Make, store: Store, tmp_path: Path) -> None:

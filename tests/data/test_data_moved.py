@@ -118,6 +118,10 @@ def test_a_folder_of_ones_own_is_a_base_model(tmp_path: Path) -> None:
     [
         (lambda folder: (folder / "config.json").unlink(), "FTB315 the folder has no config.json"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "FTB315 its tokenizer or settings cannot be read"),
+        (
+            lambda folder: (folder / "tokenizer.json").write_text("{}"),
+            "FTB315 its tokenizer or settings cannot be read",
+        ),
         (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "could run code"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"\1" * 40), "FTB332"),
         (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import layouts
 import pytest
+import yaml
 from test_data_hub_lock import ITEMS, TRAIN, document
 
 from ftbench import builtin
@@ -20,7 +23,8 @@ from ftbench.spec.canonical import pretty
 from ftbench.spec.emit import emit
 from ftbench.spec.load import load_pins
 
-SCRIPT = Path(__file__).resolve().parents[2] / ".ci/lock_official.py"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / ".ci/lock_official.py"
 
 
 @pytest.fixture
@@ -54,6 +58,77 @@ def test_the_script_locks_what_it_can_and_says_what_it_could_not(hub: Any, spec:
     assert load_pins(spec).resolved and (tmp_path / "generated/small-hub/0.1.0/ftbench.lock").is_file()
     assert load_pins(other).sources["task:even"].digest  # what could be resolved is
     assert str(SCRIPT.name) in (SCRIPT.parents[1] / ".github/workflows/lock-official.yml").read_text()
+
+
+@pytest.fixture
+def repository(spec: Path, tmp_path: Path) -> Path:
+    """A clone of a repository with the script, the workflow and one spec, whose `gh` writes down what it is asked."""
+    work, tools = tmp_path / "work", tmp_path / "tools"
+    for path in (".ci/lock_official.py", ".github/workflows/lock-official.yml"):
+        (work / path).parent.mkdir(parents=True)
+        shutil.copy(ROOT / path, work / path)
+    (work / "specs").mkdir()
+    shutil.move(spec, work / "specs")
+    (work / "generated").mkdir()
+    (work / "generated/.gitattributes").write_text("** -text\n")
+    tools.mkdir()
+    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$GH_SAID"\n')
+    (tools / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    for one in tools.iterdir():
+        one.chmod(0o755)
+    git(tmp_path, "init", "--quiet", "--bare", "hub.git")
+    git(work, "init", "--quiet", "--initial-branch=main")
+    git(work, "add", ".")
+    git(work, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first")
+    git(work, "remote", "add", "origin", str(tmp_path / "hub.git"))
+    git(work, "push", "--quiet", "origin", "main")
+    return work
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def steps(work: Path, run_id: str, said: Path, endpoint: str) -> str:
+    """Carry out the workflow's shell steps after the installation, as a runner does: bash -e, expressions filled."""
+    workflow = yaml.safe_load((work / ".github/workflows/lock-official.yml").read_text())
+    told = ""
+    for step in workflow["jobs"]["lock"]["steps"][-2:]:
+        shell = step["run"].replace("${{ github.run_id }}", run_id)
+        shell = re.sub(r"\$\{\{ inputs.renew .*?\}\}", "specs/small-hub.yaml", shell)  # in place of the eight
+        assert "${{" not in shell
+        done = subprocess.run(
+            ["bash", "-e", "-c", shell],
+            cwd=work,
+            env={
+                **os.environ,
+                "PATH": f"{work.parent / 'tools'}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "HF_ENDPOINT": endpoint,
+                "GH_SAID": str(said),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        told += done.stdout
+    return told
+
+
+def test_the_workflows_steps_open_the_pins_as_a_change(hub: Any, repository: Path, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    assert "specs/small-hub.yaml: locked" in steps(repository, "7", said, hub.endpoint)
+    words = said.read_text().splitlines()
+    assert words[:4] == ["pr", "create", "--head", "pins-7"] and words[-2:] == ["--body-file", "summary.md"]
+    brought = git(tmp_path / "hub.git", "diff", "--name-only", "main", "pins-7").splitlines()
+    assert "specs/small-hub.pins.json" in brought and "generated/small-hub/0.1.0/ftbench.lock" in brought
+    assert all(one.startswith(("specs/", "generated/")) for one in brought)  # the summary is the change's text alone
+    pins = json.loads(git(tmp_path / "hub.git", "show", "pins-7:specs/small-hub.pins.json"))
+    assert all(one["digest"] for one in pins["sources"].values())
+    said.unlink()
+    assert "nothing changed" in steps(repository, "8", said, hub.endpoint) and not said.exists()
 
 
 def test_the_script_knows_the_official_specs() -> None:

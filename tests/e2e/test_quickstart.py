@@ -126,6 +126,24 @@ def test_whoever_works_off_submissions_does_part_of_them_again(bundle: Path, tmp
     assert {one.outcome for one in damaged.checks if one.check in {"spot-clients", "spot-aggregations"}} == {"not-run"}
 
 
+@pytest.mark.slow
+def test_decide_does_part_of_what_waits_again(bundle: Path, tmp_path: Path) -> None:
+    """The whole way of a submission: handed in, received, worked off with a spot-run, told to a reader."""
+    results, archives = tmp_path / "results", tmp_path / "archives"
+    named = json.loads((bundle / "result.json").read_bytes())["archive"]
+    shutil.copytree(bundle.parent / "archive", archives / named)
+    held = ("--results", results)
+    ftbench("submit", "new", "mine-s1", "--bundle", bundle, *held)
+    ftbench("submit", "receive", "--verifier", "val@example.org", *held)
+    told = said("decide", "--pending", "--spot", "--archives", archives, "--verifier", "val@example.org", *held)
+    [line] = told["written"]
+    assert (line["body"]["event"], line["body"]["level"]) == ("accepted", "SPOT-RUN"), line
+    assert told["pending"] == []
+    [verdict] = (results / "verdicts").glob("*.json")
+    assert json.loads(verdict.read_bytes())["level"] == "SPOT-RUN"
+    ftbench("decide", "--spot", *held, code=2)
+
+
 def test_a_smoke_run_cannot_be_submitted(tmp_path: Path) -> None:
     smoke = said("run", "quickstart", "--smoke", "--engine", "inline", "--out", tmp_path)
     if smoke.get("bundle"):

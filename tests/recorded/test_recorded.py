@@ -179,3 +179,11 @@ def test_items_that_are_not_here(world: forge.World, bundle: forge.Forged, tmp_p
         score(world, path, store=Store([tmp_path / "empty"]))
     with pytest.raises(InvalidInput):
         formats.read(tmp_path / "none")
+
+
+def test_one_scoring_may_be_asked_for(world: forge.World) -> None:
+    task = world.spec.evaluation.tasks[0]
+    assert scoring.only(task, ()) == task
+    assert scoring.only(task, (task.scoring[-1],)).scoring == [task.scoring[-1]]
+    with pytest.raises(InvalidInput, match="FTB685"):
+        scoring.only(task, ("nothing",))

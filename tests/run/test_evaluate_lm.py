@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 import torch
 from fake_tokenizer import FakeTokenizer
 
+from ftbench.builtin import PACKAGE
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.run.evaluation import model as eval_model
@@ -141,6 +143,23 @@ def test_tuned_model_never_gets_an_untuned_answer(folder: Path, tmp_path: Path) 
     answers = ask(tuned, tmp_path / "c", adapter=digest)
     assert all(abs(a - b) > 1e-6 for (a, _), (b, _) in zip(answers, untuned, strict=True))
     assert answers[0][0] == pytest.approx(by_hand(tuned, *ASKED[0])[0], abs=1e-4)
+
+
+def test_an_adapter_computes_by_the_compiled_benchmark_s_layers(folder: Path, tmp_path: Path) -> None:
+    """The same as by peft's, and nothing of them stays with the base model."""
+    base, tokenizer = eval_model.load_base(folder / "model")
+    untuned = by_hand((base, tokenizer), *ASKED[0])
+    with eval_model.tuned(base, folder / "adapter", tmp_path) as (theirs, layers):
+        assert layers == "peft"
+        expected = by_hand((theirs, tokenizer), *ASKED[0])
+    package = tmp_path / "app" / "ftbench_app"
+    shutil.copytree(PACKAGE / "app", package, ignore=shutil.ignore_patterns("__pycache__"))
+    for _ in range(2):  # a second phase attaches another adapter to the same base model
+        with eval_model.tuned(base, folder / "adapter", tmp_path) as (ours, layers):
+            assert layers == "ftbench"
+            assert by_hand((ours, tokenizer), *ASKED[0])[0] == pytest.approx(expected[0], abs=1e-5)
+        assert by_hand((base, tokenizer), *ASKED[0]) == untuned
+    assert not list(package.rglob("*.pyc"))
 
 
 def test_prompt_and_option_are_tokenised_apart(loaded: Loaded) -> None:

@@ -50,8 +50,24 @@ def lines(path: Path) -> list[str]:
     return [json.loads(line)["key"] for line in path.read_bytes().splitlines()]
 
 
+@pytest.fixture
+def two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that workers are processes of their own; here each computes on the CPU all the same."""
+    monkeypatch.setattr("ftbench.run.evaluation.evaluate.visible", lambda: ["0", "1"])
+
+
+def test_processes_answer_as_one_does(world: World, copies: Path) -> None:
+    one = evaluate_run(copies / "one", store=world.store, batch_size=8, workers=1, on_progress=quiet)
+    two = evaluate_run(copies / "two", store=world.store, batch_size=8, workers=2, on_progress=quiet)
+    assert one == two
+    written = [sorted(lines(copies / name / "evaluation" / "cache.jsonl")) for name in ("one", "two")]
+    assert written[0] == written[1]
+    assert not list((copies / "two" / "evaluation").glob("cache-*.jsonl"))
+
+
+@pytest.mark.usefixtures("two_devices")
 def test_two_workers_answer_as_one_does(world: World, copies: Path) -> None:
-    one = evaluate_run(copies / "one", store=world.store, batch_size=8, on_progress=quiet)
+    one = evaluate_run(copies / "one", store=world.store, batch_size=8, workers=1, on_progress=quiet)
     told: list[tuple[str, int, int]] = []
     two = evaluate_run(
         copies / "two", store=world.store, batch_size=8, workers=2, on_progress=lambda *line: told.append(line)
@@ -70,6 +86,7 @@ def test_two_workers_answer_as_one_does(world: World, copies: Path) -> None:
     assert lines(copies / "two" / "evaluation" / "cache.jsonl") == []
 
 
+@pytest.mark.usefixtures("two_devices")
 def test_an_error_of_one_share_is_told_and_ends_the_others(world: World, copies: Path) -> None:
     with pytest.raises(MissingResource):
         evaluate_run(copies / "one", store=Store([copies / "empty"]), workers=2, on_progress=quiet)

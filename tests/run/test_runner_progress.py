@@ -168,7 +168,9 @@ def test_no_phase_shows_what_the_last_one_had_left(tmp_path: Path) -> None:
         clock.now += 10
         write(tmp_path, round_body(number))
         follow.tick()
-    assert "0 s left" in views.line(follow.progress)
+    # While the app ends, and starts up what scores, nothing is left of the rounds: no time of theirs is told.
+    assert follow.progress.seconds_left == 0 and "left" not in views.line(follow.progress)
+    assert views.under_way(follow.progress) == "ending the training, whose 5 rounds are committed"
     finished = {"event": "finished", "rounds": 5, "round": 5, "adapter": DIGEST, "bytes_down": 1, "bytes_up": 1}
     write(tmp_path, finished)
     follow.phase("evaluate")
@@ -176,6 +178,6 @@ def test_no_phase_shows_what_the_last_one_had_left(tmp_path: Path) -> None:
     follow.scored("untuned", 0, 10)
     clock.now += 10
     follow.scored("untuned", 10, 10)
-    assert "0 s left" in views.line(follow.progress)
+    assert views.line(follow.progress) == "evaluating untuned, 10/10"
     follow.scored("tuned", 0, 10)
     assert views.line(follow.progress) == "evaluating tuned, 0/10"

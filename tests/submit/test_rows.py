@@ -61,7 +61,7 @@ def test_levels_and_carried_rows(tmp_path: Path, world: forge.World, judge: Judg
     (new_row,) = tables[new.lock.spec_hash].rows
     assert f"SPOT-RUN by {VAL}" in old_row.notes and old_row.seeds == [1, 2]
     assert new_row.score.value == made.scores.tuned.value
-    assert any(note.startswith("carried from") and VAL in note for note in new_row.notes)
+    assert any(note.startswith("carried from") and VAL in note and "by intervals" in note for note in new_row.notes)
 
     # Nobody whom the reader does not name gives a level, and what was kept and changed is left out.
     strangers = Signers(keys.signers(tmp_path / "others", ("eve", "", eve)))

@@ -56,6 +56,16 @@ def test_a_flipped_bit_in_any_file_is_refused(world: forge.World, genuine: forge
         assert not intact(world, bundle_of(files))
 
 
+@pytest.mark.slow
+def test_many_flipped_bits(world: forge.World, genuine: forge.Forged) -> None:
+    """2,000 over all bytes of a bundle; those of signatures, archives and decisions have 2,000 each where they are."""
+    draw = random.Random(2000)
+    files = dict(genuine.files)
+    for _ in range(2000):
+        [name] = draw.choices(list(files), weights=[len(data) for data in files.values()])
+        assert not intact(world, bundle_of({**files, name: flipped(files[name], draw)})), name
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_cut_or_grown_is_refused(world: forge.World, genuine: forge.Forged, name: str) -> None:
     data = genuine.files[name]

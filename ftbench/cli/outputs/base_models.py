@@ -51,5 +51,7 @@ class EstimateOutput(Block):
     """Of the rounds."""
     estimate: Estimate
     """What it comes to."""
+    archive_bytes: int
+    """About what `ftbench run --keep all` keeps beside the bundle, so that part of the run can be done again."""
     rows: Report | None = None
     """What the base model's tokenizer leaves of the training rows; null: not asked for."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -59,6 +59,8 @@ class TrainJob:
     """Seconds without any progress after which the run is stopped; engines may add a margin."""
     say: Callable[[str], None] = _unheard
     """Told what is being started and what is waited for until the app begins."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables for the app beyond ours, by the operator's switches."""
     marker: str = ""
     """Value of the environment variable that marks every process of this run (`ftbench.run.processes.tree`)."""
 

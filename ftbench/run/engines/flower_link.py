@@ -135,23 +135,27 @@ class SuperLink:
 
     def _environment(self) -> dict[str, str]:
         env = tree.environment(self.job.marker)
-        return env | {
-            "PATH": f"{self._bin}{os.pathsep}{env.get('PATH', os.defpath)}",
-            "FLWR_HOME": str(self.temporary / "flwr"),
-            "FLWR_TELEMETRY_ENABLED": "0",
-            "FLWR_DISABLE_UPDATE_CHECK": "1",
-            "RAY_TMPDIR": str(self.temporary),
-            "TMPDIR": str(self.temporary),
-            "RAY_USAGE_STATS_ENABLED": "0",
-            # Whatever its name says: Ray then listens on the loopback interface only.
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-            # Idle workers started in advance lack the clients' environment and would only take their time.
-            "RAY_prestart_worker_first_driver": "0",
-            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-            # Who may read our environment is who we are; nobody else can say the token.
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        }
+        return (
+            env
+            | dict(self.job.more)
+            | {
+                "PATH": f"{self._bin}{os.pathsep}{env.get('PATH', os.defpath)}",
+                "FLWR_HOME": str(self.temporary / "flwr"),
+                "FLWR_TELEMETRY_ENABLED": "0",
+                "FLWR_DISABLE_UPDATE_CHECK": "1",
+                "RAY_TMPDIR": str(self.temporary),
+                "TMPDIR": str(self.temporary),
+                "RAY_USAGE_STATS_ENABLED": "0",
+                # Whatever its name says: Ray then listens on the loopback interface only.
+                "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+                # Idle workers started in advance lack the clients' environment and would only take their time.
+                "RAY_prestart_worker_first_driver": "0",
+                "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+                # Who may read our environment is who we are; nobody else can say the token.
+                "RAY_AUTH_MODE": "token",
+                "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            }
+        )
 
     def _answers(self) -> bool:
         """Wait until our own SuperLink, not another, listens on the port; False if it ended or takes too long."""

@@ -9,7 +9,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,12 +26,18 @@ LOG_NAME = "inline.log"
 
 
 def launch(
-    compiled: Path, runs: Sequence[tuple[RunConfig, int]], log: Path, marker: str = "", processes: int = 1
+    compiled: Path,
+    runs: Sequence[tuple[RunConfig, int]],
+    log: Path,
+    marker: str = "",
+    processes: int = 1,
+    *,
+    more: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the app of a compiled benchmark in a process of its own, its output going to the end of `log`.
 
     `runs`: run config and number of clients of each run that it carries out, one after another, until one fails.
-    `processes`: clients of a round that train at once.
+    `processes`: clients of a round that train at once. `more`: environment variables beyond ours.
 
     The process ends by itself when the returned object's standard input is closed, so also when its starter is killed.
     What it was given stays beside the log, as `inline.json`, for whoever wants to start it by hand.
@@ -58,7 +64,7 @@ def launch(
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=compiled,
-            env=environment(marker) | ours,
+            env=environment(marker) | ours | dict(more or {}),
             start_new_session=True,  # Ctrl-C in a terminal reaches us only, and we stop it in order
         )
 
@@ -75,7 +81,7 @@ class InlineEngine:
         # Clients may run one after another here, and a reply counts as in time whenever it comes.
         watchdog = Watchdog(job.run_dir, job.clients * job.round_timeout + MARGIN)
         job.say("the app in a process of its own, until it has loaded PyTorch and the data are checked")
-        process = launch(job.compiled, [(job.run_config, job.clients)], log, job.marker, job.workers)
+        process = launch(job.compiled, [(job.run_config, job.clients)], log, job.marker, job.workers, more=job.more)
         try:
             while process.poll() is None:
                 on_tick()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterable, Mapping
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -18,9 +17,7 @@ from flwr.app import Context, Message, MessageType, RecordDict
 from flwr.clientapp import ClientApp
 
 from ftbench.run.engines.inline_grid import FIRST_NODE, RUN_ID, InlineGrid
-
-_DIE_WITH_PARENT = 1
-"""PR_SET_PDEATHSIG of Linux's prctl."""
+from ftbench.run.processes.forked import end_with
 
 
 class ProcessGrid(InlineGrid):
@@ -91,12 +88,7 @@ class ProcessGrid(InlineGrid):
         """A process's life: answer message after message, and end with whoever sends them."""
         for other in self._crew:
             other.close()
-        with contextlib.suppress(OSError, AttributeError):  # elsewhere than on Linux the closed pipe ends it
-            import ctypes
-
-            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+        end_with(parent)
         while True:
             try:
                 message = connection.recv()

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ftbench.run import start
+
 PACKAGE = "ftbench_app"
 
 
@@ -44,6 +46,12 @@ def fused_config(app_dir: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
 def run(app_dir: Path, overrides: Mapping[str, Any], clients: int, processes: int = 1) -> None:
     """Import the app from `app_dir`, the first time, and carry it out, clients in so many processes. What the ServerApp
     raises passes through."""
+
+    def mark(what: str) -> None:
+        if "run-dir" in overrides and not overrides.get("reference"):
+            start.mark(Path(str(overrides["run-dir"])) / "logs", what)
+
+    mark("importing Flower")
     from flwr.app import Context, RecordDict
 
     from ftbench.run.engines.inline_grid import RUN_ID, SERVER_NODE, InlineGrid
@@ -52,8 +60,10 @@ def run(app_dir: Path, overrides: Mapping[str, Any], clients: int, processes: in
     config = fused_config(app_dir, overrides)
     if str(app_dir) not in sys.path:
         sys.path.insert(0, str(app_dir))
+    mark("importing the app and PyTorch")
     server = importlib.import_module(f"{PACKAGE}.server_app").app
     module = importlib.import_module(f"{PACKAGE}.client_app")
+    mark("data, models and the first round")
     context = Context(run_id=RUN_ID, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=config)
     if processes == 1:
         server(InlineGrid(module.app, config, clients), context)

@@ -31,8 +31,9 @@ from ftbench.run.evaluation.model import check_adapter
 from ftbench.run.evaluation.process import Progress, work
 from ftbench.run.evaluation.programs import check_sandbox, run_programs
 from ftbench.run.evaluation.references import find_references, find_within
-from ftbench.run.evaluation.several import found_beside, work_shares
+from ftbench.run.evaluation.several import found_beside, visible, work_shares
 from ftbench.run.kernels import model_in_force
+from ftbench.run.processes.forked import as_many
 from ftbench.run.processes.peaks import Peak
 from ftbench.spec import yaml
 from ftbench.spec.entry import ResolvedEntry
@@ -60,14 +61,15 @@ def evaluate_run(
     limit: int | None = None,
     on_progress: Progress,
     batch_size: int | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     unsafe_no_sandbox: bool = False,
 ) -> dict[str, list[Sample]]:
     """Score a finished run's base model, tuned model, references and rounds within budgets, on the same items.
 
     Writes `evaluation/samples/<task>.jsonl.gz`. `limit` takes only the first items of each task (a smoke run), and
     references that are not there are then left out.
-    `workers` processes answer a share of the items each; the answers are the same.
+    `workers` processes answer a share of the items each; the answers are the same. None: one on a device, on a CPU as
+    many as it has cores and memory for.
     `unsafe_no_sandbox` runs the programs of code tasks without a sandbox where there is none; `measured.json` in
     `evaluation` says which it was, besides seconds and peak memory. Task → samples in the order of the items.
     Raises MissingResource (model or items not in the store, no sandbox), InvalidInput, RunFailed.
@@ -102,7 +104,7 @@ def evaluate_adapter(
     limit: int | None = None,
     batch_size: int | None = None,
     on_progress: Progress,
-    workers: int = 1,
+    workers: int | None = None,
     unsafe_no_sandbox: bool = False,
 ) -> AdapterScores:
     """Score any adapter folder that peft can load, or with None the base model alone.
@@ -188,12 +190,16 @@ def _job(
 
 
 def _work(
-    job: Job, store: Store, folder: Path, logs: Path, *, on_progress: Progress, workers: int, unsafe: bool
+    job: Job, store: Store, folder: Path, logs: Path, *, on_progress: Progress, workers: int | None, unsafe: bool
 ) -> dict[str, list[AskedItem]]:
     """Answers by phase; the worker's file of them is taken away, seconds and memory are left beside the cache."""
     began, plan = time.monotonic(), _plan(Path(job.compiled))
     sandbox = check_sandbox(Path(job.compiled), plan, unsafe=unsafe)
-    beside = work_shares(job, workers, folder, logs, on_progress) if workers > 1 else Peak(0, 0)
+    beside = Peak(0, 0)
+    if not visible():
+        job = job.model_copy(update={"processes": workers or as_many()})
+    elif (workers or 1) > 1:
+        beside = work_shares(job, workers or 1, folder, logs, on_progress)
     job = job.model_copy(update={"also": found_beside(Path(job.cache))})
     alone = work(job, folder / "job.json", logs / "evaluate.log", on_progress)
     asked = {phase.name: read_answers(Path(job.answers) / f"{phase.name}.jsonl") for phase in job.phases}

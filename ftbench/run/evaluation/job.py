@@ -46,6 +46,8 @@ class Job(Block):
     batch_size: Annotated[int, Field(ge=1)] | None = None
     """Prompts in one forward pass; null: as many as are safe."""
     threads: Annotated[int, Field(ge=1)] = 1
+    processes: Annotated[int, Field(ge=1)] = 1
+    """On a CPU with one thread: how many compute at once. They move no bit."""
     cache: str
     """File of answers already given."""
     also: list[str] = []

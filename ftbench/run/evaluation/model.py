@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ftbench import codes
+from ftbench.compile.sources import APP_PACKAGE
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.run.kernels import check_attention
@@ -87,7 +91,8 @@ def attach(model: Any, folder: Path) -> Any:
     hint = "give the adapter folder of a run with this base model"
     try:
         tensors = load_file(str(folder / "adapter_model.safetensors"))
-        tuned = PeftModel.from_pretrained(model, str(folder), is_trainable=False).eval()
+        # Trainable is what our layers ask for; nothing is trained here.
+        tuned = PeftModel.from_pretrained(model, str(folder), is_trainable=True).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         message = f"the adapter in {folder} cannot be attached to the base model: {error}"
         raise InvalidInput(Diagnostic(codes.ADAPTER_UNFIT, message, hint=hint)) from error
@@ -101,6 +106,40 @@ def attach(model: Any, folder: Path) -> Any:
             message = f"tensor {name} of the adapter in {folder} did not reach the model"
             raise InvalidInput(Diagnostic(codes.ADAPTER_UNFIT, message, hint=hint))
     return tuned
+
+
+@contextlib.contextmanager
+def tuned(model: Any, folder: Path, compiled: Path) -> Iterator[tuple[Any, str]]:
+    """While it lasts: the model with the adapter of `folder` attached, and whose layers: `ftbench` or `peft`.
+
+    The layers are those that the compiled benchmark trains with; where they know nothing of the model, or it has none,
+    peft's own stay. Raises as `attach`.
+    """
+    tuned = attach(model, folder)
+    try:
+        layers = _layers(compiled)
+        why_not = layers.install(tuned) if layers is not None else "the compiled benchmark has none"
+        if why_not:
+            print(f"the adapter's layers are peft's: {why_not}", file=sys.stderr)
+            yield tuned, "peft"
+        else:
+            with layers.holding(tuned):
+                yield tuned, "ftbench"
+    finally:
+        base = tuned.unload()
+        # The layers looked after the adapter before each pass.
+        base._forward_pre_hooks.clear()
+
+
+def _layers(compiled: Path) -> Any:
+    """The app's module of adapter layers, from the compiled benchmark; None where it has none."""
+    app = compiled / "app"
+    if not (app / APP_PACKAGE / "layers.py").is_file():
+        return None
+    sys.dont_write_bytecode = True  # a compiled benchmark is frozen
+    if str(app) not in sys.path:
+        sys.path.insert(0, str(app))
+    return importlib.import_module(f"{APP_PACKAGE}.layers")
 
 
 def adapter_digest(folder: Path) -> str:

@@ -72,7 +72,7 @@ def _load(trial: Trial) -> tuple[Any, int]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(trial.model, **quiet)
         config = AutoConfig.from_pretrained(trial.model, **quiet)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # `tokenizers` raises no narrower one
         message = f"{trial.name} has no tokenizer and configuration that can be read: {error}"
         raise _Refused(codes.MODEL_UNFIT, message, "choose another base model") from error
     return tokenizer, model_length(config, tokenizer)

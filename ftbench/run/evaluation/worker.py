@@ -35,7 +35,7 @@ def main(path: Path) -> int:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         try:
-            _evaluate(Job.model_validate_json(path.read_bytes()), out)
+            grown = _evaluate(Job.model_validate_json(path.read_bytes()), out)
         except ImportError as error:
             message = f"package {error.name or error} is not installed"
             hint = "pip install 'ftbench[run]'"
@@ -51,11 +51,13 @@ def main(path: Path) -> int:
         _say(out, event="error", exit_code=error.exit_code, diagnostics=found)
         return error.exit_code
     peak = peaks.here()
-    _say(out, event="finished", peak_memory_bytes=peak.memory, peak_device_bytes=peak.device)
+    # What processes made of this one share with it is not counted again.
+    _say(out, event="finished", peak_memory_bytes=peak.memory + grown, peak_device_bytes=peak.device)
     return 0
 
 
-def _evaluate(job: Job, out: IO[str]) -> None:
+def _evaluate(job: Job, out: IO[str]) -> int:
+    """Write the answers; returns the bytes that processes beside this one took at most."""
     import torch
 
     from ftbench.run.evaluation import model as eval_model
@@ -82,22 +84,35 @@ def _evaluate(job: Job, out: IO[str]) -> None:
         "threads": job.threads,
         "stack": {name: importlib.metadata.version(name) for name in plan.stack if _installed(name)},
     }
+    grown: list[int] = []
     with Cache(Path(job.cache), map(Path, job.also)) as cache:
         for phase in job.phases:
-            adapter, asked = None, model
-            if phase.adapter is not None:
-                adapter = eval_model.adapter_digest(Path(phase.adapter))
-                asked = eval_model.attach(model, Path(phase.adapter))
-            told = {**conditions, "adapter": adapter}
-            answers = _ask(job, phase, plan, asked, tokenizer, cache=cache, conditions=told, out=out)
+            told = {**conditions, "adapter": None}
+            if phase.adapter is None:
+                answers = _ask(job, phase, plan, model, tokenizer, cache=cache, conditions=told, out=out, grown=grown)
+            else:
+                told["adapter"] = eval_model.adapter_digest(Path(phase.adapter))
+                with eval_model.tuned(model, Path(phase.adapter), Path(job.compiled)) as (asked, layers):
+                    told["layers"] = layers
+                    answers = _ask(
+                        job, phase, plan, asked, tokenizer, cache=cache, conditions=told, out=out, grown=grown
+                    )
             if job.shares == 1:
                 write_answers(Path(job.answers) / f"{phase.name}.jsonl", answers)
-            if phase.adapter is not None:
-                model = asked.unload()
+    return max(grown, default=0) * job.processes
 
 
 def _ask(
-    job: Job, phase: Phase, plan: Plan, model: Any, tokenizer: Any, *, cache: Cache, conditions: Any, out: IO[str]
+    job: Job,
+    phase: Phase,
+    plan: Plan,
+    model: Any,
+    tokenizer: Any,
+    *,
+    cache: Cache,
+    conditions: Any,
+    out: IO[str],
+    grown: list[int],
 ) -> list[AskedItem]:
     """Run the compiled tasks through lm-eval and read items and answers from its samples.
 
@@ -122,6 +137,8 @@ def _ask(
         conditions=conditions,
         on_progress=_progress(phase.name, out),
         steps=steps,
+        processes=job.processes,
+        grown=grown,
     )
     names = [name for task in spec.evaluation.tasks for name in harness_tasks(task)]
     try:

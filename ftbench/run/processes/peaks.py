@@ -29,15 +29,27 @@ def here() -> Peak:
     return Peak(_memory(), _device())
 
 
+def resident() -> int:
+    """Bytes of this process that are in memory now."""
+    return _told("VmRSS:") or _memory()
+
+
 def _memory() -> int:
+    if known := _told("VmHWM:"):
+        return known
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most) if sys.platform == "darwin" else int(most) * 1024
+
+
+def _told(name: str) -> int:
+    """A size that Linux tells of this process, in bytes; 0 elsewhere."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(most) if sys.platform == "darwin" else int(most) * 1024
+    return 0
 
 
 def _device() -> int:

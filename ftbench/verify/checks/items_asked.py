@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ftbench.result.documents import Sample
-from ftbench.spec.canonical import digest
+from ftbench.spec.canonical import canonical_json, sha256
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 from ftbench.verify.items import task_rows
@@ -18,7 +18,7 @@ def run(context: Context) -> str | Failure:
     for task in context.spec.evaluation.tasks:
         rows = task_rows(context, task.name)
         counts.append(f"{task.name} {len(rows)}")
-        problems += _task(task.name, context.samples.get(task.name, []), [digest(row) for row in rows])
+        problems += _task(task.name, context.samples.get(task.name, []), [sha256(canonical_json(row)) for row in rows])
     return judge(problems, f"items by digest and in order: {', '.join(counts)}")
 
 

@@ -20,6 +20,17 @@ EQUAL = 1e-6
 """Relative: mathematical libraries differ in the last digits of what is summed and inverted here."""
 NOISED = "That changes were clipped and covered with noise as the spec says: in a ledger updates are digests."
 
+OS_NOISE = (
+    "The noise: it came from the operating system and was written nowhere, so nobody can draw it again, no round of it "
+    "can be done again, and the run cannot reach SPOT-RUN."
+)
+
+
+def told_of_the_system(context: Context) -> bool:
+    """Whether the run says that its noise came from the operating system."""
+    told = context.result.privacy
+    return told is not None and told.noise == "operating-system"
+
 
 def run(context: Context) -> str | Failure:
     """Account again, round by round, by the accounting of `spec.implied`: not the app's code, but `estimate`'s."""
@@ -33,6 +44,8 @@ def run(context: Context) -> str | Failure:
     # More rounds than the plan's are the affair of `rounds-complete`: each one takes milliseconds here.
     due = _epsilons(spec, min(len(context.rounds), spec.federation.rounds), context.entry.seed)
     context.notes.append(NOISED)
+    if told_of_the_system(context):
+        context.notes.append(OS_NOISE)
     problems = [*_rounds(context, spec.privacy, due), *_result(context, spec.privacy, due)]
     spent = due[-1] if due else 0.0
     evidence = f"{plural(len(due), 'round')} accounted again: epsilon {spent:.4g} of {spec.privacy.epsilon:g} "
@@ -80,6 +93,7 @@ def _result(context: Context, privacy: Privacy, due: list[float]) -> Iterator[st
         limit=privacy.epsilon,
         noise_multiplier=privacy.noise_multiplier,
         clipping=privacy.clipping,
+        noise=told.noise,
     )
     for name in type(wanted).model_fields:
         if getattr(told, name) != getattr(wanted, name):

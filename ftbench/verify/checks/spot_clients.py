@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ftbench.verify.bands import band_of
 from ftbench.verify.check import Check, Failure, NotRun, judge, plural
+from ftbench.verify.checks.privacy_accounted import told_of_the_system
 from ftbench.verify.checks.spot_items import escape
 from ftbench.verify.context import Context
 
@@ -14,6 +15,12 @@ LOSS = 0.05
 def run(context: Context) -> str | Failure:
     """Compare digests, or distances within the band. Raises NotRun where one was not done again."""
     evidence = context.evidence
+    if (
+        told_of_the_system(context)
+        and context.in_force.privacy is not None
+        and context.in_force.privacy.kind == "local"
+    ):
+        raise NotRun("the noise came from the operating system and cannot be drawn again")
     band = band_of(evidence.machine.device, context.in_force.model)
     if band is None:
         raise NotRun("there is no band for this device")

@@ -30,9 +30,9 @@ def run(context: Context) -> str | Failure:
             ("tuned", told.tuned, one.tuned, one.tuned_steps),
         ):
             where = f"{one.task}, item {one.index}, {name}"
-            apart = _apart(was, now)
+            far = apart(was, now)
             problems += [f"{where}: {what}" for what in _likelihoods(was, now, band)]
-            worst = max(worst, apart)
+            worst = max(worst, far)
             if was.text is not None:
                 texts += 1
                 open_ += was.text != now.text
@@ -58,7 +58,8 @@ def escape(items: int, changed: int, drawn: int) -> float:
     return comb(items - changed, drawn) / comb(items, drawn)
 
 
-def _apart(was: Answer, now: Answer) -> float:
+def apart(was: Answer, now: Answer) -> float:
+    """Nats by which two answers' log-likelihoods lie apart at most."""
     pairs = zip(was.loglikelihoods or [], now.loglikelihoods or [], strict=False)
     return max((abs(a - b) for a, b in pairs), default=0.0)
 
@@ -66,8 +67,8 @@ def _apart(was: Answer, now: Answer) -> float:
 def _likelihoods(was: Answer, now: Answer, band: Band) -> Iterator[str]:
     if len(was.loglikelihoods or []) != len(now.loglikelihoods or []):
         yield "the number of log-likelihoods differs"
-    elif (apart := _apart(was, now)) > band.likelihood:
-        yield f"log-likelihoods lie {apart:.3g} nats apart, the band is {band.likelihood:g}"
+    elif (far := apart(was, now)) > band.likelihood:
+        yield f"log-likelihoods lie {far:.3g} nats apart, the band is {band.likelihood:g}"
 
 
 def _text(was: Answer, now: Answer, steps: list[tuple[int, float]] | None, band: Band) -> Iterator[str]:
