@@ -86,9 +86,9 @@ class _Cell:
 
 
 def _swept(ui: Ui, file: SweepFile, options: dict[str, Any], whole: dict[str, Any]) -> SweptSpec:
+    from ftbench.api.choice import NOBODY_ASKED
     from ftbench.base_models.hours import DEVICES
     from ftbench.cli.benchmark import load
-    from ftbench.cli.choice import NOBODY_ASKED
     from ftbench.cli.outputs.sweep_plan import ModelDownload, SweptSpec
     from ftbench.spec import trials as made
     from ftbench.spec import vary
@@ -124,8 +124,8 @@ def _swept(ui: Ui, file: SweepFile, options: dict[str, Any], whole: dict[str, An
 
 
 def _model(setting: Setting, options: dict[str, Any]) -> Any:
+    from ftbench.api.choice import NOBODY_ASKED
     from ftbench.base_models.lookup import look_up
-    from ftbench.cli.choice import NOBODY_ASKED
     from ftbench.data.store import Store
 
     base = setting.entries[0].model

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
+from ftbench.result.privacy_spent import PrivacySpent
 from ftbench.result.sample_documents import Answer, Sample, Withheld
 from ftbench.result.selection import Selection
 from ftbench.result.signed import Signed
@@ -14,7 +15,18 @@ from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
 
-__all__ = ["Answer", "Lock", "Majority", "NonNegative", "OptionCounts", "Sample", "Selection", "Withheld", "Written"]
+__all__ = [
+    "Answer",
+    "Lock",
+    "Majority",
+    "NonNegative",
+    "OptionCounts",
+    "PrivacySpent",
+    "Sample",
+    "Selection",
+    "Withheld",
+    "Written",
+]
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------
@@ -309,26 +321,6 @@ class Cost(Block):
     """Rows of all clients whose replies counted and say how many rows they learnt from; null where none does."""
     rows_used: NonNegative | None = None
     """Rows of them that were learnt from."""
-
-
-class PrivacySpent(Block):
-    """What clients were promised, and what the run spent of it; noise of the seed keeps it where nobody knows that."""
-
-    kind: Literal["central", "local"]
-    """Who added the noise: the server, or each client."""
-    epsilon: Annotated[float, Field(ge=0)]
-    """Epsilon spent by all rounds, for neighbours that differ in one client's data."""
-    delta: Annotated[float, Field(gt=0, lt=1)]
-    """Probability with which the promise may fail."""
-    limit: Annotated[float, Field(gt=0)]
-    """Most that the spec allows to be spent."""
-    noise_multiplier: Annotated[float, Field(gt=0)]
-    """Standard deviation of the noise, in clips."""
-    clipping: Literal["fixed", "adaptive"]
-    """How changes were clipped."""
-    noise: Literal["seed", "operating-system"] = "seed"
-    """Where it came from: from the run's `seed`, so that it comes out again and protects nobody who knows that; or from
-    the `operating-system`, so that nobody can draw it again."""
 
 
 class TargetCost(Block):
