@@ -6,6 +6,7 @@ of benchmarks whose models write answers to choice tasks, and loaded by file.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import Any
@@ -107,6 +108,16 @@ def _fold(text: str) -> str:
     return "".join(c.casefold() for c in text)
 
 
+@functools.lru_cache(maxsize=4096)
+def _names(own: tuple[str, ...]) -> tuple[dict[str, int], re.Pattern[str] | None]:
+    """Option's own text as it is looked for → index, and what finds any of them; several models answer to the same."""
+    folded = [" ".join(_fold(_expand(name)).split()).rstrip(".") for name in own]
+    names = {name: index for index, name in reversed(list(enumerate(folded))) if name}
+    ways = sorted(names, key=len, reverse=True)
+    words = "|".join(r"\s+".join(map(re.escape, name.split(" "))) for name in ways)
+    return names, re.compile(rf"(?<!\w)(?<!\w-)({words})(?!\w|-\w)") if words else None
+
+
 class _Reader:
     """One text with its options. `plain` and `low`, its lower case, have the same positions."""
 
@@ -116,11 +127,7 @@ class _Reader:
         cut = NEXT_ITEM.search(_fold(plain))
         self.plain = plain[: cut.start()].rstrip() if cut else plain
         self.letters = letters
-        names = [" ".join(_fold(_expand(name)).split()).rstrip(".") for name in own]
-        self.names = {name: index for index, name in reversed(list(enumerate(names))) if name}
-        ways = sorted(self.names, key=len, reverse=True)
-        words = "|".join(r"\s+".join(map(re.escape, name.split(" "))) for name in ways)
-        self.own = re.compile(rf"(?<!\w)(?<!\w-)({words})(?!\w|-\w)") if words else None
+        self.names, self.own = _names(tuple(own))
         self._reset()
         self._deny()
 
