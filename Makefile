@@ -5,7 +5,7 @@ VENV ?= .venv
 # Empty: wherever pip is set to look.
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
-SPECS := $(shell find specs -name '*.yaml' | LC_ALL=C sort)
+SPECS := $(shell find specs -name '*.yaml' -not -path 'specs/paper/*' | LC_ALL=C sort)
 # Generated programs run in a sandbox; without its tools the tests of the code domain are left out, and said so.
 MISSING := $(strip $(foreach tool,bwrap node g++,$(if $(shell command -v $(tool)),,$(tool))))
 # The site is looked at in a real browser.
@@ -15,7 +15,7 @@ AXE := axe-core@4.14.1
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1) $(if $(BROWSER),,FTBENCH_TESTS_WITHOUT_BROWSER=1)
 
-.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site docs results lint types generated check-generated clean help
+.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site docs results studies lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -50,6 +50,9 @@ site: $(VENV)/.run ## build the site of results/ into site/
 
 docs: $(VENV)/.docs ## build the documentation as a site into docs-site/ (offline, any warning is an error)
 	$(BIN)/python docs/build.py docs-site
+
+studies: $(VENV)/.run ## run the studies behind docs/results.md and write it (hours on a laptop; goes on where it was stopped)
+	PATH="$(abspath $(BIN)):$$PATH" benchmarks/studies.sh
 
 results: $(VENV)/.run ## run the bundles of results/ again, after a hash of theirs has moved
 	FTBENCH=$(BIN)/ftbench results/again.sh

@@ -23,8 +23,21 @@ def root() -> Path:
     return packed if packed.is_dir() else PACKAGE.parent
 
 
+SWEEPS = "paper"
+"""Folder below `specs/` whose files are sweeps over specs."""
+
+
 def specs() -> dict[str, Path]:
     """Name to path of every built-in spec; a name is the path below `specs/` without its ending."""
+    return {name: path for name, path in _named().items() if not name.startswith(f"{SWEEPS}/")}
+
+
+def sweeps() -> dict[str, Path]:
+    """Name to path of every built-in sweep file: `paper/strategies`."""
+    return {name: path for name, path in _named().items() if name.startswith(f"{SWEEPS}/")}
+
+
+def _named() -> dict[str, Path]:
     folder = root() / "specs"
     return {p.relative_to(folder).with_suffix("").as_posix(): p for p in sorted(folder.rglob("*.yaml"))}
 

@@ -33,8 +33,10 @@ ARROWS: dict[str, set[str]] = {
     "board": {"verify", "compile", "data", "result", "spec"},
     "replay": {"signing", "verify", "run", "compile", "data", "result", "spec"},
     "export": {"verify", "compile", "data", "result", "spec"},
-    "site": {"board", "verify", "compile", "base_models", "data", "result", "spec"},
+    "analysis": {"base_models", "board", "compile", "result", "spec"},
+    "site": {"analysis", "board", "verify", "compile", "base_models", "data", "result", "spec"},
     "cli": {
+        "analysis",
         "api",
         "board",
         "export",

@@ -180,13 +180,16 @@ def answers_of(samples: Mapping[str, Sequence[Sample]]) -> str | None:
 
 
 def marks_of(samples: Mapping[str, Sequence[Sample]], evaluation: Evaluation, model: str = "tuned") -> Marks:
-    """Task → for each item in order 1 where the model was right by the scoring that ranks, else 0.
+    """Task that ranks → for each item in order 1 where the model was right by the scoring that ranks, else 0.
 
     `model`: `tuned`, `untuned` or a reference. Empty where something cannot be scored: then a table compares intervals.
     """
-    tasks = {task.name: task for task in evaluation.tasks}
+    tasks = {task.name: task for task in evaluation.ranked}
+    beside = {task.name for task in evaluation.tasks} - tasks.keys()
     found = {}
     for name, lines in sorted(samples.items()):
+        if name in beside:
+            continue
         ordered = sorted(lines, key=lambda sample: sample.index)
         answers = [answer_of(sample, model) for sample in ordered]
         given = [

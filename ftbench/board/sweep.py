@@ -66,7 +66,7 @@ def read_scored(bundle: Path, plan: Plan, store: Store) -> Scored:
     """
     documents, evaluation = read(open_bundle(bundle)), plan.typed_spec().evaluation
     marks = marks_of(filled(documents.samples, plan, store), evaluation)
-    if documents.result is None or set(marks) != {task.name for task in evaluation.tasks}:
+    if documents.result is None or set(marks) != {task.name for task in evaluation.ranked}:
         why = "; ".join(describe_problems(documents.problems)[:3]) or "its samples cannot be scored"
         hint = "remove the run's folder and give the command again"
         raise InvalidInput(
@@ -111,6 +111,7 @@ def row(
         bytes_up=round(fmean(one.cost.bytes_up for one in results)) if results else None,
         trainable_parameters=max((one.cost.trainable_parameters for one in results), default=None),
         exclusions=sum(one.exclusions for one in results),
+        trials=next((one.selection.trials for one in results if one.selection is not None), None),
     )
 
 

@@ -63,6 +63,8 @@ class SweepRow(Block):
     """Parameters that a client trains."""
     exclusions: int
     """Clients left out of a round, summed over runs."""
+    trials: int | None = None
+    """Candidates that were tried on the validation cut before the test set was read; null: none was."""
 
 
 class SweepRun(Block):
@@ -88,6 +90,25 @@ class SweepRun(Block):
     """Plain mean over tasks."""
 
 
+class SweepTrial(Block):
+    """A candidate of a setting, trained at one seed and held to the validation cut; the test set was not read."""
+
+    setting: str
+    """Name of the candidate."""
+    seed: int
+    """Seed that it was trained with."""
+    folder: str
+    """Its folder's name, in the sweep's folder."""
+    loss: float | None
+    """Its loss on the validation cut; null: it did not train to its end."""
+    chosen: bool
+    """Whether it has the least loss of its setting: it alone is scored."""
+    code: str | None = None
+    """Diagnostic code of a failure."""
+    problem: str | None = None
+    """What it said."""
+
+
 class Sweep(Block):
     """`ftbench sweep`, and `sweep.json` in its folder."""
 
@@ -111,3 +132,7 @@ class Sweep(Block):
     """One for each setting, in the order of the product; the first is what others are compared with."""
     runs: list[SweepRun]
     """Every run, by setting and seed."""
+    tuned: list[str] = []
+    """What was chosen by validation, beside what is varied; empty: nothing was."""
+    trials: list[SweepTrial] = []
+    """Every trial, by setting: each setting had as many."""

@@ -57,10 +57,15 @@ def conditions(sweep: Sweep) -> str:
     """What holds for every row."""
     trial = "shortened trial runs, whose figures say nothing; " if sweep.smoke else ""
     seeds = ", ".join(map(str, sweep.seeds))
+    chosen = ""
+    if sweep.tuned:
+        count = max((row.trials or 0 for row in sweep.rows), default=0) or len(sweep.trials) // max(1, len(sweep.rows))
+        chosen = f"; {', '.join(sweep.tuned)}: the best of {count} trials a setting by loss on the validation cut"
     return (
         f"{trial}spec hash {sweep.spec_hash}; {len(sweep.rows)} settings, seeds {seeds}; intervals at "
         f"{100 * sweep.confidence:g} % cover item sampling only; differences are paired on the same items; `apart`: "
         "told apart from the first, one error for the whole sweep; `no gain`: not above the best constant answer"
+        f"{chosen}"
     )
 
 
@@ -184,7 +189,7 @@ _COLUMNS = (
         "bytes_up",
         "trainable_parameters",
     ),
-    *("exclusions", "seeds", "missing_seeds", "name"),
+    *("exclusions", "trials", "seeds", "missing_seeds", "name"),
 )
 _PER_TASK = ("score", "score_low", "score_high", "difference", "difference_low", "difference_high", "items")
 

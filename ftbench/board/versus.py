@@ -248,7 +248,7 @@ def told(result: Result, entry: ResolvedEntry) -> dict[str, Any]:
 def _marks(side: _Side, plan: Plan) -> Marks:
     evaluation = plan.typed_spec().evaluation
     marks = marks_of(side.documents.samples, evaluation)
-    if set(marks) != {task.name for task in evaluation.tasks}:
+    if set(marks) != {task.name for task in evaluation.ranked}:
         raise InvalidInput(Diagnostic(codes.NOTHING_TO_COMPARE, "its samples cannot be scored", Place(str(side.path))))
     return marks
 

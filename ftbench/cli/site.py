@@ -45,6 +45,7 @@ FILE = ExistingFile()
 @click.option("--title", default="ftbench leaderboard", show_default=True, help="What the first page is called.")
 @click.option("--published", metavar="FILE", type=FILE, help="Scores from elsewhere, CSV or JSON, shown unranked.")
 @click.option("--withdrawn", metavar="FILE", type=FILE, help="Bundles that were taken back, with the reason (JSON).")
+@click.option("--analysis", metavar="FILE", type=FILE, help="What `ftbench analyse --out FILE.json` wrote, as a page.")
 @click.option("--spec", type=SPEC, help="Hold every bundle to this spec, compiled here.")
 @results_option
 @signer_options
@@ -62,6 +63,7 @@ def command(
     title: str,
     published: Path | None,
     withdrawn: Path | None,
+    analysis: Path | None,
     spec: str | None,
     results: Path | None,
     signers: Path | None,
@@ -76,6 +78,7 @@ def command(
     The pages need no server, no network and no scripts; the same bundles give the same bytes. Items whose licence
     forbids copies are shown by number and digest.
     """
+    from ftbench.analysis.reading import load
     from ftbench.board.gather import gather
     from ftbench.board.published import load_published
     from ftbench.board.withdrawn import load_withdrawn
@@ -109,6 +112,7 @@ def command(
         published=elsewhere,
         sources=[folder.resolve().name for folder in folders],
         sizes=sizes(gathered),
+        analysis=load(analysis) if analysis else None,
         decisions=decisions.told,
     )
     files, size = write(context, out, lambda name: ui.note(f"writing {name}", "dim"))

@@ -36,6 +36,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "node": Entry("node", "Take part from a site: answer a federation's messages with your own rows."),
         "watch": Entry("watch", "Look at a run from another terminal while it goes on."),
         "sweep": Entry("sweep", "Run every combination of values and compare them in one table."),
+        "analyse": Entry("analyse", "Say what many runs say together, and which claims stand."),
+        "merge": Entry("merge", "Merge a run's adapter into its base weights, and score that on the same items."),
         "evaluate": Entry("evaluate", "Score the adapter of a run again."),
         "report": Entry("report", "Write what a run came to as one page and as Markdown."),
         "sign": Entry("sign", "Sign a bundle or a verdict with an SSH key, or verify such a signature."),

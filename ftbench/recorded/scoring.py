@@ -112,7 +112,7 @@ def scored(
             Given(_only(answer, scorings), item.options, item.target, item.prompt)
             for answer, item in zip(answers, items, strict=True)
         ]
-        by_task, _ = score_answers({task.name: given}, evaluation.model_copy(update={"tasks": [asked]}))
+        by_task, _ = score_answers({task.name: given}, evaluation.model_copy(update={"tasks": [asked], "also": None}))
         found[model] = by_task[task.name]
     return found
 

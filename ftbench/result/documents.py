@@ -7,13 +7,26 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
+from ftbench.result.privacy_spent import PrivacySpent
 from ftbench.result.sample_documents import Answer, Sample, Withheld
+from ftbench.result.selection import Selection
 from ftbench.result.signed import Signed
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
 
-__all__ = ["Answer", "Lock", "Majority", "NonNegative", "OptionCounts", "Sample", "Withheld", "Written"]
+__all__ = [
+    "Answer",
+    "Lock",
+    "Majority",
+    "NonNegative",
+    "OptionCounts",
+    "PrivacySpent",
+    "Sample",
+    "Selection",
+    "Withheld",
+    "Written",
+]
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------------
@@ -247,6 +260,17 @@ class Spread(Block):
     """Standard deviation of the models, with n − 1; 0 for one."""
 
 
+class Elsewhere(Block):
+    """Plain means over another domain's tasks, unranked."""
+
+    tasks: list[str]
+    """The tasks."""
+    tuned: Mean
+    untuned: Mean
+    difference: Difference
+    """Tuned minus untuned on the same items: what was gained or lost there."""
+
+
 class Scores(Block):
     """All scores; `tuned` ranks."""
 
@@ -260,6 +284,8 @@ class Scores(Block):
     """The local-only models together; null where there are none."""
     majority: Annotated[float, Field(ge=0, le=1)] | None = None
     """Mean over tasks of the best constant answers; null where a task has none."""
+    also: dict[str, Elsewhere] = {}
+    """Domain of the spec's `evaluation.also` → what the adapter does on its tasks; no part of the means above."""
     robustness: Difference | None = None
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
 
@@ -301,26 +327,6 @@ class Cost(Block):
     """Rows of all clients whose replies counted and say how many rows they learnt from; null where none does."""
     rows_used: NonNegative | None = None
     """Rows of them that were learnt from."""
-
-
-class PrivacySpent(Block):
-    """What clients were promised, and what the run spent of it; noise of the seed keeps it where nobody knows that."""
-
-    kind: Literal["central", "local"]
-    """Who added the noise: the server, or each client."""
-    epsilon: Annotated[float, Field(ge=0)]
-    """Epsilon spent by all rounds, for neighbours that differ in one client's data."""
-    delta: Annotated[float, Field(gt=0, lt=1)]
-    """Probability with which the promise may fail."""
-    limit: Annotated[float, Field(gt=0)]
-    """Most that the spec allows to be spent."""
-    noise_multiplier: Annotated[float, Field(gt=0)]
-    """Standard deviation of the noise, in clips."""
-    clipping: Literal["fixed", "adaptive"]
-    """How changes were clipped."""
-    noise: Literal["seed", "operating-system"] = "seed"
-    """Where it came from: from the run's `seed`, so that it comes out again and protects nobody who knows that; or from
-    the `operating-system`, so that nobody can draw it again."""
 
 
 class TargetCost(Block):
@@ -398,6 +404,8 @@ class Result(Block):
     """A shortened trial run; such a result is never accepted."""
     unpinned: bool
     """Whether other package versions than the plan's were let through."""
+    selection: Selection | None = None
+    """How a sweep chose the entry's knobs; null: nobody says."""
     archive: Sha256 | None = None
     """sha256 of `archive.json`, the list of what is kept beside the bundle for whoever does part of the run again;
     null: nothing is."""

@@ -17,6 +17,7 @@ from ftbench.errors import InvalidInput
 from ftbench.result import options
 from ftbench.result.documents import (
     Difference,
+    Elsewhere,
     Interval,
     Mean,
     Sample,
@@ -46,19 +47,40 @@ def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluatio
     if wrong:
         raise InvalidInput(wrong[:10])
     scored = {name: _task(tasks[name], lines, evaluation.confidence) for name, lines in samples_by_task.items()}
-    scores = scored.values()
+    ranked = {task.name for task in evaluation.ranked}
+    scores = [one for name, one in scored.items() if name in ranked]
+    if not scores:
+        raise InvalidInput(Diagnostic(codes.NO_SAMPLES, "no task that ranks has samples"))
     best = [t.majority.value for t in scores if t.majority is not None]
-    names = next(iter(scores)).references
+    names = scores[0].references
     references = {name: _mean([t.references[name] for t in scores]) for name in names}
     return Scores(
         tasks=scored,
         tuned=_mean([t.tuned for t in scores]),
         untuned=_mean([t.untuned for t in scores]),
         difference=_mean_difference([(t.tuned.items, t.difference) for t in scores]),
-        majority=math.fsum(best) / len(best) if len(best) == len(scored) else None,
+        majority=math.fsum(best) / len(best) if len(best) == len(scores) else None,
         references=references,
         local=_spread([mean.value for name, mean in references.items() if name.startswith(LOCAL)]),
-        robustness=_robustness(samples_by_task, tasks, evaluation.confidence) if FAULT_FREE in references else None,
+        robustness=_robustness(
+            {name: lines for name, lines in samples_by_task.items() if name in ranked}, tasks, evaluation.confidence
+        )
+        if FAULT_FREE in references
+        else None,
+        also={
+            domain: _elsewhere([(name, scored[name]) for name in names if name in scored])
+            for domain, names in (evaluation.also or {}).items()
+            if any(name in scored for name in names)
+        },
+    )
+
+
+def _elsewhere(scores: Sequence[tuple[str, TaskScores]]) -> Elsewhere:
+    return Elsewhere(
+        tasks=[name for name, _ in scores],
+        tuned=_mean([one.tuned for _, one in scores]),
+        untuned=_mean([one.untuned for _, one in scores]),
+        difference=_mean_difference([(one.tuned.items, one.difference) for _, one in scores]),
     )
 
 
@@ -82,7 +104,8 @@ def score_answers(
         name: {s: _counted(tasks[name], s, given, evaluation.confidence) for s in tasks[name].scoring}
         for name, given in answers_by_task.items()
     }
-    return scored, _mean([scored[name][tasks[name].scoring[0]] for name in scored])
+    ranked = {task.name for task in evaluation.ranked}
+    return scored, _mean([scored[name][tasks[name].scoring[0]] for name in scored if name in ranked])
 
 
 def accuracy(correct: int, items: int, confidence: float, unparsable: int = 0) -> Score:

@@ -191,6 +191,7 @@ def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -
         bit_reproducible=not devices and not settings.os_noise,
         smoke=settings.smoke,
         unpinned=settings.unpinned,
+        selection=settings.selection,
     )
 
 

@@ -16,6 +16,7 @@ from ftbench.atomic import write_file
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
+from ftbench.result.documents import Selection
 from ftbench.run.engines.engine import EngineName
 from ftbench.spec.canonical import pretty
 from ftbench.spec.entries import dump_resolved, load_resolved
@@ -83,6 +84,8 @@ class RunSettings(Block):
     """Whether noise of differential privacy comes from the operating system; nothing is kept in the archive then."""
     limits: Limits = Limits()
     """What the operator allows."""
+    selection: Selection | None = None
+    """How a sweep chose the entry's knobs."""
     token: str
     """Marks the processes of this run."""
     spec: str = ""

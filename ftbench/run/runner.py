@@ -25,9 +25,9 @@ from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import FtbenchError, InvalidInput, RunFailed
+from ftbench.errors import FtbenchError, InvalidInput, RunFailed, RunIncomplete
 from ftbench.result import ledger
-from ftbench.result.documents import Finished
+from ftbench.result.documents import Finished, Selection
 from ftbench.result.references import due_references
 from ftbench.run import conclude, keep, knowable, noise, open_division, preflight
 from ftbench.run import start as marks
@@ -75,13 +75,16 @@ def start(
     listener: Listener | None = None,
     spec: str = "",
     modules: Mapping[str, bytes] | None = None,
+    train_only: bool = False,
+    selection: Selection | None = None,
 ) -> RunOutcome:
     """A new run in a new folder below `out`, named for benchmark, entry and seed.
 
     A base model of the hub that the store lacks is fetched first. `spec` is how the user named the benchmark; the
     commands that are recommended name it too. `keep_every`: see `run.keep`. `os_noise`:
     see `run.noise`. `modules`: the
-    code that an entry in the open division names, which is carried out.
+    code that an entry in the open division names, which is carried out. `train_only`: end when it has trained, by
+    RunIncomplete (FTB914), before the test set is read. `selection`: how a sweep chose the entry's knobs.
     Raises InvalidInput, MissingResource (nothing is left then), RunFailed, RunIncomplete (`resume` goes on then).
     """
     began = time.time()
@@ -107,6 +110,7 @@ def start(
         allow_local_users=allow_local_users,
         round_timeout=round_timeout,
         limits=limits or Limits(),
+        selection=selection,
         keep=noise.keeping(plan, keep_every, _engine_name(engine), asked=os_noise),
         os_noise=os_noise,
         token=new_token(),
@@ -124,7 +128,7 @@ def start(
             run.discard()
             raise
         with run.alone():
-            return _Start(run, store, told, began).conduct()
+            return _Start(run, store, told, began, train_only=train_only).conduct()
 
 
 def resume(
@@ -134,11 +138,13 @@ def resume(
     store: Store | None = None,
     limits: Limits | None = None,
     allow_local_users: bool = False,
+    train_only: bool = False,
+    selection: Selection | None = None,
 ) -> RunOutcome:
     """Go on with a run that was stopped or killed, from its last commit; a whole one is only reported.
 
     `store` replaces the roots that the run began with, `limits` those of its limits that are given;
-    `allow_local_users` allows what the first start did not. Raises as `start`.
+    `allow_local_users` allows what the first start did not, `selection` is what a sweep chose it by. Raises as `start`.
     """
     run = RunDir.open(run_dir)
     with _interruptible(), run.alone():
@@ -164,10 +170,13 @@ def resume(
             allowed = settings.allow_local_users or allow_local_users
             settings = settings.model_copy(update={**more, "allow_local_users": allowed})
             run.change(settings)
+        if selection is not None and selection != settings.selection:
+            settings = settings.model_copy(update={"selection": selection})
+            run.change(settings)
         roots, told = store or Store([Path(root) for root in settings.stores]), listener or Silent()
         check_sandbox(run.compiled, plan, unsafe=settings.unsafe_no_sandbox)
         _preflight(plan, run, roots, told, spec=settings.spec)
-        return _Start(run, roots, told).conduct()
+        return _Start(run, roots, told, train_only=train_only).conduct()
 
 
 def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: str) -> None:
@@ -210,10 +219,13 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
 class _Start:
     """One start of a run whose folder is filled and locked."""
 
-    def __init__(self, run: RunDir, store: Store, listener: Listener, began: float | None = None) -> None:
+    def __init__(
+        self, run: RunDir, store: Store, listener: Listener, began: float | None = None, *, train_only: bool = False
+    ) -> None:
         """`began`: when this start began, in seconds since 1970; None: now."""
         self.began = time.time() if began is None else began
         self.run = run
+        self.train_only = train_only
         self.store = store
         self.settings = run.settings()
         self.plan = run.plan()
@@ -238,6 +250,10 @@ class _Start:
         if not self.trained():
             with self._timed("train"):
                 self._train()
+        if self.train_only:
+            message = "this run has trained; it is not scored, as asked"
+            hint = f"score it with `ftbench run --resume {self.run.path}`"
+            raise RunIncomplete(Diagnostic(codes.TRAINED_ONLY, message, Place(str(self.run.path)), hint))
         if due_references(self.plan.typed_spec()):
             with self._timed("references"):
                 self._train_references()

@@ -57,6 +57,7 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
         found.append(("mean", f"{_percent(scores.untuned.value)} → {_percent(scores.tuned.value)} {_gain(scores)}"))
     for name, task in scores.tasks.items():
         found += task_rows(name, task)
+    found += _elsewhere(scores)
     found += _references(scores)
     if scores.robustness is not None:
         against = scores.robustness
@@ -131,8 +132,21 @@ def _notes(result: Result) -> list[str]:
         found.append("a smoke run: it shows that everything works; its result cannot be submitted")
     if result.sandbox == "none":
         found.append("programs were run without a sandbox; the result says so")
+    if (one := result.selection) is not None:
+        found.append(f"chosen as the best of {one.trials} trials by loss on the validation cut, seed {one.seed}")
     if result.unpinned:
         found.append("other package versions than the plan's: the result will not pass CONFORMS")
+    return found
+
+
+def _elsewhere(scores: Scores) -> list[tuple[str, str]]:
+    """Another domain's tasks, a line each."""
+    found = []
+    for domain, one in scores.also.items():
+        change = one.difference
+        told = f"{_percent(one.untuned.value)} → {_percent(one.tuned.value)}, "
+        told += _signed(change.value, change.interval.low, change.interval.high)
+        found.append((f"in {domain}", f"{told}; unranked"))
     return found
 
 

@@ -33,6 +33,8 @@ from ftbench.spec.vary import Setting
 State = Literal["whole", "begun", "to-do"]
 BEGINNINGS = {"compiled", "logs", "entry.yaml"}
 """What the folder of a run may hold whose start was killed before `run.json` was written."""
+RESUMED = ("limits", "allow_local_users", "train_only", "selection")
+"""Options of a start that going on takes too."""
 DIGITS = 8
 """Of the sweep's digest in its folder's name."""
 
@@ -142,8 +144,8 @@ def prepare(
 def carry_out(sweep: SweepPlan, cell: Cell, store: Store, listener: Listener) -> RunOutcome:
     """Run one cell from its beginning, or go on with it. Raises as `runner.start` and `runner.resume`."""
     if state(sweep, cell) != "to-do":
-        limits, allowed = sweep.options.get("limits"), bool(sweep.options.get("allow_local_users"))
-        return runner.resume(cell.folder, listener, store=store, limits=limits, allow_local_users=allowed)
+        again = {name: sweep.options[name] for name in RESUMED if name in sweep.options}
+        return runner.resume(cell.folder, listener, store=store, **again)
     _clear(cell.folder)
     return runner.start(
         sweep.compiled,

@@ -13,7 +13,7 @@ from ftbench import codes, parallel
 from ftbench.atomic import fresh_folder
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.site import compare, decisions, entry, links, overview, published, refused, resources, table
+from ftbench.site import analysis, compare, decisions, entry, links, overview, published, refused, resources, table
 from ftbench.site.context import Context
 
 FORMAT = "ftbench/site/v1"
@@ -50,6 +50,8 @@ def _top(context: Context) -> Pages:
     yield links.OVERVIEW, overview.page(context)
     yield links.REFUSED, refused.page(context)
     yield links.RESOURCES, resources.page(context)
+    if context.analysis is not None:
+        yield links.ANALYSIS, analysis.page(context, context.analysis)
     if context.decisions:
         yield links.DECISIONS, decisions.page(context)
     if context.published:

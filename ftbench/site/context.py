@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ftbench.analysis.documents import Analysis
 from ftbench.board.clusters import Clustering
 from ftbench.board.decided import Decided
 from ftbench.board.gather import Gathered
@@ -31,7 +32,8 @@ class Context:
     """The folders as the reader of a command would name them."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Base model's name → its parameters, where known."""
-
+    analysis: Analysis | None = None
+    """What `ftbench analyse` found, where it is given."""
     decisions: Sequence[Decided] = ()
     """Every decision of the folder whose decisions are taken over."""
 
@@ -44,6 +46,7 @@ class Context:
     def pages(self) -> list[tuple[str, str]]:
         """Names of the navigation and where they lead."""
         more = [("Published elsewhere", links.PUBLISHED)] if self.published else []
+        more = [("Analysis", links.ANALYSIS), *more] if self.analysis else more
         if self.decisions:
             more.insert(0, ("Decisions", links.DECISIONS))
         refused = f"Not ranked ({len(self.board.refused)})"

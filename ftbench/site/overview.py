@@ -10,7 +10,7 @@ from typing import Any
 from ftbench.board.model import Row, Table
 from ftbench.board.rank import version_key
 from ftbench.compile.plan import Plan
-from ftbench.site import bars, figures, links
+from ftbench.site import bars, figures, links, transfer
 from ftbench.site.context import Context, label, marks
 from ftbench.site.render import html
 from ftbench.spec.diff import ABSENT, MEANING, Edit, diff_plans
@@ -33,6 +33,7 @@ def page(context: Context) -> bytes:
         required=context.board.required,
         columns=[_column(table) for table in tables],
         models=[_model(context, name) for name in _names(tables)],
+        across=transfer.matrix(context),
         reading=context.board.how_to_read,
         tables=[_told(table) for table in tables],
         changes=list(_changes(context)),

@@ -347,8 +347,17 @@ class Evaluation(Block):
     """Report what reaching a validation loss cost; null: not asked for."""
     quality_within: QualityWithin | None = None
     """Score the adapter that a run has within smaller budgets too; null: not asked for."""
+    also: dict[Name, Annotated[list[Name], Field(min_length=1)]] | None = None
+    """Another domain's name → those of `tasks` that are its own: asked, pinned and scored as the others, and told
+    against the untuned model, but no part of the score that ranks. null: every task ranks."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Level of every interval."""
+
+    @property
+    def ranked(self) -> list[Task]:
+        """The tasks whose mean ranks."""
+        beside = {name for names in (self.also or {}).values() for name in names}
+        return [task for task in self.tasks if task.name not in beside]
 
 
 class Seeds(Block):

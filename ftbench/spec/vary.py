@@ -125,8 +125,9 @@ def settings(
     """Every setting with its resolved entries, in the order of the product, the last `--vary` moving fastest.
 
     The seeds are the first `seeds` of `seeds.runs`. Combinations that come to the same values in force are one
-    setting. A parameter that the strategy of a combination does not use is left out of it. Raises InvalidInput with
-    every problem of every combination, and whatever `commit_of` raises.
+    setting. A parameter that the strategy of a combination does not use is left out of it, and so is
+    `KIND:PATH=VALUE` of `sets` where the strategy is another. Raises InvalidInput with every problem of every
+    combination, and whatever `commit_of` raises.
     """
     given = axes(spec, varied)
     runs = spec.seeds.runs
@@ -171,7 +172,8 @@ class _Plan:
         """The entry of one combination. Raises InvalidInput."""
         idle = self._idle(combination)
         wanted = [f"{path}={text}" for path, text in combination.items() if path not in idle and path != MODEL]
-        kept = [item for item in self.sets if _path(item) not in idle and _path(item) not in combination]
+        own = (_for(combination.get(strategies.KIND), item) for item in self.sets)
+        kept = [item for item in own if item and _path(item) not in idle and _path(item) not in combination]
         return resolve_entry(
             self.spec,
             self._without(idle | set(combination)),
@@ -189,7 +191,11 @@ class _Plan:
         for path in sorted(everywhere & (varied | {_path(item) for item in self.sets})):
             message = f"`{path}` has no effect: no strategy of this sweep uses it"
             found.append(Diagnostic(codes.NO_EFFECT, message, hint="leave it out, or vary `strategy.kind` too"))
+        kinds = {one.get(strategies.KIND) for one in combinations}
         for item in self.sets:
+            if (kind := scope(item)) and kind not in kinds:
+                message = f"`--set {item}`: no strategy of this sweep is `{kind}`"
+                found.append(Diagnostic(codes.NO_EFFECT, message, hint="leave it out, or vary `strategy.kind` too"))
             if _path(item) in varied:
                 message = f"`--set {item}`: `{_path(item)}` is varied too"
                 found.append(Diagnostic(codes.VARY_SYNTAX, message, hint="leave one of the two out"))
@@ -265,8 +271,19 @@ def _typed(text: str) -> Any:
         return None
 
 
+def scope(item: str) -> str:
+    """The strategy that `KIND:PATH=…` is for; empty: for all."""
+    return item.partition("=")[0].rpartition(":")[0].strip()
+
+
 def _path(item: str) -> str:
-    return item.partition("=")[0].strip()
+    return item.partition("=")[0].rpartition(":")[2].strip()
+
+
+def _for(kind: str | None, item: str) -> str:
+    """What is set where the strategy is `kind`; empty: nothing."""
+    own = scope(item)
+    return "" if own and own != kind else item.strip().removeprefix(f"{own}:")
 
 
 def _in_force(entry: ResolvedEntry, path: str) -> Any:

@@ -42,6 +42,11 @@ READ_EVIDENCE = (
     "believed. `--spot` makes it here."
 )
 
+CHOSEN = (
+    "How many trials the entry's knobs were chosen from, and by what: the bundle says so, and the trials that lost are "
+    "not in it."
+)
+
 BY_ANOTHER = (
     "That anything was done again here: the level rests on another run, and on the word of who signed it. `--spot` "
     "does part of it here."

@@ -45,7 +45,7 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
-from ftbench.result.documents import LEVELS, CheckResult, Level, Verdict
+from ftbench.result.documents import LEVELS, CheckResult, Level, Result, Verdict
 from ftbench.result.files import Bundle
 from ftbench.result.opening import open_bundle
 from ftbench.signing import keygen
@@ -56,7 +56,7 @@ from ftbench.verify.checks import CHECKS
 from ftbench.verify.context import Context, Other
 from ftbench.verify.documents import describe_problems
 from ftbench.verify.evidence import Evidence
-from ftbench.verify.limits import BY_ANOTHER, NOT_BROUGHT, READ_EVIDENCE, not_checked
+from ftbench.verify.limits import BY_ANOTHER, CHOSEN, NOT_BROUGHT, READ_EVIDENCE, not_checked
 from ftbench.verify.outcome import LeftOut
 from ftbench.verify.policy import By
 
@@ -198,12 +198,16 @@ def climb(
         accepted=LEVELS.index(reached) >= LEVELS.index(required),
         checks=results,
         left_out=sorted(context.bundle.left_out),
-        not_checked=not_checked(reached, context.notes, context.signature),
+        not_checked=not_checked(reached, [*context.notes, *_chosen(claim)], context.signature),
         verifier=f"ftbench {__version__}",
         result=claim,
         signature=context.signature,
         reproduced_by=context.other.named() if context.other is not None and reached == "REPRODUCED" else None,
     )
+
+
+def _chosen(claim: Result | None) -> list[str]:
+    return [CHOSEN] if claim is not None and claim.selection is not None else []
 
 
 def problems(verdict: Verdict, bundle: Path) -> list[Diagnostic]:

@@ -45,6 +45,22 @@ class EvaluateOutput(Block):
     """Where the answers were kept."""
 
 
+class MergeOutput(Block):
+    """`ftbench merge`."""
+
+    format: Literal["ftbench/output/merge/v1"] = "ftbench/output/merge/v1"
+    """Format of this document."""
+    out: str
+    """Folder of the merged model."""
+    dtype: Literal["bfloat16", "float32"]
+    """Element type of its weights."""
+    scores: Scores | None
+    """On the run's own items: `tuned` is the merged model, `untuned` the run's adapter beside its own weights; null:
+    not asked for."""
+    furthest_loglikelihood: float | None
+    """Largest difference between their log-likelihoods of one option, in nats; null where no task has any."""
+
+
 class VerifyOutput(Block):
     """`ftbench verify`."""
 

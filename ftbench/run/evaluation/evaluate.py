@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from ftbench import codes
 from ftbench.compile.plan import PLAN, Plan
+from ftbench.data.digests import model_digest
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
@@ -36,7 +37,7 @@ from ftbench.run.processes.forked import as_many
 from ftbench.run.processes.peaks import Peak
 from ftbench.spec import yaml
 from ftbench.spec.entry import ResolvedEntry
-from ftbench.spec.model import BaseModelRef
+from ftbench.spec.model import BaseModelRef, Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,28 @@ def evaluate_adapter(
         {task: {s: one for s, one in scores.items() if s != first[task]} for task, scores in scored.items()},
         mean,
     )
+
+
+def evaluate_folder(
+    compiled: Path, model: Path, held: Model, *, store: Store, out: Path, on_progress: Progress
+) -> dict[str, list[AskedItem]]:
+    """Ask a model that lies in a folder, loaded as `held` says, the tasks of a benchmark. Task → answers, in order.
+
+    Working files stay in `out`. Raises as `evaluate_run`.
+    """
+    plan = _plan(compiled)
+    job = Job(
+        compiled=str(compiled.absolute()),
+        stores=[str(root) for root in store.roots],
+        model=str(model.absolute()),
+        model_digest=model_digest(model),
+        held=held,
+        phases=[Phase(name=TUNED, adapter=None)],
+        cache=str((out / "cache.jsonl").absolute()),
+        answers=str((out / "answers").absolute()),
+    )
+    asked = _work(job, store, out, out / "logs", on_progress=on_progress, workers=1, unsafe=False)[TUNED]
+    return {task.name: [a for a in asked if a.task == task.name] for task in plan.typed_spec().evaluation.tasks}
 
 
 def _job(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ftbench.spec.checks import (
+    beside,
     budgets,
     effects,
     faults,
@@ -47,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     federation.replies,
     federation.budget,
     weighing.weighing,
+    beside.also,
     budgets.target,
     budgets.check_within,
     partitions.columns,

@@ -1,0 +1,57 @@
+"""What an adapter of one domain does to the others: models and benchmarks by domains, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ftbench.board import figures
+from ftbench.board.model import Row, Table
+from ftbench.result.documents import Elsewhere, Result
+from ftbench.site import links
+from ftbench.site.context import Context, label
+
+
+def matrix(context: Context) -> dict[str, Any] | None:
+    """Columns are domains; a line for each entry whose benchmark asks other domains too. None where none does."""
+    lines, domains = [], []
+    for table in context.board.tables:
+        for row in table.rows:
+            results = [context.submission(bundle).result for bundle in row.bundles]
+            found = _elsewhere(results)
+            if found:
+                domains += [name for name in [_home(table, found), *found] if name not in domains]
+                lines.append((table, row, found))
+    if not lines:
+        return None
+    domains.sort()
+    return {"domains": domains, "lines": [_line(table, row, found, domains) for table, row, found in lines]}
+
+
+def _elsewhere(results: Sequence[Result]) -> dict[str, list[tuple[int, Elsewhere]]]:
+    """Domain → what each run says of it; the domains that all have."""
+    known = [result.scores.also for result in results]
+    names = set.intersection(*(set(one) for one in known)) if known else set()
+    return {name: [(result.seed, result.scores.also[name]) for result in results] for name in sorted(names)}
+
+
+def _home(table: Table, found: dict[str, Any]) -> str:
+    """The own domain: what the benchmark's name ends in, as `micro-across-finance`."""
+    parts = table.name.split("across-")
+    return parts[-1] if parts[-1] not in found else table.name
+
+
+def _line(table: Table, row: Row, found: dict[str, list[tuple[int, Elsewhere]]], domains: list[str]) -> dict[str, Any]:
+    home = _home(table, found)
+    cells: list[dict[str, Any] | None] = []
+    for name in domains:
+        if name == home:
+            cells.append({"score": row.score, "gain": row.gain, "home": True})
+        elif name in found:
+            score = figures.over_seeds((seed, figures.estimate(one.tuned)) for seed, one in found[name])
+            gain = figures.over_seeds((seed, figures.estimate(one.difference)) for seed, one in found[name])
+            cells.append({"score": score, "gain": gain, "home": False})
+        else:
+            cells.append(None)
+    target = f"{links.table(table)}#{links.anchor(row)}"
+    return {"model": row.model.name, "name": f"{table.name}, {label(row)}", "target": target, "cells": cells}

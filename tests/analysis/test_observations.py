@@ -1,0 +1,51 @@
+"""Factors are read off what the specs in force differ in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftbench.analysis.observations import Source, observe
+from ftbench.board.submission import Submission
+from ftbench.compile.compiler import compile_spec
+from ftbench.result.documents import Selection
+from ftbench.spec.entries import resolve_entry
+from ftbench.spec.load import find_spec, load_pins, load_spec
+
+
+class Told:
+    """What `observe` asks of a result."""
+
+    def __init__(self, seed: int, selection: Selection | None) -> None:
+        self.seed, self.selection = seed, selection
+        self.scores = type("S", (), {"tuned": type("M", (), {"value": 0.5})})
+
+
+def source(name: str, *sets: str, seed: int = 1, tuned: list[str] | None = None) -> Source:
+    path = find_spec(name)
+    plan = compile_spec(load_spec(path).spec, load_pins(path)).plan
+    selection = Selection(trials=2, seed=1, tuned=tuned, losses=[0.1, 0.2]) if tuned else None
+    verdict: Any = type("V", (), {"result": Told(seed, selection)})
+    return Source(
+        Submission(f"{name} {sets} {seed}", verdict, resolve_entry(plan.typed_spec(), None, list(sets))), plan
+    )
+
+
+def test_two_partitions_are_one_domain() -> None:
+    found = observe([source("micro/strategies-iid"), source("micro/strategies-dirichlet")])
+    assert [one.factors for one in found] == [{"partition": "dirichlet 0.1 clients output"}, {"partition": "iid"}]
+    assert found[0].items == found[1].items
+
+
+def test_what_was_tuned_is_no_factor() -> None:
+    rate = "training.schedule.learning_rate"
+    prox = source("micro/strategies-iid", "strategy.kind=fedprox", "strategy.mu=0.1", f"{rate}=0.02", tuned=[rate])
+    found = observe([source("micro/strategies-iid", tuned=[rate]), prox])
+    assert {one.factors["strategy"] for one in found} == {"fedavg", "fedprox mu=0.1"}
+    assert set(found[0].factors) == {"strategy"}
+    assert set(observe([source("micro/strategies-iid"), prox])[0].factors) == {"strategy", rate}
+
+
+def test_domains_have_names() -> None:
+    found = observe([source("micro/finance"), source("micro/medical")])
+    assert {one.factors["domain"] for one in found} == {"micro-finance", "micro-medical"}
+    assert {one.factors["adapter"] for one in found} == {"dora", "lora"}
