@@ -1,4 +1,4 @@
-"""Each field of a spec changed once: the plan moves, or the field is declared to move nothing; and somebody reads it."""
+"""Each field of a spec changed once: the plan moves, or it is declared to move nothing; and somebody reads it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ftbench.spec.primitives import Block
 
 HOUSE = Path(ftbench.__file__).parent
 CASES = Path(__file__).parent.parent / "spec" / "cases"
-MODELS = "model tasks sources faults privacy transport objective partitions budgets entry".split()
+MODELS = ["model", "tasks", "sources", "faults", "privacy", "transport", "objective", "partitions", "budgets", "entry"]
 
 UNHASHED = {"Metadata", "Reporting", "ClusterKey", "SpotRule"}
 """Blocks that are no part of the spec hash."""
