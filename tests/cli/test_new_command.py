@@ -181,3 +181,18 @@ def test_truth_values_and_white_space_in_answers_are_told(write: Write, capsys: 
     write(answer=lambda n: "yes " if n % 3 else "no")
     assert run(["new", "legal", *files, "--options", "yes,no"]) == 0
     assert "40 of 60, such as 'yes ', begin or end in white space" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.jsonl", "train.parquet", "model.gguf", "model/model.safetensors"])
+def test_a_pointer_of_git_lfs_is_called_so(
+    name: str, write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write()
+    Path("model").mkdir()
+    Path("model/config.json").write_text('{"model_type": "llama"}')
+    Path(name).write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12\n")
+    line = ["new", "legal", "--train", name, "--test", "test.jsonl"]
+    if name.startswith("model"):
+        line = ["data", "add", "--model", name.partition("/")[0], "--name", "me/x", "--store", str(tmp_path / "store")]
+    assert run(line) in {3, 4}
+    assert "pointer of Git LFS" in capsys.readouterr().err
