@@ -22,8 +22,11 @@ ARROWS: dict[str, set[str]] = {
     "compile": {"data", "spec"},
     "base_models": {"data", "spec"},
     "draft": {"base_models", "data", "spec"},
+    "api": {"board", "verify", "run", "compile", "base_models", "data", "result", "spec"},
+    "flowertune": {"base_models", "result", "spec"},
     "run": {"base_models", "compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "signing", "spec"},
+    "node": {"compile", "data", "signing", "result", "spec"},
     "decisions": {"result", "signing", "spec"},
     "submit": {"board", "decisions", "recorded", "run", "signing", "verify", "compile", "data", "result", "spec"},
     "recorded": {"data", "result", "spec"},
@@ -32,9 +35,11 @@ ARROWS: dict[str, set[str]] = {
     "export": {"verify", "compile", "data", "result", "spec"},
     "site": {"board", "verify", "compile", "base_models", "data", "result", "spec"},
     "cli": {
+        "api",
         "board",
         "export",
         "site",
+        "node",
         "replay",
         "submit",
         "decisions",
@@ -44,6 +49,7 @@ ARROWS: dict[str, set[str]] = {
         "run",
         "compile",
         "draft",
+        "flowertune",
         "base_models",
         "data",
         "result",
@@ -52,7 +58,7 @@ ARROWS: dict[str, set[str]] = {
     "app": set(),
     "tasks": set(),
 }
-FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "parallel", "__version__"}
+FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "explained", "parallel", "__version__"}
 
 
 def imported(path: Path, *, run: bool = False) -> list[tuple[int, str, int]]:
@@ -138,7 +144,7 @@ def test_hooks_are_self_contained() -> None:
 
 
 def test_foundation_imports_nothing_above() -> None:
-    for name in ("atomic", "codes", "diagnostics", "errors", "builtin"):
+    for name in ("atomic", "codes", "diagnostics", "errors", "builtin", "explained"):
         for level, module, _ in imported(PACKAGE / f"{name}.py"):
             assert level == 0
             parts = module.split(".")

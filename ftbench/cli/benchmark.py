@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 def load(ui: Ui, spec: str) -> LoadedSpec:
     """The spec behind an argument; its warnings are shown. Raises InvalidInput with every problem."""
-    from ftbench.spec.load import find_spec, load_spec
+    from ftbench.api.specs import load_spec
 
-    loaded = load_spec(find_spec(spec))
+    loaded = load_spec(spec)
     ui.diagnostics(loaded.warnings)
     return loaded
 
@@ -37,19 +37,10 @@ def compiled(ui: Ui, spec: str) -> tuple[LoadedSpec, Compiled]:
 
 
 def pins_of(ui: Ui, loaded: LoadedSpec) -> Pins:
-    """The pins beside a spec; that some are not resolved is shown.
+    """The pins beside a spec; that some are not resolved is shown. Raises as `ftbench.api.specs.pins_of`."""
+    from ftbench.api import specs
 
-    Raises MissingResource where there are none, InvalidInput for another spec's pins.
-    """
-    from ftbench.diagnostics import Place
-    from ftbench.errors import InvalidInput
-    from ftbench.spec.checks import check_pins
-    from ftbench.spec.load import load_pins, pins_path
-
-    pins = load_pins(loaded.path)
-    found = check_pins(loaded.spec, pins, Place(str(pins_path(loaded.path))))
-    if any(one.severity == "error" for one in found):
-        raise InvalidInput(found)
+    pins, found = specs.pins_of(loaded)
     ui.diagnostics(found)
     return pins
 
@@ -102,11 +93,9 @@ def read_plan(path: Path) -> Plan:
 
 def benchmark_folders(given: tuple[Path, ...]) -> list[Path]:
     """Folders of compiled benchmarks: those given, else `generated` here, then ftbench's own."""
-    from ftbench import builtin
+    from ftbench.api.judging import known_benchmarks
 
-    here = Path("generated")
-    folders = list(given) or ([here] if here.is_dir() else [])
-    return list(dict.fromkeys([*(folder.resolve() for folder in folders), builtin.generated().resolve()]))
+    return known_benchmarks(given)
 
 
 def shell(*words: str) -> str:

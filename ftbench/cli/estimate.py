@@ -62,30 +62,24 @@ def command(
     the store, then its config.json alone is asked for on the hub. Parameters and bytes sent are exact; memory is a
     count of tensors plus what is marked with ~. The exit code is 1 where a limit of the benchmark is exceeded.
     """
-    from ftbench.base_models import from_spec
-    from ftbench.base_models.estimate import estimate
-    from ftbench.cli.benchmark import load, look_up_online
-    from ftbench.cli.choice import NOBODY_ASKED
+    from ftbench.api.specs import estimated
+    from ftbench.cli.benchmark import load
     from ftbench.cli.outputs.base_models import EstimateOutput
     from ftbench.errors import CheckFailed
     from ftbench.run.keep import AUTO_BYTES, archive_bytes
-    from ftbench.spec.entries import apply, load_entry, resolve_entry
 
     whole = load(ui, spec)
-    loaded = whole.spec
-    given = load_entry(entry) if entry else None
-    # The architecture is the same at every commit, so nobody is asked for one.
-    chosen = apply(loaded, resolve_entry(loaded, given, sets, commit_of=lambda name: NOBODY_ASKED))
-    base = chosen.model.base
-    name, _, revision = model.partition("@") if model else (base.name, "", base.revision)
-    known = look_up_online(ui, name, None if revision in ("", NOBODY_ASKED) else revision, store)
-    wanted = cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None)
-    setting = from_spec.setting(
-        chosen,
+    found, setting, chosen = estimated(
+        whole,
+        model=model,
+        entry=entry,
+        sets=sets,
         micro_batch=micro_batch,
-        bits=wanted,
+        bits=cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None),
         double_quant=double_quant,
         gradient_checkpointing=gradient_checkpointing,
+        store=store,
+        tell=lambda text: ui.note(text, "note"),
     )
     output = EstimateOutput(
         spec=spec,
@@ -95,7 +89,7 @@ def command(
         double_quant=setting.double_quant,
         gradient_checkpointing=setting.gradient_checkpointing,
         learning_rates=_learning_rates(chosen),
-        estimate=(found := estimate(known, setting)),
+        estimate=found,
         archive_bytes=archive_bytes(chosen, found.trainable_parameters, 1),
         rows=_rows(ui, whole, chosen, store) if rows else None,
     )

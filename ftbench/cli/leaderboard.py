@@ -10,6 +10,7 @@ import click
 from ftbench.cli.gathering import results_option
 from ftbench.cli.options import (
     SPEC,
+    ExistingFile,
     benchmarks_option,
     example,
     json_option,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--withdrawn",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=ExistingFile(),
     help="Bundles that were taken back, with the reason (JSON).",
 )
 @click.option("--explain", is_flag=True, help="Say how every figure of the table was made.")

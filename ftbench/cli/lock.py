@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,8 +10,6 @@ from ftbench.cli.options import example, json_option, spec_argument, store_optio
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ftbench.data.store import Store
     from ftbench.diagnostics import Diagnostic
     from ftbench.spec.load import LoadedSpec
@@ -48,76 +45,27 @@ def command(ui: Ui, *, spec: str, check: bool, offline: bool, renew: bool, store
     loaded = load(ui, spec)
     if check:
         return _check(ui, loaded, Store.default(store))
-    return _write(ui, loaded, Store.default(store), offline=offline, renew=renew)
+    return _write(ui, loaded, store, offline=offline, renew=renew)
 
 
-def _write(ui: Ui, loaded: LoadedSpec, store: Store, *, offline: bool, renew: bool) -> int:
+def _write(ui: Ui, loaded: LoadedSpec, store: str | None, *, offline: bool, renew: bool) -> int:
+    from ftbench.api.specs import lock
     from ftbench.cli.outputs.general import LockOutput, problems
-    from ftbench.data import hints
-    from ftbench.data.hub import Hub
-    from ftbench.data.local import beside
-    from ftbench.data.official import own_benchmark, published_pins
-    from ftbench.data.overlap import report
-    from ftbench.data.pinning import attempt, unresolved_pins
 
-    known = None if renew else _known(loaded)
-    published, told = published_pins(loaded), hints.read(loaded.path)
-    found: list[Diagnostic] = []
-    if offline:
-        pins = unresolved_pins(loaded.spec, known, store, place=loaded.place, near=beside(loaded))
-    else:
-        hub = partial(Hub, store.scratch(), tell=ui.note)
-        tried = attempt(loaded.spec, store, known, hub, renew=renew, place=loaded.place, near=beside(loaded))
-        pins, found = tried.pins, tried.warnings
-        if tried.errors:
-            _keep_good(ui, loaded, pins, renew=renew)
-            ui.diagnostics(found)
-            tried.check()
-    path, changed = _write_pins(loaded, pins)
-    ui.line(f"{path}: {'written' if changed else 'unchanged'}", "good")
-    _show(ui, pins)
-    found += [*own_benchmark(loaded, published, pins), *hints.report(told, pins, store)]
-    found += report(loaded.spec, pins, store)
-    ui.diagnostics(found)
-    ui.answer(LockOutput(pins_file=str(path), changed=changed, fresh=True, pins=pins, diagnostics=problems(found)))
+    made = lock(loaded, store=store, offline=offline, renew=renew, tell=lambda text: ui.note(text, "note"))
+    ui.line(f"{made.path}: {'written' if made.changed else 'unchanged'}", "good")
+    _show(ui, made.pins)
+    ui.diagnostics(made.warnings)
+    ui.answer(
+        LockOutput(
+            pins_file=str(made.path),
+            changed=made.changed,
+            fresh=True,
+            pins=made.pins,
+            diagnostics=problems(made.warnings),
+        )
+    )
     return 0
-
-
-def _keep_good(ui: Ui, loaded: LoadedSpec, pins: Pins, *, renew: bool) -> None:
-    """The pins of sources without a fault, so that they need not be loaded again."""
-    if renew or not any(pin.digest for pin in pins.sources.values()):
-        return
-    path, changed = _write_pins(loaded, pins)
-    if changed:
-        good = ", ".join(key for key, pin in sorted(pins.sources.items()) if pin.digest)
-        ui.note(f"{path}: written; pinned are {good}, the rest is not", "note")
-
-
-def _write_pins(loaded: LoadedSpec, pins: Pins) -> tuple[Path, bool]:
-    """Where they stand, and whether that changed anything."""
-    from ftbench.atomic import write_file
-    from ftbench.spec.canonical import pretty
-    from ftbench.spec.load import pins_path
-
-    path, data = pins_path(loaded.path), pretty(pins.model_dump(mode="json"))
-    changed = not path.is_file() or path.read_bytes() != data
-    if changed:
-        write_file(path, data)
-    return path, changed
-
-
-def _known(loaded: LoadedSpec) -> Pins | None:
-    """The pins that stand there already. A file that cannot be read is an error: what it has resolved would be lost."""
-    from dataclasses import replace
-
-    from ftbench.errors import InvalidInput
-    from ftbench.spec.load import load_pins, pins_path
-
-    hint = "mend it, or resolve everything anew: ftbench lock SPEC --renew"
-    try:
-        return load_pins(loaded.path) if pins_path(loaded.path).exists() else None
-    except InvalidInput as error:
-        raise InvalidInput([replace(one, hint=hint) for one in error.diagnostics]) from error
 
 
 def _show(ui: Ui, pins: Pins) -> None:

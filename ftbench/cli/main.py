@@ -159,7 +159,12 @@ def _usage(error: click.UsageError, ui: Ui) -> int:
     if error.ctx is not None:
         ui.notes(error.ctx.get_usage())
     hint = f"`{error.ctx.command_path} --help` shows what it takes" if error.ctx is not None else ""
-    return ui.failed("UsageError", 2, [Diagnostic(codes.USAGE, error.format_message(), hint=hint)])
+    return ui.failed("UsageError", 2, [Diagnostic(codes.USAGE, _flat(error.format_message()), hint=hint)])
+
+
+def _flat(text: str) -> str:
+    """On one line: click and libraries put lists and traces on several."""
+    return " ".join(text.split())
 
 
 def _missing_package(name: str, ui: Ui) -> int:
@@ -187,7 +192,7 @@ def _bug(error: BaseException, ui: Ui) -> int:
     shown = _traceback(error)
     bug = Diagnostic(
         codes.BUG,
-        f"ftbench failed in a way it should not: {type(error).__name__}: {str(error)[:300]}",
+        f"ftbench failed in a way it should not: {type(error).__name__}: {_flat(str(error))[:300]}",
         hint="please report this"
         + (
             " with the traceback above"

@@ -18,13 +18,29 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EXAMPLE = 74
+"""Longest line of an example."""
 LEVELS = ("CLAIMED", "INTACT", "CONFORMS", "RESCORED", "SPOT-RUN", "REPRODUCED")
 """Levels that may be required; a test holds them to the verifier's."""
 
 
 def example(*lines: str) -> str:
-    """The epilog of a command's help: its examples, not re-wrapped."""
-    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+    """The epilog of a command's help: its examples, each as it is typed; a long one goes on in the next line."""
+    return "\b\nExample:\n" + "\n".join(f"  {part}" for line in lines for part in _broken(line))
+
+
+def _broken(line: str) -> list[str]:
+    """A command within a terminal's width, broken before options as a shell allows."""
+    if len(line) <= EXAMPLE:
+        return [line]
+    first, *rest = line.split(" --")
+    parts = [first]
+    for word in rest:
+        if len(parts[-1]) + len(word) + 5 <= EXAMPLE:
+            parts[-1] += f" --{word}"
+        else:
+            parts.append(f"    --{word}")
+    return [f"{part} \\" for part in parts[:-1]] + parts[-1:]
 
 
 class SpecType(click.ParamType[str]):
@@ -63,6 +79,28 @@ class ExistingFolder(click.ParamType[Path]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The shell's own folders."""
         return [CompletionItem(incomplete, type="dir")]
+
+
+class ExistingFile(click.ParamType[Path]):
+    """A file that must be there; where it is not, the exit code is that of every missing path (InvalidInput)."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Raises InvalidInput (FTB912)."""
+        from ftbench import codes
+        from ftbench.diagnostics import Diagnostic, Place
+        from ftbench.errors import InvalidInput
+
+        path = Path(value)
+        if not path.is_file():
+            what = "is a folder where a file is expected" if path.exists() else "there is no such file"
+            raise InvalidInput(Diagnostic(codes.NO_PATH, what, Place(str(path))))
+        return path
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The shell's own files."""
+        return [CompletionItem(incomplete, type="file")]
 
 
 json_option = click.option(
@@ -138,7 +176,7 @@ def signer_options(function: F) -> F:
 
 
 def signers_of(signers: Path | None, revoked: Path | None, at: str | None) -> Signers | None:
-    """What these options name; None without `--signers`. Raises UsageError."""
+    """What these options name; None without `--signers`. Raises UsageError, InvalidInput (FTB755) without the list."""
     if signers is None:
         if revoked is not None or at is not None:
             raise click.UsageError("--revoked and --at go with --signers")
@@ -154,6 +192,13 @@ def signers_of(signers: Path | None, revoked: Path | None, at: str | None) -> Si
         except ValueError:
             raise click.UsageError(f"--at {at!r} is no time such as 2026-03-01T12:00") from None
         moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    for path in (signers, revoked):
+        if path is not None and not path.is_file():
+            from ftbench import codes
+            from ftbench.diagnostics import Diagnostic, Place
+            from ftbench.errors import InvalidInput
+
+            raise InvalidInput(Diagnostic(codes.NO_SIGNERS, "there is no such list of keys", Place(str(path))))
     return Signers(signers, revoked, moment)
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from ftbench import codes
-from ftbench.cli.options import example, json_option
+from ftbench.cli.options import ExistingFolder, example, json_option
 from ftbench.cli.ui import Ui
 
 
 @click.command("schema", epilog=example("ftbench schema spec > spec.schema.json", "ftbench schema --check schemas"))
 @click.argument("name", required=False)
 @click.option("--write", "write_to", metavar="DIR", type=click.Path(path_type=Path), help="Write every schema there.")
-@click.option("--check", "check_in", metavar="DIR", type=click.Path(path_type=Path), help="Compare every schema.")
+@click.option("--check", "check_in", metavar="DIR", type=ExistingFolder(), help="Compare every schema.")
 @json_option
 @click.pass_obj
 def command(ui: Ui, name: str | None, write_to: Path | None, check_in: Path | None) -> int:

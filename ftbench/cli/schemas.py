@@ -24,6 +24,7 @@ DOCUMENTS: dict[str, str] = {
     "submission": "ftbench.decisions.documents:Submission",
     "registration": "ftbench.decisions.documents:Registration",
     "decision-line": "ftbench.decisions.documents:DecisionLine",
+    "site-lock": "ftbench.spec.sites:SiteLock",
     "carried": "ftbench.decisions.documents:Carried",
 }
 """Name of a document → its model."""
@@ -40,9 +41,12 @@ OUTPUTS: dict[str, str] = {
     "compile": "ftbench.cli.outputs.general:CompileOutput",
     "publish": "ftbench.cli.outputs.general:PublishOutput",
     "explain": "ftbench.cli.outputs.general:ExplainOutput",
+    "explain-code": "ftbench.cli.outputs.general:ExplainCodeOutput",
     "diff": "ftbench.cli.outputs.general:DiffOutput",
     "hash": "ftbench.cli.outputs.general:HashOutput",
     "run": "ftbench.cli.outputs.result:RunOutput",
+    "site-kit": "ftbench.cli.outputs.sites:SiteKitOutput",
+    "node": "ftbench.cli.outputs.sites:NodeOutput",
     "watch": "ftbench.cli.outputs.watch:WatchOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
     "evaluate": "ftbench.cli.outputs.result:EvaluateOutput",
@@ -53,6 +57,7 @@ OUTPUTS: dict[str, str] = {
     "decide": "ftbench.cli.outputs.trust:DecideOutput",
     "carry": "ftbench.cli.outputs.trust:CarryOutput",
     "score": "ftbench.cli.outputs.trust:ScoreOutput",
+    "import": "ftbench.cli.outputs.flowertune:ImportOutput",
     "models": "ftbench.cli.outputs.base_models:ModelsOutput",
     "estimate": "ftbench.cli.outputs.base_models:EstimateOutput",
     "compare": "ftbench.board.versus:Versus",

@@ -10,6 +10,7 @@ import click
 from ftbench.cli.gathering import results_option
 from ftbench.cli.options import (
     SPEC,
+    ExistingFile,
     benchmarks_option,
     example,
     json_option,
@@ -23,7 +24,7 @@ from ftbench.cli.ui import Ui
 if TYPE_CHECKING:
     from ftbench.result.documents import Level
 
-FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+FILE = ExistingFile()
 
 
 @click.command(

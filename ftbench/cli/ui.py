@@ -68,7 +68,26 @@ class Ui:
         """Problems, on stderr."""
         for diagnostic in diagnostics:
             for number, text in enumerate(diagnostic.plain().split("\n")):
-                _write(self._stderr, text, diagnostic.severity if number == 0 else "dim")
+                for line in self._wrapped(text):
+                    _write(self._stderr, line, diagnostic.severity if number == 0 else "dim")
+
+    def _wrapped(self, text: str) -> list[str]:
+        """A line for a terminal's width, between words; elsewhere whole, so that it can be searched."""
+        if not _is_terminal(self._stderr) or (text[:4] == "    " and "hint: " not in text[:10]):
+            return [text]  # the source's line and its caret stand below one another
+        import shutil
+        import textwrap
+
+        width = max(shutil.get_terminal_size().columns, 40)
+        return textwrap.wrap(
+            text,
+            width,
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+            initial_indent=" " * (len(text) - len(text.lstrip())),
+        ) or [""]
 
     def answer(self, output: BaseModel) -> None:
         """The command's object: printed in JSON mode, else nothing. At most one a command line."""
@@ -97,8 +116,8 @@ class Ui:
 
     @property
     def interactive(self) -> bool:
-        """Whether someone watches stderr: progress may redraw itself there."""
-        return _is_terminal(self._stderr)
+        """Whether progress may redraw itself on stderr: on a terminal, unless NO_COLOR or TERM=dumb asks for lines."""
+        return _coloured(self._stderr)
 
     @property
     def console(self) -> Console | None:

@@ -56,7 +56,7 @@ def command(
     def check(loaded: LoadedSpec) -> list[Diagnostic]:
         if not chosen:
             return []
-        from ftbench.cli.choice import check_choice
+        from ftbench.api.choice import check_choice
         from ftbench.data.store import Store
         from ftbench.spec.entries import load_entry
 
@@ -71,12 +71,12 @@ def command(
 
 def _validate(ui: Ui, spec: str, check: Callable[[LoadedSpec], list[Diagnostic]]) -> ValidatedSpec:
     """Load one spec; its problems are shown here and returned."""
+    from ftbench.api.specs import load_spec
     from ftbench.cli.outputs.general import ValidatedSpec, problems
-    from ftbench.spec.load import find_spec, load_spec
 
     loaded = None
     try:
-        loaded = load_spec(find_spec(spec))
+        loaded = load_spec(spec)
         diagnostics = list(loaded.warnings)
         diagnostics += check(loaded)
     except InvalidInput as error:

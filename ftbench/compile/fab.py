@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 
@@ -17,7 +18,9 @@ def fab_hash(files: Mapping[str, bytes]) -> str:
 
     Flower leaves some names out of a bundle without a word; a module left out is refused here.
     """
-    from flwr.cli.build import build_fab_from_files  # about half a second: not at the top
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Flower's own dependencies warn at import, which must not end a program
+        from flwr.cli.build import build_fab_from_files  # about half a second: not at the top
 
     if flower() != STACK["flwr"]:
         hint = f"pip install flwr=={STACK['flwr']}"
@@ -28,7 +31,9 @@ def fab_hash(files: Mapping[str, bytes]) -> str:
         )
     app = {path.removeprefix("app/"): data for path, data in sorted(files.items()) if path.startswith("app/")}
     try:
-        fab, _ = build_fab_from_files(app)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fab, _ = build_fab_from_files(app)
     except Exception as error:  # whatever the builder raises is a refusal of what we gave it
         raise InvalidInput(Diagnostic(codes.FAB_REFUSED, f"Flower {flower()} refuses the app: {error}")) from error
     _nothing_left_out(fab, app)

@@ -60,6 +60,18 @@ def task_named(spec: Spec, name: str | None, path: Path) -> Task:
     return tasks[longest[0]]
 
 
+def only(task: Task, names: Sequence[str]) -> Task:
+    """The task with these of its scorings, in its own order; with all where none is named.
+
+    Raises InvalidInput (FTB685) for one that it does not have."""
+    for name in names:
+        if name not in task.scoring:
+            hint = did_you_mean(name, task.scoring) or f"its scorings: {', '.join(task.scoring)}"
+            message = f"{task.name} has no scoring {printable(name)}"
+            raise InvalidInput(Diagnostic(codes.NO_TASK, message, hint=hint))
+    return task.model_copy(update={"scoring": [one for one in task.scoring if one in names]}) if names else task
+
+
 def items_of(task: Task, pins: Pins, store: Store) -> list[Item]:
     """The items in order. Raises MissingResource where they are not pinned, or not in the store."""
     pin = pins.sources[f"task:{task.name}"]

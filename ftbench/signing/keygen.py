@@ -45,11 +45,14 @@ def available() -> bool:
 
 
 def ready(signers: Signers) -> None:
-    """Raise MissingResource where nobody's signature could be verified: no ssh-keygen (FTB750), no list (FTB755)."""
+    """Raise where nobody's signature could be verified.
+
+    MissingResource without ssh-keygen (FTB750), InvalidInput without the list (FTB755).
+    """
     _tool()
     for path in (signers.allowed, signers.revoked):
         if path is not None and not path.is_file():
-            raise MissingResource(Diagnostic(codes.NO_SIGNERS, "there is no such list of keys", Place(str(path))))
+            raise InvalidInput(Diagnostic(codes.NO_SIGNERS, "there is no such list of keys", Place(str(path))))
 
 
 def sign(data: bytes, key: Path, namespace: str) -> bytes:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import checks, knobs, paths, strategies, words, yaml
+from ftbench.spec import checks, knobs, near, paths, strategies, words, yaml
 from ftbench.spec.entry import Entry, ModelChoice
 from ftbench.spec.model import Spec
 from ftbench.spec.primitives import REVISION
@@ -169,7 +169,7 @@ def _refusal(spec: Spec, plain: dict[str, Any], kind: object, path: str, choice:
             own = knobs.value(spec, path)
         except KeyError:
             known = [*spec.knobs, *_leaves(plain)]
-            hint = did_you_mean(path, known) or f"knobs of this spec: {open_}"
+            hint = near.hint(Spec, path, choice.value) or did_you_mean(path, known) or f"knobs of this spec: {open_}"
             return _diagnostic(f"the spec has no field `{path}`", choice, hint, codes.UNKNOWN_KNOB)
         if path == knobs.BASE_MODEL and own == choice.value:
             return None

@@ -8,7 +8,7 @@ from typing import Any
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import fields, knobs, paths, words
+from ftbench.spec import fields, knobs, near, paths, words
 from ftbench.spec.canonical import UNHASHED
 from ftbench.spec.load import LoadedSpec, Origin
 from ftbench.spec.model import Spec
@@ -59,7 +59,7 @@ def explain(loaded: LoadedSpec, path: str) -> Explanation:
     plain = loaded.spec.model_dump(mode="json")
     inside = paths.resolve(plain, path) if path else ()
     if inside is None:
-        hint = did_you_mean(path, all_paths(plain)) or f"blocks: {', '.join(plain)}"
+        hint = near.hint(Spec, path) or did_you_mean(path, all_paths(plain)) or f"blocks: {', '.join(plain)}"
         place = Place(str(loaded.document.spots[()].file))
         raise InvalidInput(Diagnostic(codes.UNKNOWN_PATH, f"the spec has no path `{path}`", place, hint))
     shape = fields.at(Spec, plain, inside)

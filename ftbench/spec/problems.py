@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Severity, did_you_mean
-from ftbench.spec import fields, paths, words
+from ftbench.spec import fields, near, paths, words
 from ftbench.spec.fields import Shape
 from ftbench.spec.paths import Path
 from ftbench.spec.primitives import Block
@@ -69,7 +69,7 @@ def problems(model: type[Block], value: Any, error: ValidationError) -> list[Pro
             continue
         union = _outermost_union(value, item.branches)
         if union is None or _meant(model, value, union) == _tag(item.branches, union):
-            result.append(_problem(value, item))
+            result.append(_problem(model, value, item))
         elif _meant(model, value, union) is None and union not in told:
             told.add(union)
             shape = fields.at(model, value, union)
@@ -166,7 +166,7 @@ def _list_tags(shape: Shape) -> Iterator[str]:
 
 def _wrong_type(path: Path, wanted: str, there: Any) -> Problem:
     if not path and there is None:
-        return Problem(codes.WRONG_TYPE, path, "the file is empty")
+        return Problem(codes.WRONG_TYPE, path, "the file is empty", "`ftbench new` writes a spec, or an entry for one")
     hint = ""
     if isinstance(there, str) and "`true`" in wanted and there.lower() in _OLD_BOOLS:
         hint = f"YAML 1.2 reads `{there}` as text; write {_OLD_BOOLS[there.lower()]}"
@@ -193,14 +193,18 @@ def _block_name(path: Path) -> str:
     return f"the block `{paths.show(path)}`" if path else "the file"
 
 
-def _problem(value: Any, item: _Located) -> Problem:
+def _problem(model: type[Block], value: Any, item: _Located) -> Problem:
     path, kind = item.path, item.error["type"]
     if kind == "missing":
         return _missing(item)
     if kind == "extra_forbidden":
         known = list(item.shape.fields) if item.shape else []
         message = f"{_block_name(path[:-1])} has no field `{path[-1]}`"
-        hint = did_you_mean(str(path[-1]), _absent(value, item)) or (f"its fields: {', '.join(known)}" if known else "")
+        hint = did_you_mean(str(path[-1]), _absent(value, item))
+        if not hint:
+            hint = near.hint(model, paths.show(path), _value(value, path))
+            if known and (not hint or len(path) > 2):
+                hint = f"{hint} its fields: {', '.join(known)}".strip()
         return Problem(codes.UNKNOWN_FIELD, path, message, hint, key=True)
     there = _value(value, path)
     make = _MAKERS.get(kind)

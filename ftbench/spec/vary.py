@@ -13,7 +13,7 @@ from typing import Any
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.spec import knobs, labels, strategies, yaml
+from ftbench.spec import knobs, labels, near, strategies, yaml
 from ftbench.spec.canonical import canonical, digest
 from ftbench.spec.choices import CommitOf
 from ftbench.spec.entries import resolve_entry
@@ -240,7 +240,7 @@ def _no_knob(spec: Spec, path: str) -> Diagnostic | None:
     if path.partition(".")[0] in ("seed", "seeds"):
         return Diagnostic(codes.VARY_SYNTAX, "seeds are not varied", hint="`--seeds N` takes the spec's first N")
     if knobs.shape(spec, path) is None:
-        hint = did_you_mean(path, paths(spec)) or f"this spec's knobs: {open_}"
+        hint = near.hint(Spec, path) or did_you_mean(path, paths(spec)) or f"this spec's knobs: {open_}"
         return Diagnostic(codes.UNKNOWN_KNOB, f"the spec has no field `{path}`", hint=hint)
     reason = knobs.closed(path) or "it is the same for every entry, and scores are compared because it is"
     return Diagnostic(codes.FROZEN, f"`{path}` is frozen by the spec: {reason}", hint=f"this spec's knobs: {open_}")

@@ -45,9 +45,13 @@ def number(amount: float) -> str:
     return str(int(amount)) if amount == int(amount) and abs(amount) < 2**53 else str(amount)
 
 
+NEWLINE = "↵"
+"""What stands for a line break in a value that is shown on one line."""
+
+
 def quoted(value: object, most: int = 60) -> str:
     """A scalar in back-quotes as YAML would show it, cut short."""
-    text = _CONSTANTS[value] if isinstance(value, bool | None) else str(value)
+    text = _CONSTANTS[value] if isinstance(value, bool | None) else str(value).replace("\n", NEWLINE)
     return f"`{text if len(text) <= most else text[: most - 1] + '…'}`"
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import InvalidInput, MissingResource
+from ftbench.errors import InvalidInput
 from ftbench.result.documents import Answer
 from ftbench.spec.model import Sha256
 from ftbench.spec.primitives import Block
@@ -102,12 +102,12 @@ class Evidence(Block):
 
 
 def read(path: Path) -> Evidence:
-    """The document at `path`. Raises MissingResource, InvalidInput (FTB853)."""
+    """The document at `path`. Raises InvalidInput (FTB853)."""
     try:
         data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
     except OSError as error:
         message = f"it cannot be read: {error.strerror}"
-        raise MissingResource(Diagnostic(codes.EVIDENCE_OTHER, message, Place(str(path)))) from error
+        raise InvalidInput(Diagnostic(codes.EVIDENCE_OTHER, message, Place(str(path)))) from error
     try:
         return Evidence.model_validate_json(data)
     except ValidationError as error:

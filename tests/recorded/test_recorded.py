@@ -191,3 +191,11 @@ def test_why_answers_do_not_read_is_one_line(world: forge.World, tmp_path: Path)
     message = error.value.diagnostics[0].message
     assert "loglikelihoods.0: Input should be a finite number" in message
     assert "\n" not in message and "https" not in message
+
+
+def test_one_scoring_may_be_asked_for(world: forge.World) -> None:
+    task = world.spec.evaluation.tasks[0]
+    assert scoring.only(task, ()) == task
+    assert scoring.only(task, (task.scoring[-1],)).scoring == [task.scoring[-1]]
+    with pytest.raises(InvalidInput, match="FTB685"):
+        scoring.only(task, ("nothing",))

@@ -18,7 +18,7 @@ MARKER = "FTBENCH_RUN"
 
 # A user's settings for Flower and Ray (an address of some cluster, another home) must not reach a private SuperLink,
 # and no proxy may stand between processes of one machine.
-_FOREIGN = ("FLWR_", "RAY_", "FTBENCH_")
+_FOREIGN = ("FLWR_", "RAY_", "FTBENCH_", "PYTHONWARNINGS")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy")
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ftbench import codes
 from ftbench.diagnostics import did_you_mean
-from ftbench.spec import knobs, strategies, words
+from ftbench.spec import knobs, near, strategies, words
 from ftbench.spec.canonical import canonical
 from ftbench.spec.fields import Shape
 from ftbench.spec.model import Choices, Knob, NumberRange, Spec
@@ -34,7 +34,11 @@ def _knob(spec: Spec, name: str, knob: Knob) -> Iterator[Problem]:
     try:
         field, default = knobs.locate(spec, name)
     except KeyError:
-        hint = did_you_mean(name, _candidates(spec)) or "a knob names a field of this spec, such as `adapter.rank`"
+        hint = (
+            near.hint(Spec, name)
+            or did_you_mean(name, _candidates(spec))
+            or "a knob names a field of this spec, such as `adapter.rank`"
+        )
         yield Problem(codes.KNOB_PATH, at, f"the spec has no field `{name}`", hint, key=True)
         return
     if reason := knobs.closed(name) or _unfit(name, field, default):
