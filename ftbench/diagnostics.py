@@ -65,6 +65,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
 
 
+def because(error: Exception) -> str:
+    """What an exception says, on one line; of pydantic's the first problem with its place, and no link to its pages."""
+    from pydantic import ValidationError  # not at the top: most command lines never need it
+
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint naming the known word nearest to `name`, or the empty string."""
     near = get_close_matches(name, list(known), n=1)

@@ -217,7 +217,7 @@ def _add(ui: Ui, archive: str | None, models: tuple[str, ...], name: str, store:
             for one in take(Path(archive), store)
         ]
         return _answer(ui, "add", store, items, [])
-    ui.note(f"{models[0]}: read, checked and digested", "note")
+    ui.note(f"reading, checking and digesting {models[0]}", "note")
     added = local_models.add(Path(models[0]), name, store, weights=weights)
     ui.diagnostics(added.warnings)
     called = f"{added.ref.name}@{added.ref.revision}"

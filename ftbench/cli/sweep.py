@@ -211,16 +211,15 @@ def _sweep(
     sweep_plan = sweep.SweepPlan(compiled, plan, spec_hash, folder, smoke, spec, options)
     planned = sweep.cells(sweep_plan, settings)
     job = Job(ui, sweep_plan, settings, planned)
-    if dry_run and contests:
-        trials_of.listed(ui, sweep_plan, contests)
-    elif dry_run:
-        return job.show(sweep.look(sweep_plan, planned))
-    if dry_run:
-        return 0
     if cell is not None and cell > len(planned):
         raise click.UsageError(f"--cell {cell}: the sweep has {len(planned)} runs")
     if sum(map(bool, (asked_devices, emit, cell))) > 1:
         raise click.UsageError("give one of --devices, --emit and --cell")
+    if dry_run and contests:
+        trials_of.listed(ui, sweep_plan, contests)
+        return 0
+    if dry_run:
+        return job.show(sweep.look(sweep_plan, planned))
     places = devices_of(asked_devices) if asked_devices else []
     with sweep.hold_sweep(folder, shared=bool(cell or places or emit)):
         if contests:

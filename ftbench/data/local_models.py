@@ -18,6 +18,7 @@ from ftbench import codes
 from ftbench.data import outlines, scratch
 from ftbench.data.base_models import INDEX, PLAIN_FILES, REPOSITORY, WEIGHTS, check_config
 from ftbench.data.digests import file_sha256, model_files
+from ftbench.data.formats.base import FETCH, is_pointer
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
@@ -106,6 +107,8 @@ def _dequantise(path: Path, target: Path) -> None:
     """What transformers' own reader makes of a GGUF file: weights in bfloat16, settings, tokenizer, and the mark."""
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
+            if is_pointer(path):
+                raise _refused("it is a pointer of Git LFS, not the file itself", path, FETCH)
             raise _refused("this is no GGUF file, nor a folder", path, "a folder with config.json, or a .gguf file")
     try:
         import gguf  # noqa: F401 - transformers looks for it
@@ -145,6 +148,8 @@ def _dequantise(path: Path, target: Path) -> None:
 def _check_weights(folder: Path, path: Path) -> None:
     """Headers of the safetensors files that fit their sizes. Raises FTB332."""
     for one in sorted(folder.glob("*.safetensors")):
+        if is_pointer(one):
+            raise _refused("it is a pointer of Git LFS, not the file itself", path / one.name, FETCH)
         try:
             header = outlines.header(one)
             with one.open("rb") as file:

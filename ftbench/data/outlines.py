@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ftbench import codes
-from ftbench.diagnostics import Diagnostic, Place
+from ftbench.diagnostics import Diagnostic, Place, because
 from ftbench.errors import MissingResource
 from ftbench.spec import outline
 from ftbench.spec.outline import Outline
@@ -24,7 +24,7 @@ def of_folder(folder: Path, files: Mapping[str, str], known: Mapping[str, bytes]
         headers = {name: (known or {}).get(name) or header(folder / name) for name in outline.weights(files)}
         return outline.make(files, (folder / outline.CONFIG).read_bytes(), headers)
     except (OSError, ValueError) as error:
-        message = f"this is no base model with settings and safetensors: {error}"
+        message = f"this is no base model with settings and safetensors: {because(error)}"
         raise MissingResource(Diagnostic(codes.UNREADABLE, message, Place(str(folder)))) from error
 
 
@@ -40,7 +40,7 @@ def read(path: Path, digest: str) -> Outline:
         found = Outline.model_validate_json(path.read_bytes())
         wrong = list(found.problems()) if found.digest == digest else ["its files are not those that its name says"]
     except (OSError, ValidationError) as error:
-        wrong = [f"it cannot be read: {error}"]
+        wrong = [f"it cannot be read: {because(error)}"]
     if wrong:
         hint = "delete it and get it again: ftbench data fetch --no-weights --model NAME@COMMIT"
         raise MissingResource(Diagnostic(codes.CORRUPT, f"corrupt: {'; '.join(wrong)}", Place(str(path)), hint))

@@ -51,6 +51,7 @@ def read(source: HubSource | FileSource, files: Sequence[DataFile], what: str) -
     tables = []
     rows = 0
     for file in files:
+        file.whole()
         if source.format == "zip-text":
             tables.append(_zip_lines(file, source.member, what))
         else:

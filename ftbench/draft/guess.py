@@ -15,6 +15,7 @@ from typing import Any
 from ftbench.draft import items
 from ftbench.draft.files import Given
 from ftbench.draft.items import Own, listed, refused
+from ftbench.errors import InvalidInput
 
 ANSWERS = (
     *("answer", "label", "output", "completion", "response", "target", "class", "intent", "category", "sentiment"),
@@ -64,7 +65,7 @@ def guess(train: Given, test: Given, options: Sequence[str]) -> Guess:
     shared = [name for name in test.columns if name in train.columns]
     if len(shared) < 2:
         message = f"{train.name} has the columns {listed(train.columns)}, {test.name} {listed(test.columns)}"
-        raise refused(f"{message}: a question and an answer are needed in both", "rename columns, or write the spec")
+        raise refused(f"{message}: a question and an answer are needed in both", _one_column(train, test))
     notes: dict[str, str] = {}
     ours = [] if options else items.columns(test)
     rest = [name for name in shared if name not in ours]
@@ -103,6 +104,8 @@ def _answer(train: Given, test: Given, shared: list[str], options: Sequence[str]
         if not fits:
             near = _named(shared)
             told = f"; `{near}` has {listed(sorted({str(one) for one in test.values(near)})[:8])}" if near else ""
+            if near and any(isinstance(value, bool) for value in test.values(near)):
+                raise _no_text(near, test)
             message = f"no column of {test.name} holds the options {listed(options)} and nothing else{told}"
             raise refused(message, "--options takes the answers as they are written in the file, with commas between")
         chosen = _named(fits) or fits[0]
@@ -154,6 +157,10 @@ def _options(
     if other:
         some = ", ".join(f"{value!r} ({count})" for value, count in list(other.items())[:3])
         notes["training answers"] = f"{sum(other.values())} of {len(train.rows)} are none of the options: {some}"
+    padded = [value for value in train.values(answer) if str(value) != str(value).strip()]
+    if padded:
+        told = f"{len(padded)} of {len(train.rows)}, such as {padded[0]!r}, begin or end in white space"
+        notes["white space"] = f"training answers: {told}, which is learnt with them and is in no option"
     return texts, index
 
 
@@ -182,9 +189,22 @@ def _answers(train: Given, test: Given, answer: str) -> list[Any]:
         raise refused(message, "every test item needs a right answer; leave the others out")
     for given in (train, test):
         if any(isinstance(value, bool | float) for value in given.values(answer)):
-            message = f"`{answer}` of {given.name} holds truth values or fractions, which no template can write"
-            raise refused(message, "write answers as texts, in both files: `yes`, `no`")
+            raise _no_text(answer, given)
     return values
+
+
+def _no_text(answer: str, given: Given) -> InvalidInput:
+    message = f"`{answer}` of {given.name} holds truth values or fractions, which no template can write"
+    return refused(message, "write answers as texts, in both files: `yes`, `no`")
+
+
+def _one_column(train: Given, test: Given) -> str:
+    """What to do where the files share fewer than two columns."""
+    for given in (train, test):
+        for mark, called in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if given.format == "csv" and len(given.columns) == 1 and mark in given.columns[0]:
+                return f"{given.name} is parted by {called}, as some spreadsheets write it: save it with commas"
+    return "rename columns, or write the spec"
 
 
 def _group(train: Given, columns: list[str], notes: dict[str, str]) -> str | None:

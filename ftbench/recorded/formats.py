@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from ftbench import codes
-from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.diagnostics import Diagnostic, Place, because, printable
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson, samples
 from ftbench.result.documents import Answer, Sample
@@ -74,7 +74,7 @@ def read(path: Path) -> Recorded:
         try:
             lines.append(reader(number, value))
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            why = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            why = f"lacks {error}" if isinstance(error, KeyError) else because(error)
             _refuse(path, number, f"does not read as {kind}: {why}"[:300])
     notes = [PROMPTS] if kind in ("flowertune", "plain") else []
     return Recorded(kind, lines, [LABELS, *notes] if kind == "flowertune" and "new_out" in values[0] else notes)

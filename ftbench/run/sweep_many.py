@@ -49,10 +49,12 @@ def devices(text: str, found: Callable[[], Sequence[str]]) -> list[str]:
     numbers = [int(one) for one in named if one.isdecimal()]
     there = len(found()) if numbers else 0
     twice = sorted({one for one in named if one != CPU and named.count(one) > 1})
-    if not named or twice or any(number >= there for number in numbers):
+    other = [one for one in named if not (one.isdecimal() or one == CPU or one.startswith(("GPU-", "MIG-")))]
+    if not named or other or twice or any(number >= there for number in numbers):
         told = (
             f"device {twice[0]} is named twice" if twice else f"there are {there} CUDA devices" if numbers else "none"
         )
+        told = f"`{other[0]}` is neither a number nor what nvidia-smi calls a device" if other else told
         message = f"`--devices {text}` does not name devices of this machine: {told}"
         raise InvalidInput(Diagnostic(codes.NO_DEVICE, message, hint="give such as 0-3, 0,2 or cpu,cpu"))
     return named

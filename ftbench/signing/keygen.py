@@ -21,6 +21,8 @@ from ftbench.result.signed import Signed
 from ftbench.signing import sshsig
 
 TOOL = "ssh-keygen"
+PATTERN = frozenset("*?!")
+"""What makes a principal of a list a pattern, by which anybody's name could be said."""
 SECONDS = 120
 """Most that a call may take; a person may have to touch a token or type a passphrase."""
 
@@ -99,12 +101,16 @@ def _identity(data: bytes, file: Path, signers: Signers, read: sshsig.SshSignatu
     common = ["-s", str(file), "-f", str(signers.allowed), "-O", f"verify-time={moment:%Y%m%d%H%M%SZ}"]
     found = _call(["-Y", "find-principals", *common], data)
     revoked = ["-r", str(signers.revoked)] if signers.revoked is not None else []
-    last = found
+    why = _said(found)
     for identity in filter(None, found.stdout.decode("utf-8", "replace").split("\n")):
-        last = _call(["-Y", "verify", "-n", read.namespace, "-I", identity, *common, *revoked], data)
-        if last.returncode == 0:
-            return printable(identity)[:255]
-    message = f"no signer of the list made it at {moment:%Y-%m-%d %H:%M} UTC: key {read.fingerprint}; {_said(last)}"
+        if PATTERN & set(identity):
+            why = f"the list has a pattern for it, `{printable(identity)[:100]}`, and that is nobody's name"
+            continue
+        done = _call(["-Y", "verify", "-n", read.namespace, "-I", identity, *common, *revoked], data)
+        if done.returncode == 0:
+            return printable(identity.removeprefix("\ufeff"))[:255]  # a list from Windows begins with it
+        why = _said(done)
+    message = f"no signer of the list made it at {moment:%Y-%m-%d %H:%M} UTC: key {read.fingerprint}; {why}"
     hint = f"the list is {signers.allowed}" + (f", revoked keys are in {signers.revoked}" if revoked else "")
     raise InvalidInput(Diagnostic(codes.UNKNOWN_SIGNER, message, Place(where), hint))
 
@@ -134,5 +140,5 @@ def _call(words: Sequence[str], data: bytes) -> subprocess.CompletedProcess[byte
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:
-    lines = [line for line in done.stderr.decode("utf-8", "replace").split("\n") if line.strip()]
-    return "; ".join(lines)[:300] or f"ssh-keygen ended with {done.returncode}"
+    lines = [line.strip(" \r@") for line in done.stderr.decode("utf-8", "replace").split("\n")]  # it draws boxes of @
+    return "; ".join(filter(None, lines))[:300] or f"ssh-keygen ended with {done.returncode}"

@@ -68,6 +68,8 @@ def _page(
         title=about.title if about else "",
         authors=", ".join(about.authors) if about else "",
         description=about.description if about else "",
+        pair=about.pair if about else None,
+        source=about.source if about else "",
         size=context.sizes.get(row.model.name),
         total=len(table.rows),
         means=MEANS[row.level],

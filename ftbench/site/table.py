@@ -67,6 +67,7 @@ def _page(context: Context, table: Table) -> bytes:
         site=context,
         table=table,
         heading=table.title or table.name,
+        about=plan.metadata if (plan := context.plan(table)) else None,
         division=table.division,
         status=STATUS[table.status],
         confidence=f"{100 * table.confidence:g}",

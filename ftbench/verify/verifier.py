@@ -42,7 +42,7 @@ from pathlib import Path
 from ftbench import __version__, codes
 from ftbench.compile.compiler import Compiled
 from ftbench.data.store import Store
-from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.diagnostics import Diagnostic, Place, because, printable
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
 from ftbench.result.documents import LEVELS, CheckResult, Level, Result, Verdict
@@ -247,7 +247,7 @@ def _carry_out(check: Check, context: Context) -> CheckResult:
         return _result(check, "failed", "; ".join(describe_problems(error.diagnostics)), check.code)
     except Exception as error:
         # Hostile input that no check foresaw must never look like success, nor end the whole verdict.
-        return _result(check, "failed", f"the check broke off: {type(error).__name__}: {error}", codes.CRASHED)
+        return _result(check, "failed", f"the check broke off: {type(error).__name__}: {because(error)}", codes.CRASHED)
     if isinstance(found, Failure):
         return _result(check, "failed", found.evidence, check.code)
     return _result(check, "passed", found, None)

@@ -149,3 +149,50 @@ def test_a_minimal_spec_is_told_in_one_message(tmp_path: Path, capsys: pytest.Ca
     assert run(["validate", str(path)]) == 3
     told = capsys.readouterr().err
     assert told.count("FTB105") == 1 and "ftbench new NAME --train FILE --test FILE" in told
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "said"),
+    [
+        ("clause;fair\nA clause;yes\n", "yes,no", "parted by semicolons"),
+        ("clause\tfair\nA clause\tyes\n", "yes,no", "parted by tabs"),
+    ],
+)
+def test_a_table_with_other_marks_than_commas_is_told_so(
+    rows: str,
+    options: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.csv", "test.csv"):
+        Path(name).write_text(rows)
+    assert run(["new", "legal", "--train", "train.csv", "--test", "test.csv", "--options", options]) == 3
+    assert said in capsys.readouterr().err
+
+
+def test_truth_values_and_white_space_in_answers_are_told(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write(answer=lambda n: n % 3 == 0)
+    files = ["--train", "train.jsonl", "--test", "test.jsonl"]
+    assert run(["new", "legal", *files, "--options", "true,false"]) == 3
+    assert "truth values" in capsys.readouterr().err
+    write(answer=lambda n: "yes " if n % 3 else "no")
+    assert run(["new", "legal", *files, "--options", "yes,no"]) == 0
+    assert "40 of 60, such as 'yes ', begin or end in white space" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.jsonl", "train.parquet", "model.gguf", "model/model.safetensors"])
+def test_a_pointer_of_git_lfs_is_called_so(
+    name: str, write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write()
+    Path("model").mkdir()
+    Path("model/config.json").write_text('{"model_type": "llama"}')
+    Path(name).write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12\n")
+    line = ["new", "legal", "--train", name, "--test", "test.jsonl"]
+    if name.startswith("model"):
+        line = ["data", "add", "--model", name.partition("/")[0], "--name", "me/x", "--store", str(tmp_path / "store")]
+    assert run(line) in {3, 4}
+    assert "pointer of Git LFS" in capsys.readouterr().err

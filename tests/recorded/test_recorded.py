@@ -181,6 +181,18 @@ def test_items_that_are_not_here(world: forge.World, bundle: forge.Forged, tmp_p
         formats.read(tmp_path / "none")
 
 
+def test_why_answers_do_not_read_is_one_line(world: forge.World, tmp_path: Path) -> None:
+    path = tmp_path / "samples.jsonl"
+    path.write_text(
+        '{"doc_id": 0, "doc": {}, "target": "0", "arguments": [["q", "a"]], "resps": [[["NaN", "False"]]]}\n'
+    )
+    with pytest.raises(InvalidInput) as error:
+        score(world, path, "jars")
+    message = error.value.diagnostics[0].message
+    assert "loglikelihoods.0: Input should be a finite number" in message
+    assert "\n" not in message and "https" not in message
+
+
 def test_one_scoring_may_be_asked_for(world: forge.World) -> None:
     task = world.spec.evaluation.tasks[0]
     assert scoring.only(task, ()) == task

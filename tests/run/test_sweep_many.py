@@ -58,7 +58,7 @@ def test_devices_are_named(text: str, expected: list[str]) -> None:
     assert devices(text, lambda: ["H100"] * 4) == expected
 
 
-@pytest.mark.parametrize("text", ["", "4", "0-4", "1,1", "GPU-a,GPU-a"])
+@pytest.mark.parametrize("text", ["", "4", "0-4", "1,1", "GPU-a,GPU-a", "cuda:0", "-1", "auto"])
 def test_devices_that_are_not_there_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="FTB531"):
         devices(text, lambda: ["H100"] * 4)

@@ -193,3 +193,26 @@ def test_a_certificate_is_no_key_of_its_own(tmp_path: Path, kind: str) -> None:
         listed = keys.signers(tmp_path / "signers", ("*@example.org", "cert-authority", authority))
         found = keygen.signed(DATA, made, kinds.BUNDLE, "x", Signers(listed))
         assert (found.key, found.identity) == (plain, "ada@example.org")
+
+
+@pytest.mark.parametrize("who", ["*", "*@example.org", "!ada@example.org,*@example.org", "ad?@example.org"])
+def test_a_pattern_is_nobodys_name(folder: Path, tmp_path: Path, signature: bytes, who: str) -> None:
+    listed = keys.signers(tmp_path / "signers", (who, "", folder / "ada"))
+    with pytest.raises(InvalidInput, match="pattern") as error:
+        keygen.signed(DATA, signature, kinds.BUNDLE, "x", Signers(listed))
+    assert code(error) == "FTB754"
+
+
+def test_a_list_from_windows_names_the_same_people(folder: Path, tmp_path: Path, signature: bytes) -> None:
+    listed = keys.signers(tmp_path / "signers", ("ada@example.org", "", folder / "ada"))
+    listed.write_bytes(b"\xef\xbb\xbf" + listed.read_bytes().replace(b"\n", b"\r\n"))
+    assert keygen.signed(DATA, signature, kinds.BUNDLE, "x", Signers(listed)).identity == "ada@example.org"
+
+
+def test_what_ssh_keygen_said_is_told_without_its_box(folder: Path, tmp_path: Path) -> None:
+    key = keys.make_key(tmp_path, "open")
+    key.chmod(0o644)
+    with pytest.raises(InvalidInput) as error:
+        keygen.sign(DATA, key, kinds.BUNDLE)
+    message = error.value.diagnostics[0].message
+    assert "UNPROTECTED PRIVATE KEY FILE" in message and "@" not in message and "\r" not in message

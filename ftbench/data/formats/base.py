@@ -9,6 +9,8 @@ from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 
+POINTER = b"version https://git-lfs"
+FETCH = "`git lfs pull` in its repository fetches it"
 LOOK = "look at the source's `format` and `files`"
 
 
@@ -20,6 +22,11 @@ class DataFile:
     name: str
     encoding: str = LOOK
     """What to do where it is not UTF-8."""
+
+    def whole(self) -> None:
+        """Raise MissingResource (FTB332) for what Git LFS leaves where a file was not fetched: three lines about it."""
+        if is_pointer(self.path):
+            raise self.refused("it is a pointer of Git LFS, not the file itself", hint=FETCH)
 
     def text(self) -> str:
         """The content of a text file, without a byte order mark. Raises MissingResource (FTB332) with the line of what
@@ -40,6 +47,12 @@ class DataFile:
         where = f" in line {line}" if line else ""
         message = f"the file cannot be read: {detail}{where}"
         return MissingResource(Diagnostic(codes.UNREADABLE, message, Place(self.name, line, column), hint))
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a file is what Git LFS leaves in its place."""
+    with path.open("rb") as file:
+        return file.read(len(POINTER)) == POINTER
 
 
 def position(text: str, at: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from ftbench import codes
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.data.digests import model_digest
 from ftbench.data.store import Store
-from ftbench.diagnostics import Diagnostic, Place
+from ftbench.diagnostics import Diagnostic, Place, because
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
 from ftbench.result import samples
 from ftbench.result.documents import Mean, Sample, Score
@@ -255,7 +255,7 @@ def _entry(path: Path) -> ResolvedEntry:
     try:
         return ResolvedEntry.model_validate(yaml.read(path).value)
     except ValidationError as error:
-        message = f"{path} is not the entry of a run: {error}"
+        message = f"{path} is not the entry of a run: {because(error)}"
         raise InvalidInput(Diagnostic(codes.EVALUATION_NOT_A_RUN, message, hint="give the folder of a run")) from error
 
 
