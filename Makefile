@@ -15,7 +15,7 @@ AXE := axe-core@4.14.1
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1) $(if $(BROWSER),,FTBENCH_TESTS_WITHOUT_BROWSER=1)
 
-.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site results studies lint types generated check-generated clean help
+.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site docs studies results lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,7 +37,7 @@ test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests 
 test-fast: $(VENV)/.dev ## the tests without the real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow and not e2e"
 
-test-slow: $(VENV)/.dev ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
+test-slow: $(VENV)/.docs ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
 	$(UNSANDBOXED) $(BIN)/pytest -m slow
 	$(MAKE) demo
 
@@ -50,6 +50,9 @@ site: $(VENV)/.run ## build the site of results/ into site/
 
 studies: $(VENV)/.run ## run the studies behind docs/results.md and write it (hours on a laptop; goes on where it was stopped)
 	PATH="$(abspath $(BIN)):$$PATH" benchmarks/studies.sh
+
+docs: $(VENV)/.docs ## build the documentation as a site into docs-site/ (offline, any warning is an error)
+	$(BIN)/python docs/build.py docs-site
 
 results: $(VENV)/.run ## run the bundles of results/ again, after a hash of theirs has moved
 	FTBENCH=$(BIN)/ftbench results/again.sh
@@ -75,6 +78,10 @@ check-generated: $(VENV)/.dev ## fail where a generated file has drifted
 	  { echo "docs/diagnostics.md has drifted: make generated"; exit 1; }
 	@printf '%s\n' $(SPECS) | xargs -P 2 -I SPEC \
 	  sh -c '$(BIN)/ftbench lock SPEC --check && $(BIN)/ftbench compile SPEC --out generated --check'
+
+$(VENV)/.docs: $(VENV)/.dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[run,dev,docs]'
+	@touch $@
 
 clean: ## remove environments and caches (not runs/)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 PACKAGES = ("compile", "run", "verify")
 """Functions that are called as the packages are that do their work: `ftbench.run` is a package that can be called."""

@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "flowertune": {"base_models", "result", "spec"},
     "run": {"base_models", "compile", "data", "result", "spec"},
     "verify": {"compile", "data", "result", "signing", "spec"},
+    "node": {"compile", "data", "signing", "result", "spec"},
     "decisions": {"result", "signing", "spec"},
     "submit": {"board", "decisions", "recorded", "run", "signing", "verify", "compile", "data", "result", "spec"},
     "recorded": {"data", "result", "spec"},
@@ -40,6 +41,7 @@ ARROWS: dict[str, set[str]] = {
         "board",
         "export",
         "site",
+        "node",
         "replay",
         "submit",
         "decisions",
@@ -58,7 +60,7 @@ ARROWS: dict[str, set[str]] = {
     "app": set(),
     "tasks": set(),
 }
-FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "parallel", "__version__"}
+FOUNDATION = {"atomic", "codes", "diagnostics", "errors", "builtin", "explained", "parallel", "__version__"}
 
 
 def imported(path: Path, *, run: bool = False) -> list[tuple[int, str, int]]:
@@ -144,7 +146,7 @@ def test_hooks_are_self_contained() -> None:
 
 
 def test_foundation_imports_nothing_above() -> None:
-    for name in ("atomic", "codes", "diagnostics", "errors", "builtin"):
+    for name in ("atomic", "codes", "diagnostics", "errors", "builtin", "explained"):
         for level, module, _ in imported(PACKAGE / f"{name}.py"):
             assert level == 0
             parts = module.split(".")

@@ -122,11 +122,17 @@ def whole(items: Items, redone: rounds.Redone) -> Again:
     )
 
 
-def judged(context: Context, below: Verdict, again: Again, nonce: bytes) -> Verdict:
+def judged(context: Context, below: Verdict, again: Again, nonce: bytes, keep_every: int) -> Verdict:
     """The verdict of a spot-run with that nonce, as `ftbench verify --spot` would give it."""
     machine = Machine(device="cpu", threads=1, packages=installed(context.plan.stack))
     empty = Evidence(
-        bundle=context.manifest_digest, nonce=nonce.hex(), machine=machine, items=[], clients=[], aggregations=[]
+        bundle=context.manifest_digest,
+        nonce=nonce.hex(),
+        machine=machine,
+        keep_every=keep_every,
+        items=[],
+        clients=[],
+        aggregations=[],
     )
     context.spot = empty
     context.__dict__.pop("drawn", None)

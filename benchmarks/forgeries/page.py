@@ -78,9 +78,10 @@ UNCATCHABLE = {
     ),
     "interruptions": ("An interruption that the ledger hides. It changes nothing that is claimed.", "nobody"),
     "the choice of the round": (
-        "Validation losses are told by the server and are not computed again, so the spec's rule may be led to another "
-        "round of the same run. Its adapter is one that the run had.",
-        "a whole run (REPRODUCED): all rounds must agree",
+        "The validation loss of the scored round is computed again, and of as many others as `reporting.spot` has "
+        "aggregations. Another round's, told higher than it was, escapes as often as it is not drawn, and leads the "
+        "spec's rule to the next best round. Its adapter is one that the run had.",
+        "a larger draw; a whole run (REPRODUCED): all rounds must agree",
     ),
     "noise that protects": (
         "Noise from the operating system (`run --os-noise`) cannot be drawn again, by design: that it was added nobody "
@@ -127,17 +128,17 @@ def render(told: dict[str, Any]) -> str:
             f"Each kind was forged into a real run of the quickstart ({sizes['items']} items, {sizes['client_rounds']}",
             f"client rounds, {sizes['aggregations']} aggregations; those of noise into a smaller one with central",
             "privacy), sealed again, and believed up to RESCORED. All of it was done again once; then",
-            f"{told['kinds'][0]['draws']} nonces drew {rule['items']} items, {rule['client_rounds']} client round and",
-            f"{rule['aggregations']} aggregation each, the default of `reporting.spot`. *Computed* is the chance",
-            "(hypergeometric) that a draw meets something false. *Enough* is a draw that meets it with 95 %: items,",
-            "client rounds, aggregations.",
+            f"{told['kinds'][0]['draws']} nonces drew {rule['items']} items and {rule['client_rounds']} client round",
+            "each, the default of `reporting.spot`, and all aggregations that were kept, which take no training.",
+            "*Computed* is the chance (hypergeometric) that a draw meets something false. *Enough* is a draw that",
+            "meets it with 95 %: items, client rounds.",
         ),
         "| forgery | false in it | caught | computed | enough |",
         "|---|---|---|---|---|",
     ]
     for one in told["kinds"]:
         draw = one["enough"]
-        enough = f"{draw['items']}, {draw['client_rounds']}, {draw['aggregations']}" if draw else "no draw"
+        enough = f"{draw['items']}, {draw['client_rounds']}" if draw else "no draw"
         lines.append(
             f"| **{one['name']}**: {one['says']} | {_false(one['false'])} | {one['caught']} of {one['draws']} |"
             f" {100 * one['computed']:.1f} % | {enough} |"
@@ -173,7 +174,8 @@ def render(told: dict[str, Any]) -> str:
             "",
             *_text(
                 f"`ftbench verify BUNDLE --spot`, {len(told['commands'])} times, each with a nonce of its own; median",
-                f"{seconds[len(seconds) // 2]:.0f} s on two cores that others used at the same time.",
+                f"{seconds[len(seconds) // 2]:.0f} s on two cores that others used at the same time, while",
+                "one aggregation was drawn yet.",
             ),
             "| forgery | level |",
             "|---|---|",

@@ -163,7 +163,7 @@ def of_world(world: str, *, run: Run, other: Run, work: Path) -> list[dict[str, 
     for one in made:
         again_ = by_kind.get(one.kind.name) or borrowed(one, by_kind["honest"])
         whole = again.whole(items[one.context.result.adapter], again_)
-        caught, why = drawn(one.context, one.below, whole, DRAWS, one.kind.name)
+        caught, why = drawn(one, whole, DRAWS, one.kind.name)
         told.append(
             {
                 "name": one.kind.name,
@@ -175,8 +175,8 @@ def of_world(world: str, *, run: Run, other: Run, work: Path) -> list[dict[str, 
                 },
                 "draws": DRAWS,
                 "caught": caught,
-                "computed": round(chance(one.told, one.context, RULE), 4),
-                "enough": enough(one.told, one.context),
+                "computed": round(chance(one, RULE), 4),
+                "enough": enough(one),
                 "says_why": why,
             }
         )
@@ -240,11 +240,11 @@ def of_honest(run: Run, asked: argparse.Namespace, plain: Compiled, store: Store
     return found
 
 
-def drawn(context: Context, below: Verdict, found: again.Again, number: int, name: str) -> tuple[int, dict[str, int]]:
+def drawn(made: Made, found: again.Again, number: int, name: str) -> tuple[int, dict[str, int]]:
     """How many of so many nonces do not give the level, and which checks said so."""
     caught, said, source = 0, dict[str, int](), random.Random(name)
     for _ in range(number):
-        verdict = again.judged(context, below, found, source.randbytes(16))
+        verdict = again.judged(made.context, made.below, found, source.randbytes(16), made.run.listed["keep_every"])
         caught += verdict.level != "SPOT-RUN"
         for one in verdict.checks:
             if one.level == "SPOT-RUN" and one.outcome != "passed":
@@ -252,8 +252,12 @@ def drawn(context: Context, below: Verdict, found: again.Again, number: int, nam
     return caught, dict(sorted(said.items()))
 
 
-def chance(told: False_, context: Context, rule: SpotRule) -> float:
-    """Probability that a draw meets something false: one minus the product of hypergeometric misses."""
+def chance(one: Made, rule: SpotRule) -> float:
+    """Probability that a draw meets something false: one minus the product of hypergeometric misses. Rounds that were
+    kept are all aggregated again."""
+    told, context, every = one.told, one.context, one.run.listed["keep_every"]
+    if any(every and (number - 1) % every == 0 for number in told.aggregations):
+        return 1.0
     sizes = {task: len(lines) for task, lines in context.samples.items()}
     drawn_ = stratified(sizes, rule.items)
     replies = sum(len(body.replies) for body in context.rounds)
@@ -263,8 +267,9 @@ def chance(told: False_, context: Context, rule: SpotRule) -> float:
     return 1 - missed
 
 
-def enough(told: False_, context: Context) -> dict[str, int] | None:
+def enough(one: Made) -> dict[str, int] | None:
     """The smallest draw, growing the cheapest number first, that catches it with 95 %."""
+    told, context = one.told, one.context
     items = sum(map(len, context.samples.values()))
     replies = sum(len(body.replies) for body in context.rounds)
     best = None
@@ -274,7 +279,7 @@ def enough(told: False_, context: Context) -> dict[str, int] | None:
             client_rounds=min(replies, scale if told.clients else 1),
             aggregations=min(len(context.rounds), scale if told.aggregations else 1),
         )
-        if chance(told, context, rule) >= 0.95:
+        if chance(one, rule) >= 0.95:
             best = rule.model_dump(mode="json")
             break
     return best
@@ -283,7 +288,7 @@ def enough(told: False_, context: Context) -> dict[str, int] | None:
 def alarms(name: str, one: Made, whole: again.Again) -> dict[str, Any]:
     """How many draws of an honest run do not give the level."""
     context = one.context
-    alarmed, why = drawn(context, one.below, whole, HONEST_DRAWS, name)
+    alarmed, why = drawn(one, whole, HONEST_DRAWS, name)
     updates = {(body.round, reply.partition): reply.update for body in context.rounds for reply in body.replies}
     clients = whole.clients.values()
     return {

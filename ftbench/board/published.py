@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from ftbench import codes
-from ftbench.diagnostics import Diagnostic, Place
+from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result.safejson import parse, to_model
 from ftbench.spec.model import Name
@@ -21,6 +22,7 @@ MAX_BYTES = 2**20
 CONDITIONS = "other prompts and conditions"
 """What holds of every published score."""
 NUMBERS = {"score"}
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class Published(Block):
@@ -76,12 +78,18 @@ def _table(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_BYTES:
         raise ValueError(f"it has more than {MAX_BYTES} bytes")
     rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig")), strict=True)
+    header = rows.fieldnames or []
+    if len(set(header)) < len(header):
+        raise ValueError("the header names a column twice")
     return {"format": "ftbench/published/v1", "scores": [_row(row) for row in rows]}
 
 
 def _row(row: dict[str | Any, str | Any]) -> dict[str, Any]:
     if None in row:
         raise ValueError("a line has more cells than the header")
+    wrong = [value for name, value in row.items() if name in NUMBERS and value and not _NUMBER.fullmatch(value.strip())]
+    if wrong:
+        raise ValueError(f"`{printable(wrong[0])[:40]}` is no number such as 0.59")
     return {name: float(value) if name in NUMBERS else value for name, value in row.items() if value}
 
 

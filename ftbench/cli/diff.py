@@ -28,13 +28,17 @@ SHOWN = 70
     epilog=example(
         "ftbench diff quickstart my-variant.yaml",
         "ftbench diff generated/quickstart/0.1.0 generated/quickstart/0.2.0",
+        "ftbench diff old/legal.yaml legal.yaml --fail-on incomparable",
     ),
 )
 @click.argument("old", metavar="A", type=SPEC)
 @click.argument("new", metavar="B", type=SPEC)
+@click.option(
+    "--fail-on", type=click.Choice(tuple(STYLE)), help="Exit with 1 where a difference is as grave, or graver."
+)
 @json_option
 @click.pass_obj
-def command(ui: Ui, old: str, new: str) -> None:
+def command(ui: Ui, old: str, new: str, fail_on: str | None) -> int:
     """Say why two benchmarks have different hashes, and how much each difference matters.
 
     Runs are compared by `ftbench compare`. A and B are specs, plan.json files or folders of compiled benchmarks. From
@@ -43,7 +47,7 @@ def command(ui: Ui, old: str, new: str) -> None:
     """
     from ftbench.cli.outputs.general import DiffOutput
     from ftbench.spec.canonical import UNHASHED, spec_hash
-    from ftbench.spec.diff import MEANING, diff_plans
+    from ftbench.spec.diff import IMPACTS, MEANING, diff_plans
 
     a, b = _plan(ui, old), _plan(ui, new)
     if not (a.keys() >= {"pins"} and b.keys() >= {"pins"}):
@@ -66,6 +70,7 @@ def command(ui: Ui, old: str, new: str) -> None:
     for name, hash_ in (("A", output.old_hash), ("B", output.new_hash)):
         ui.line(f"spec hash of {name}: {hash_ or 'unknown, its pins are missing'}")
     ui.answer(output)
+    return int(fail_on is not None and IMPACTS.index(output.impact) >= list[str](IMPACTS).index(fail_on))
 
 
 def _plan(ui: Ui, argument: str) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def _show(ui: Ui, found: Estimate, micro_batch: int, sequence_length: int) -> No
     for part in found.memory:
         ui.line(f"  {part.name:<22} {'' if part.exact else '~':>1}{_size(part.bytes):>11}  {part.how}")
     ui.line(f"  {'in all':<22} ~{_size(found.memory_bytes):>11}")
-    ui.line("cards", "strong")
+    ui.line("cards, for what is reserved and the context of CUDA", "strong")
     for card in found.cards:
         ui.line(f"  {card.gib:>2} GiB  {card.fits}", {"yes": "good", "tight": "warning", "no": "error"}[card.fits])
     for limit in found.limits:

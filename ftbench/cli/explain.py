@@ -1,16 +1,22 @@
-"""`ftbench explain`."""
+"""`ftbench explain`: a field of a spec, or a diagnostic by its code."""
 
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 
 import click
 
 from ftbench.cli.options import example, json_option, spec_argument
 from ftbench.cli.ui import Ui
 
+CODE = re.compile(r"FTB\d{3}", re.IGNORECASE)
 
-@click.command("explain", epilog=example("ftbench explain quickstart training.schedule.learning_rate"))
+
+@click.command(
+    "explain", epilog=example("ftbench explain quickstart training.schedule.learning_rate", "ftbench explain FTB329")
+)
 @spec_argument
 @click.argument("path", default="")
 @json_option
@@ -18,8 +24,12 @@ from ftbench.cli.ui import Ui
 def command(ui: Ui, spec: str, path: str) -> None:
     """Say what a field of a spec is, where its value comes from, and whether an entry may choose it.
 
-    PATH is dotted, such as `adapter.rank`; without one the blocks of the spec are listed.
+    PATH is dotted, such as `adapter.rank`; without one the blocks of the spec are listed. With a diagnostic's code in
+    the place of SPEC: what it means, why it is said and how to mend it.
     """
+    if CODE.fullmatch(spec):
+        _code(ui, spec.upper())
+        return
     from ftbench.cli.benchmark import load
     from ftbench.cli.outputs.general import ExplainOutput
     from ftbench.spec.explain import explain
@@ -44,4 +54,24 @@ def command(ui: Ui, spec: str, path: str) -> None:
     ui.line("  hashed: " + ("yes, it is a condition of every result" if output.hashed else "no, it only describes"))
     if output.fields:
         ui.line("  fields: " + ", ".join(output.fields))
+    ui.answer(output)
+
+
+def _code(ui: Ui, code: str) -> None:
+    from ftbench import codes
+    from ftbench.cli.inventory import diagnostics
+    from ftbench.cli.outputs.general import ExplainCodeOutput
+    from ftbench.diagnostics import Diagnostic
+    from ftbench.errors import InvalidInput
+    from ftbench.explained import explained
+
+    meanings = {item.name: item.description for item in diagnostics("")}
+    if code not in meanings:
+        hint = "`ftbench list diagnostics` has all codes"
+        raise InvalidInput(Diagnostic(codes.NO_CODE, f"no diagnostic has the code {code}", hint=hint))
+    output = ExplainCodeOutput(code=code, meaning=meanings[code], **explained()[code]._asdict())
+    ui.line(f"{code}  {output.meaning}", "strong")
+    for name, text in (("why", output.why), ("mend", output.mend)):
+        for line in textwrap.wrap(f"{name + ':':<7}{text}", 78, subsequent_indent=" " * 7, break_on_hyphens=False):
+            ui.line(f"  {line}")
     ui.answer(output)

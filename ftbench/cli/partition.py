@@ -133,13 +133,17 @@ def _pinned(pins: Pins) -> PartitionPin:
 
 
 def _skew(spec: Spec, pins: Pins, wanted: str, store: Store) -> Skew:
+    from ftbench.data import sources
     from ftbench.data.loaded import describe
     from ftbench.data.partition import label_of
     from ftbench.data.skew import skew
     from ftbench.data.sources import TRAIN
+    from ftbench.spec.model import SitesSource
 
     train, pin = pins.sources[TRAIN], pins.partition
     assert train.digest is not None and pin is not None
+    if isinstance(spec.data.source, SitesSource):
+        sources.load(spec.data.source, spec.data.columns)  # which raises: they are at their sites
     rows = store.rows(train.digest, describe(spec.data.source, train.revision), "ftbench data fetch SPEC")
     shares = store.partition(pin.digest, "", "ftbench data fetch SPEC")
     # A text is its own label on screen; only what is no text is shown as JSON.

@@ -97,6 +97,12 @@ def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text:
     help="Run on a SuperLink and SuperNodes of your own: a connection in Flower's config.toml.",
 )
 @click.option(
+    "--secret",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --superlink: what it was started with as --superexec-auth-secret-file; the ServerApp then runs here.",
+)
+@click.option(
     "--client-cpus",
     metavar="N",
     type=click.IntRange(min=1),
@@ -164,6 +170,7 @@ def command(
     engine: str | None,
     allow_local_users: bool,
     superlink: str | None,
+    secret: Path | None,
     client_cpus: int | None,
     client_gpus: float | None,
     clients_at_once: int | None,
@@ -202,7 +209,7 @@ def command(
     limits = limits_of(max_seconds, max_memory, max_device_memory)
     if resume is not None:
         asked = (spec, entry, sets, model, seed, out, micro_batch, keep, round_timeout)
-        means = (engine, superlink, client_cpus, client_gpus, clients_at_once, eval_workers)
+        means = (engine, superlink, secret, client_cpus, client_gpus, clients_at_once, eval_workers)
         flags = (smoke, os_noise, unpinned, unsafe_no_sandbox, open_code)
         if any(flags) or any(value is not None and value != () for value in (*asked, *means)):
             raise click.UsageError(
@@ -219,6 +226,8 @@ def command(
             listener.finished(outcome.result)
         _show(ui, outcome)
         return
+    if secret is not None and superlink is None:
+        raise click.UsageError("--secret is for a run with --superlink")
     if superlink is not None and engine is not None:
         raise click.UsageError("--superlink is an engine of its own: leave out --engine")
     if (superlink is not None or engine == "inline") and (client_cpus or client_gpus):
@@ -244,6 +253,7 @@ def command(
             store=found,
             engine="flower-deployment" if superlink is not None else engine_of(ui, engine, allowed=allow_local_users),
             superlink=superlink or "",
+            secret=secret,
             allow_local_users=allow_local_users,
             client_cpus=client_cpus or 1,
             client_gpus=client_gpus,

@@ -24,6 +24,7 @@ DOCUMENTS: dict[str, str] = {
     "submission": "ftbench.decisions.documents:Submission",
     "registration": "ftbench.decisions.documents:Registration",
     "decision-line": "ftbench.decisions.documents:DecisionLine",
+    "site-lock": "ftbench.spec.sites:SiteLock",
     "carried": "ftbench.decisions.documents:Carried",
 }
 """Name of a document → its model."""
@@ -40,9 +41,12 @@ OUTPUTS: dict[str, str] = {
     "compile": "ftbench.cli.outputs.general:CompileOutput",
     "publish": "ftbench.cli.outputs.general:PublishOutput",
     "explain": "ftbench.cli.outputs.general:ExplainOutput",
+    "explain-code": "ftbench.cli.outputs.general:ExplainCodeOutput",
     "diff": "ftbench.cli.outputs.general:DiffOutput",
     "hash": "ftbench.cli.outputs.general:HashOutput",
     "run": "ftbench.cli.outputs.result:RunOutput",
+    "site-kit": "ftbench.cli.outputs.sites:SiteKitOutput",
+    "node": "ftbench.cli.outputs.sites:NodeOutput",
     "watch": "ftbench.cli.outputs.watch:WatchOutput",
     "sweep": "ftbench.board.sweep_model:Sweep",
     "sweep-plan": "ftbench.cli.outputs.sweep_plan:SweepPlanOutput",

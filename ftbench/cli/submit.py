@@ -165,13 +165,12 @@ def _new(ui: Ui, name: str, results: Path, bundle: Path, place: str | None) -> i
     from ftbench.result import names, safejson
     from ftbench.result.opening import open_bundle
     from ftbench.spec.canonical import pretty, sha256
-    from ftbench.submit.place import is_address
 
     opened = open_bundle(bundle / "bundle" if (bundle / "bundle" / names.MANIFEST).is_file() else bundle)
     if names.MANIFEST not in opened.files or opened.problems:
         why = str(opened.problems[0]) if opened.problems else "it has no manifest"
         raise InvalidInput(Diagnostic(codes.NO_BUNDLE, f"this is no bundle to hand in: {why}", Place(str(bundle))))
-    if place is not None and not is_address(place):
+    if place is not None and not place.startswith("https://"):
         raise click.UsageError("--place is an address beginning with https://")
     value = {
         "format": "ftbench/submission/v1",
@@ -199,7 +198,7 @@ def _new(ui: Ui, name: str, results: Path, bundle: Path, place: str | None) -> i
 def _check(ui: Ui, names: tuple[str, ...], results: Path, base: Path | None, *, judge: Judge, github: bool) -> int:
     from ftbench.cli.outputs.trust import SubmitOutput
     from ftbench.decisions import chain, folder
-    from ftbench.diagnostics import Diagnostic, Place, did_you_mean
+    from ftbench.diagnostics import Diagnostic, Place, did_you_mean, printable
     from ftbench.errors import CheckFailed, InvalidInput
     from ftbench.submit.check import check
 
@@ -207,6 +206,8 @@ def _check(ui: Ui, names: tuple[str, ...], results: Path, base: Path | None, *, 
     lines = chain.read(trusted)
     meddled = folder.meddled(base, results) if base is not None else []
     ui.diagnostics(Diagnostic(codes.MEDDLED, one, Place(str(results))) for one in meddled)
+    wrong = list(folder.wrong_registrations(results, base))
+    ui.diagnostics(wrong)
     here = folder.submissions(results)
     for name in names:
         if name not in here:
@@ -216,13 +217,13 @@ def _check(ui: Ui, names: tuple[str, ...], results: Path, base: Path | None, *, 
     chosen = names or [name for name in here if name not in before]
     found = []
     for name in chosen:
-        ui.note(f"checking {name}", "dim")
+        ui.note(f"checking {printable(name)}", "dim")
         one = check(here[name], judge, lines, folder.registrations(trusted))
         found.append(one)
         _tell(ui, one, here[name], github=github)
-    accepted = not meddled and all(one.accepted for one in found)
-    if not chosen:
-        ui.note("there is nothing new to check")
+    accepted = not meddled and not wrong and all(one.accepted for one in found)
+    if not chosen and not wrong:
+        ui.note("there is no new submission to check")
     ui.answer(
         SubmitOutput(
             action="check", accepted=accepted, submissions=[_told(one) for one in found], meddled=meddled, written=None
@@ -260,10 +261,12 @@ def _receive(ui: Ui, results: Path, judge: Judge, verifier: str, key: Path | Non
 
 def _tell(ui: Ui, one: Checked, path: Path, *, github: bool) -> None:
     """One submission for people, or as annotations beside its file."""
-    if github and one.verdict is not None:
+    if github:
         from ftbench.verify import render
 
-        for line in render.github(one.verdict, str(path)).rstrip("\n").split("\n"):
+        unread = render.github_unread(str(path), one.reasons)
+        told = render.github(one.verdict, str(path)) if one.verdict is not None else unread
+        for line in told.rstrip("\n").split("\n"):
             ui.line(line)
         return
     for line, style in words(one):

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftbench.spec.canonical import UNHASHED
-from ftbench.spec.model import FileSource, Source, Spec
+from ftbench.spec.model import FileSource, Spec
 from ftbench.spec.primitives import Block
+from ftbench.spec.sources import TrainSource
 
 
 def at(tree: Mapping[str, Any], path: str) -> Any:
@@ -43,7 +44,7 @@ def _bare(block: Block) -> dict[str, Any]:
 def hashed(spec: Spec) -> Spec:
     """The spec as a plan has it: without the names of local files, whose rows the pins have by digest."""
 
-    def bare(source: Source) -> Source:
+    def bare(source: TrainSource) -> TrainSource:
         return source.hashed() if isinstance(source, FileSource) else source
 
     data = spec.data.model_copy(update={"source": bare(spec.data.source)})

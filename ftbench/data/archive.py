@@ -18,12 +18,12 @@ from typing import IO
 
 from ftbench import codes
 from ftbench.data.files import write_atomic
-from ftbench.data.sources import named_sources
+from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import canonical, sha256
-from ftbench.spec.model import BuiltinSource, Spec
+from ftbench.spec.model import FileSource, HubSource, SitesSource, Spec
 from ftbench.spec.pins import Pins, SourcePin
 
 FORMAT = "ftbench/data-archive/v1"
@@ -55,7 +55,9 @@ def export(spec: Spec, pins: Pins, store: Store, path: Path, keys: Sequence[str]
     if unknown := [key for key in keys if key not in sources]:
         message = f"the spec has no source `{unknown[0]}`"
         raise InvalidInput(Diagnostic(codes.ARCHIVE, message, hint=f"its sources: {', '.join(sources)}"))
-    kept = [key for key, (one, _) in sources.items() if not isinstance(one, BuiltinSource) and one.redistribute]
+    if isinstance(spec.data.source, SitesSource):
+        del sources[TRAIN]  # they are at their sites
+    kept = [key for key, (one, _) in sources.items() if isinstance(one, FileSource | HubSource) and one.redistribute]
     chosen = {key: pins.sources[key] for key in sources if key in keys or (not keys and key not in kept)}
     files: dict[str, bytes] = {}
     listed: dict[str, dict[str, object]] = {}

@@ -13,14 +13,14 @@ from ftbench.data.table import Row
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import FtbenchError, MissingResource
 from ftbench.spec.load import LoadedSpec, load_pins
-from ftbench.spec.model import FileSource
+from ftbench.spec.model import FileSource, SitesSource
 from ftbench.spec.pins import Pins
 
 
 def rows_at_hand(loaded: LoadedSpec, key: str, store: Store) -> list[Row]:
     """Built-in data and local files as they are now, else the rows that the pins name, from the store.
 
-    Raises MissingResource (FTB301, FTB326 where nothing is pinned), and what reading files raises.
+    Raises MissingResource (FTB301, FTB326 where nothing is pinned, FTB348), and what reading files raises.
     """
     source, columns = sources.named_sources(loaded.spec)[key]
     digest = None
@@ -32,6 +32,8 @@ def rows_at_hand(loaded: LoadedSpec, key: str, store: Store) -> list[Row]:
         except MissingResource as error:
             if error.diagnostics[0].code != codes.NO_FILE or digest is None:
                 raise
+    if isinstance(source, SitesSource):
+        sources.load(source, columns)  # which raises: they are at their sites
     if digest is None:
         message = f"`{key}`: the rows of {describe(source)} have not been loaded yet"
         raise MissingResource(Diagnostic(codes.DATA_UNRESOLVED, message, hint="run: ftbench lock SPEC"))

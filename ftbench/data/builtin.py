@@ -5,10 +5,12 @@ from __future__ import annotations
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput
-from ftbench.micro import domains, herbs, mixed
+from ftbench.micro import apothecaries, domains, herbs, mixed
 from ftbench.micro.world import Row, World
 
-DATA_SETS: dict[str, World] = {world.name: world for world in (herbs.WORLD, *domains.WORLDS, mixed.MIXED)}
+DATA_SETS: dict[str, World] = {
+    world.name: world for world in (herbs.WORLD, apothecaries.WORLD, *domains.WORLDS, mixed.MIXED)
+}
 """Name in a spec's `source` → data set. Another world is another module in `micro/` and another name here."""
 
 

@@ -9,13 +9,14 @@ from ftbench import codes
 from ftbench.data import digests, partition
 from ftbench.data.hub import Hub
 from ftbench.data.loaded import Request, describe
+from ftbench.data.partitions.sites import shares as shares_of
 from ftbench.data.pinning import Near, ensure
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
-from ftbench.spec.model import Spec
+from ftbench.spec.model import SitesSource, Spec
 from ftbench.spec.pins import Pins
 
 
@@ -51,6 +52,8 @@ def fetch(
     for key, (source, columns) in named_sources(spec).items():
         pin = pins.sources[key]
         assert pin.digest is not None
+        if isinstance(source, SitesSource):
+            continue  # they stay where they are
         request = Request(connect, beside=(near or {}).get(key))
         new = ensure(key, source=source, columns=columns, pin=pin, store=store, request=request)
         found.append(FetchedRows(key, pin.digest, pin.rows, pin.licence, pin.revision, new))
@@ -61,7 +64,10 @@ def _partitions(spec: Spec, pins: Pins, store: Store) -> list[FetchedRows]:
     """The partition and the validation cut: dealt again here, never downloaded."""
     train, pin = pins.sources[TRAIN], pins.partition
     assert train.rows is not None and pin is not None
-    dealt = partition.deal_rows(train.rows, spec, lambda: store.rows(str(train.digest)))
+    if isinstance(spec.data.source, SitesSource):
+        dealt = partition.Dealt(None, shares_of(pin.sizes))
+    else:
+        dealt = partition.deal_rows(train.rows, spec, lambda: store.rows(str(train.digest)))
     wanted = [("partition", pin.digest, dealt.shares)]
     if dealt.validation is not None:
         wanted.append(("validation", pin.validation or "", [dealt.validation]))

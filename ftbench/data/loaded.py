@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftbench.data.table import Row, Table
-from ftbench.spec.model import BuiltinSource, FileSource, Source
+from ftbench.spec.model import BuiltinSource, FileSource, SitesSource
+from ftbench.spec.sources import TrainSource
 
 if TYPE_CHECKING:
     from ftbench.data.hub import Hub
@@ -51,11 +52,13 @@ class Beside:
     tree: Path
 
 
-def describe(source: Source, revision: str | None = None) -> str:
+def describe(source: TrainSource, revision: str | None = None) -> str:
     """The source in a few words, for messages."""
     if isinstance(source, BuiltinSource):
         return f"builtin data set {source.name}, split {source.split}"
     if isinstance(source, FileSource):
         return f"local data {', '.join(source.files)}"
+    if isinstance(source, SitesSource):
+        return f"rows at the sites {', '.join(source.sites[:3])}{', …' * (len(source.sites) > 3)}"
     commit = revision or source.revision
     return f"hub data set {source.repo}@{commit[:12] if commit else 'main'}"

@@ -43,7 +43,7 @@ def find_overlaps(spec: Spec, pins: Pins, store: Store) -> list[Overlap]:
         return []
     seen: dict[str, int] = {}
     for number, row in enumerate(store.rows(train.digest)):
-        for text in _texts(spec.data.prompt, row):
+        for text in texts(spec.data.prompt, row):
             seen.setdefault(text, number)
     found = []
     for task in spec.evaluation.tasks:
@@ -53,7 +53,7 @@ def find_overlaps(spec: Spec, pins: Pins, store: Store) -> list[Overlap]:
         items = store.rows(pin.digest)
         hits = []
         for number, row in enumerate(items):
-            rows = [seen[text] for text in _texts(task.prompt, row) if text in seen]
+            rows = [seen[text] for text in texts(task.prompt, row) if text in seen]
             if rows:
                 hits.append((number, min(rows)))
         examples = [fill(task.prompt, items[number])[:120] for number, _ in hits[:EXAMPLES]]
@@ -86,7 +86,7 @@ def warnings(overlaps: list[Overlap]) -> list[Diagnostic]:
     ]
 
 
-def _texts(prompt: str, row: dict[str, object]) -> list[str]:
+def texts(prompt: str, row: dict[str, object]) -> list[str]:
     """The normalised texts by which a row is known."""
     columns = [_plain(value) for value in row.values() if isinstance(value, str)]
     texts = [_plain(fill(prompt, row)), *(text for text in columns if len(text) >= SHORTEST)]

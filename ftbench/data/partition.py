@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from ftbench import codes
-from ftbench.data.partitions import dirichlet, iid, natural, pathological, shard, size_skew
+from ftbench.data.partitions import dirichlet, iid, natural, pathological, shard, sites, size_skew
 from ftbench.data.partitions.base import Given, Shares, refuse
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
@@ -43,6 +43,7 @@ KINDS: dict[str, Deal] = {
     "shard": shard.deal,
     "natural": natural.deal,
     "size-skew": size_skew.deal,
+    "sites": sites.deal,
 }
 """`federation.partition.kind` → function of the rows and the block."""
 

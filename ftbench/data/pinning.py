@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.data import digests, fitness, local, partition, sources
+from ftbench.data import digests, fitness, local, partition, sites, sources
 from ftbench.data.files import write_atomic
 from ftbench.data.hub import Hub
 from ftbench.data.loaded import Beside, Request, describe
@@ -16,9 +16,10 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import pretty
-from ftbench.spec.model import FileSource, HubSource, Source, Spec
+from ftbench.spec.model import FileSource, HubSource, SitesSource, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
-from ftbench.spec.sources import Columns
+from ftbench.spec.sites import SiteLock
+from ftbench.spec.sources import Columns, TrainSource
 
 __all__ = ["TRAIN", "lock", "named_sources", "unresolved_pins", "write_pins"]
 
@@ -127,17 +128,25 @@ def attempt(
     renew: bool = False,
     place: PlaceOf | None = None,
     near: Near | None = None,
+    locked: Sequence[SiteLock] = (),
 ) -> Attempt:
     """`lock` that goes on after a fault, so that those of all sources are told together and good sources stay pinned.
 
     `place` gives the place of a path in the spec's file, `near` where local files lie. Local files are read each time;
-    where they are not here, what is pinned stays. Raises MissingResource (FTB310) only.
+    where they are not here, what is pinned stays. `locked`: what sites
+    handed out, of rows that stay there. Raises MissingResource (FTB310) only.
     """
     connect = hub or (lambda: Hub(store.scratch()))
     made = Attempt(place, near)
     unreachable = False
     for key, (source, columns) in named_sources(spec).items():
         old = _resolved(known, key, source, columns)
+        if isinstance(source, SitesSource):
+            made.sources[TRAIN] = old or _unresolved(source, columns, None)
+            made.partition = _known_partition(spec, made.sources[TRAIN], known, None)
+            if locked:
+                _at_sites(made, spec, store, locked)
+            continue
         fresh = None if renew else old
         pin = old or _unresolved(source, columns, _revision(known, key, source, columns, renew))
         if fresh is None and unreachable and source.kind not in sources.OFFLINE:
@@ -157,6 +166,8 @@ def attempt(
             made.refuse(error, _at(key))
         made.sources[key] = pin
     train = made.sources[TRAIN]
+    if isinstance(spec.data.source, SitesSource):
+        return made
     try:
         made.partition = _known_partition(spec, train, known, None)
         if train.digest and store.has_rows(train.digest):
@@ -166,10 +177,18 @@ def attempt(
     return made
 
 
+def _at_sites(made: Attempt, spec: Spec, store: Store, locked: Sequence[SiteLock]) -> None:
+    """Pins of rows that stay at their sites, by what these handed out."""
+    try:
+        made.sources[TRAIN], made.partition = sites.pin(spec, locked, store)
+    except InvalidInput as error:
+        made.refuse(error, _at(TRAIN))
+
+
 def _pin(
     made: Attempt,
     key: str,
-    source: Source,
+    source: TrainSource,
     columns: Columns,
     *,
     fresh: SourcePin | None,
@@ -194,13 +213,13 @@ def _at(key: str) -> str:
     return "data.source" if key == TRAIN else f"evaluation.tasks.{key.partition(':')[2]}.source"
 
 
-def _unresolved(source: Source, columns: Columns, revision: str | None) -> SourcePin:
+def _unresolved(source: TrainSource, columns: Columns, revision: str | None) -> SourcePin:
     return SourcePin(
         inputs=source_inputs(source, columns), revision=revision, digest=None, rows=None, licence=UNKNOWN_LICENCE
     )
 
 
-def load_pin(source: Source, columns: Columns, store: Store, request: Request) -> SourcePin:
+def load_pin(source: TrainSource, columns: Columns, store: Store, request: Request) -> SourcePin:
     """Load one source, keep its rows, return their pin. Raises as `lock` does."""
     loaded = sources.load(source, columns, request)
     if not loaded.rows:
@@ -219,7 +238,7 @@ def load_pin(source: Source, columns: Columns, store: Store, request: Request) -
 def ensure(
     key: str,
     *,
-    source: Source,
+    source: TrainSource,
     columns: Columns,
     pin: SourcePin,
     store: Store,
@@ -262,7 +281,7 @@ def unresolved_pins(
     pins, errors = {}, []
     for key, (source, columns) in named_sources(spec).items():
         old = _resolved(known, key, source, columns)
-        if isinstance(source, HubSource):
+        if isinstance(source, HubSource | SitesSource):
             pins[key] = old or _unresolved(source, columns, _revision(known, key, source, columns, renew=False))
             continue
         loaded = sources.load(source, columns, Request(beside=(near or {}).get(key)))
@@ -310,13 +329,13 @@ def _partition_inputs(spec: Spec, train_digest: str) -> str:
     return partition_inputs(train_digest, spec.federation, spec.seeds.partition, spec.data.validation)
 
 
-def _resolved(known: Pins | None, key: str, source: Source, columns: Columns) -> SourcePin | None:
+def _resolved(known: Pins | None, key: str, source: TrainSource, columns: Columns) -> SourcePin | None:
     """The known pin of `key`, if it is resolved and was made from these inputs."""
     old = known.sources.get(key) if known else None
     return old if old is not None and old.digest and old.inputs == source_inputs(source, columns) else None
 
 
-def _revision(known: Pins | None, key: str, source: Source, columns: Columns, renew: bool) -> str | None:
+def _revision(known: Pins | None, key: str, source: TrainSource, columns: Columns, renew: bool) -> str | None:
     """The commit to load: the spec's own, else the one pinned for these inputs."""
     if not isinstance(source, HubSource):
         return None

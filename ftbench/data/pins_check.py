@@ -8,6 +8,7 @@ from typing import Any
 from ftbench import codes
 from ftbench.data import digests, fitness, local, partition, sources
 from ftbench.data.loaded import Beside, Request, describe
+from ftbench.data.partitions.sites import shares
 from ftbench.data.pinning import Near
 from ftbench.data.sources import TRAIN, named_sources
 from ftbench.data.store import Store
@@ -15,9 +16,9 @@ from ftbench.data.table import Row
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
-from ftbench.spec.model import FileSource, Source, Spec
+from ftbench.spec.model import FileSource, SitesSource, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
-from ftbench.spec.sources import Columns
+from ftbench.spec.sources import Columns, TrainSource
 
 AGAIN = "run: ftbench lock SPEC"
 
@@ -70,7 +71,7 @@ def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store, beside: Be
     if isinstance(source, FileSource) and pin.files is not None and not source.names(pin.files):
         message = f"`{key}` was pinned from {', '.join(pin.files)}, the spec names {', '.join(source.files)}"
         return [_problem(codes.STALE_SOURCE, message, AGAIN)]
-    if pin.digest is None:
+    if pin.digest is None or isinstance(source, SitesSource):
         return []
     try:
         rows, found = _rows(source, columns, pin, store, beside)
@@ -84,7 +85,7 @@ def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store, beside: Be
 
 
 def _rows(
-    source: Source, columns: Columns, pin: SourcePin, store: Store, beside: Beside | None
+    source: TrainSource, columns: Columns, pin: SourcePin, store: Store, beside: Beside | None
 ) -> tuple[list[Row], dict[str, Any]]:
     """The rows as they are now, and what else of the pin they say; from the store where they can't be made here."""
     if source.kind in sources.OFFLINE:
@@ -110,6 +111,9 @@ def _check_partition(  # noqa: PLR0911 - one return for each finding
     if pin.inputs != partition_inputs(train.digest, spec.federation, spec.seeds.partition, spec.data.validation):
         message = "the partition's pin was made from other rows, clients, partition, validation cut or seed"
         return [_problem(codes.STALE_PARTITION, message, AGAIN)]
+
+    if isinstance(spec.data.source, SitesSource):
+        return _compare(partition.Dealt(None, shares(pin.sizes)), pin)
 
     @cache
     def rows() -> list[dict[str, Any]]:

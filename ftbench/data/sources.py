@@ -12,9 +12,9 @@ from ftbench.data import columns as values
 from ftbench.data.loaded import Loaded, Request, describe
 from ftbench.data.table import Table
 from ftbench.diagnostics import Diagnostic, did_you_mean
-from ftbench.errors import InvalidInput
-from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Source, Spec
-from ftbench.spec.sources import Columns, TypedColumn, source_column
+from ftbench.errors import InvalidInput, MissingResource
+from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Spec
+from ftbench.spec.sources import Columns, SitesSource, TrainSource, TypedColumn, source_column
 
 TRAIN = "train"
 """Key of the training rows in the pins; a task's is `task:NAME`."""
@@ -38,14 +38,25 @@ def _file(source: FileSource, request: Request) -> Loaded:
     return local.load(source, request.beside)
 
 
-LOADERS: dict[str, Callable[[Any, Request], Loaded]] = {"builtin": _builtin, "hub": _hub, "file": _file}
+def _sites(source: SitesSource, request: Request) -> Loaded:
+    message = f"the training rows are at their {len(source.sites)} sites, and this needs them in one place"
+    hint = "what is known of them here are counts and digests: `ftbench lock SPEC` shows them"
+    raise MissingResource(Diagnostic(codes.SITE_ROWS, message, hint=hint))
+
+
+LOADERS: dict[str, Callable[[Any, Request], Loaded]] = {
+    "builtin": _builtin,
+    "hub": _hub,
+    "file": _file,
+    "sites": _sites,
+}
 """`source.kind` → what loads it, with the source's own columns."""
 
 OFFLINE = frozenset({"builtin", "file"})
 """Kinds whose rows can be had again without the network."""
 
 
-def load(source: Source, columns: Columns, request: Request | None = None) -> Loaded:
+def load(source: TrainSource, columns: Columns, request: Request | None = None) -> Loaded:
     """Rows of `source`, in its order, with our columns only, each column of one type.
 
     Raises InvalidInput: FTB304 to FTB306; FTB307, FTB338, FTB339 for a value that its column cannot hold; and what
@@ -60,9 +71,11 @@ def load(source: Source, columns: Columns, request: Request | None = None) -> Lo
     return replace(loaded, table=table)
 
 
-def named_sources(spec: Spec) -> dict[str, tuple[Source, Columns]]:
+def named_sources(spec: Spec) -> dict[str, tuple[TrainSource, Columns]]:
     """Every source of a spec with its columns, by its key in the pins."""
-    tasks = {f"task:{task.name}": (task.source, task.columns) for task in spec.evaluation.tasks}
+    tasks: dict[str, tuple[TrainSource, Columns]] = {
+        f"task:{task.name}": (task.source, task.columns) for task in spec.evaluation.tasks
+    }
     return {TRAIN: (spec.data.source, spec.data.columns), **tasks}
 
 

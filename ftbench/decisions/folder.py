@@ -10,14 +10,17 @@ carried/DIGEST.json (.sig)           scores under another spec hash
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from ftbench import codes
 from ftbench.atomic import write_file
-from ftbench.decisions.documents import Registration, Submission
-from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import FtbenchError, InvalidInput
+from ftbench.decisions.documents import Label, Registration, Submission
+from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.errors import FtbenchError, InvalidInput, MissingResource
 from ftbench.result import safejson
 from ftbench.result.signed import Signed
 from ftbench.signing import keygen
@@ -41,7 +44,13 @@ M = TypeVar("M", bound=Block)
 
 
 def submission(path: Path) -> Submission:
-    """A submission's file. Raises InvalidInput."""
+    """A submission's file. Raises InvalidInput, for a name that no decision could hold too."""
+    try:
+        TypeAdapter(Label).validate_python(path.stem)
+    except ValidationError:
+        hint = "at most 80 of a-z, 0-9, `_` and `-`, the first a letter or digit, and .json"
+        message = "this is no name of a submission"
+        raise InvalidInput(Diagnostic(codes.NOT_THE_SCHEMA, message, Place(printable(str(path))), hint)) from None
     return _document(path, Submission)
 
 
@@ -72,6 +81,19 @@ def registration(path: Path, signers: Signers | None) -> tuple[Registration, str
     return found, sha256(data), keygen.signed(data, beside.read_bytes(), REGISTRATION, str(beside), signers)
 
 
+def wrong_registrations(folder: Path, before: Path | None) -> Iterator[Diagnostic]:
+    """Why registrations that were not there before cannot be received: nobody can read them, or nobody signed."""
+    for path in sorted((folder / REGISTRATIONS).glob("*.json")):
+        if before is not None and (before / REGISTRATIONS / path.name).exists():
+            continue
+        try:
+            registration(path, None)
+        except InvalidInput as error:
+            yield from error.diagnostics
+        except MissingResource:
+            continue  # without ssh-keygen a signature is not verified here
+
+
 def keep(folder: Path, kind: str, document: Block, key: Path | None = None, namespace: str = "") -> str:
     """Write a document under its digest, signed where there is a `key`. Returns the digest of its file."""
     data = pretty(document.model_dump(mode="json"))
@@ -87,14 +109,22 @@ def keep(folder: Path, kind: str, document: Block, key: Path | None = None, name
 
 def meddled(old: Path, new: Path) -> list[str]:
     """What differs between two copies of the folder that a submitter does not touch: anything but new files in the
-    folders of SUBMITTED. Links count as what they are."""
+    folders of SUBMITTED that belong to nothing which was there. Links count as what they are."""
     before, after = _files(old), _files(new)
     gone = [f"`{name}` is gone" for name in sorted(before.keys() - after.keys())]
     other = [f"`{name}` is changed" for name in sorted(before.keys() & after.keys()) if before[name] != after[name]]
     added = sorted(after.keys() - before.keys())
     outside = [f"`{name}` is added" for name in added if name.partition("/")[0] not in SUBMITTED]
+    known = {_handed_in(name) for name in before}
+    beside = [f"`{name}` is added to what was handed in before" for name in added if _handed_in(name) in known]
     links = [f"`{name}` is no plain file" for name in added if after[name] is None]
-    return gone + other + outside + links
+    return gone + other + outside + beside + links
+
+
+def _handed_in(name: str) -> str:
+    """What a file is a part of: a bundle with all that lies in its folder, or a document with its signature."""
+    kind, _, rest = name.casefold().partition("/")
+    return f"{kind}/{rest.partition('/')[0].removesuffix('.sig')}"
 
 
 def _files(folder: Path) -> dict[str, str | None]:

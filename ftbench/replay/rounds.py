@@ -19,7 +19,7 @@ from ftbench.run.engines.engine import knob_config
 from ftbench.run.processes.tree import environment
 from ftbench.verify.context import Context
 from ftbench.verify.draw import Draw
-from ftbench.verify.evidence import AggregationAgain, ClientAgain
+from ftbench.verify.evidence import AggregationAgain, ClientAgain, ValidationAgain
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Redone:
 
     clients: list[ClientAgain]
     aggregations: list[AggregationAgain]
+    validations: list[ValidationAgain]
 
 
 def redo(
@@ -54,6 +55,7 @@ def redo(
         return Redone(
             [ClientAgain(round=number, partition=client, reason=kept.reason) for number, client in drawn.clients],
             [AggregationAgain(round=number, reason=kept.reason) for number in drawn.aggregations],
+            [ValidationAgain(round=number, reason=kept.reason) for number in drawn.validations],
         )
     if kept.listed.ledger != ledger.head(context.bundle.files[names.LEDGER]):
         reason = "the run's archive is of another ledger"
@@ -73,6 +75,7 @@ def job(
         "threads": threads,
         "clients": [list(one) for one in drawn.clients],
         "aggregations": drawn.aggregations,
+        "validations": drawn.validations,
     }
 
 
@@ -86,6 +89,10 @@ def told(found: dict[str, Any], drawn: Draw) -> Redone:
         [
             AggregationAgain(round=number, **_aggregation(found["aggregations"][place]))
             for place, number in enumerate(drawn.aggregations)
+        ],
+        [
+            ValidationAgain(round=number, **found["validations"][place])
+            for place, number in enumerate(drawn.validations)
         ],
     )
 

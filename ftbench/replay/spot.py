@@ -103,7 +103,8 @@ def spot_run(context: Context, *, archive: Path | None, nonce: str, threads: int
         hint = "an open entry reaches RESCORED here; whoever trusts its code runs it whole"
         message = "the entry brings code of its own, which a spot-run would carry out"
         raise InvalidInput(Diagnostic(codes.REPLAY_FAILED, message, Place(str(context.bundle.path)), hint))
-    context.spot = _empty(context, nonce, threads)
+    kept = kept_by(context, archive)
+    context.spot = _empty(context, nonce, threads, kept.listed.keep_every if kept.listed else 0)
     context.__dict__.pop("drawn", None)
     drawn = context.drawn
     with tempfile.TemporaryDirectory(prefix="ftbench-spot-") as scratch:
@@ -112,22 +113,24 @@ def spot_run(context: Context, *, archive: Path | None, nonce: str, threads: int
         number = sum(map(len, drawn.items.values()))
         say(f"asking {number} items again, untuned and tuned")
         asked, device = items.ask(context, compiled, folder, drawn.items, threads=threads)
-        kept = kept_by(context, archive)
         found = rounds.redo(context, compiled, folder, kept, drawn, threads=threads, say=say)
     return context.spot.model_copy(
         update={
             "items": asked,
             "clients": found.clients,
             "aggregations": found.aggregations,
+            "validations": found.validations,
             "machine": context.spot.machine.model_copy(update={"device": device}),
         }
     )
 
 
-def _empty(context: Context, nonce: str, threads: int) -> Evidence:
+def _empty(context: Context, nonce: str, threads: int, keep_every: int) -> Evidence:
     machine = Machine(device="cpu", threads=threads, packages=installed(context.plan.stack))
     bundle = context.manifest_digest
-    return Evidence(bundle=bundle, nonce=nonce, machine=machine, items=[], clients=[], aggregations=[])
+    return Evidence(
+        bundle=bundle, nonce=nonce, machine=machine, keep_every=keep_every, items=[], clients=[], aggregations=[]
+    )
 
 
 def lay_out(context: Context, folder: Path) -> Path:

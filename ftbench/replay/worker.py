@@ -1,7 +1,7 @@
 """`python -m ftbench.replay.worker APP_DIR JOB.json ANSWER.json`: parts of committed rounds again, by a compiled app.
 
-JOB.json holds `run_config`, `archive`, `threads`, `clients` ([round, partition] each) and `aggregations` (rounds). What
-cannot be done gets a `reason`. The process ends when its standard input is closed.
+JOB.json holds `run_config`, `archive`, `threads`, `clients` ([round, partition] each), `aggregations` and
+`validations` (rounds). What cannot be done gets a `reason`. The process ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ftbench.result import names
 from ftbench.run.engines.inline_worker import PACKAGE, end_with_stdin, fused_config
 
 
@@ -40,10 +41,29 @@ def redone(app: Path, asked: dict[str, Any]) -> dict[str, Any]:
     return {
         "clients": [_one(errors.AppError, rounds.client, number, part) for number, part in asked["clients"]],
         "aggregations": [_one(errors.AppError, rounds.aggregation, number) for number in asked["aggregations"]],
+        "validations": [
+            _one(errors.AppError, _validation, settings, rounds.archive, line)
+            for line in rounds.lines
+            if line["round"] in asked["validations"]
+        ],
     }
 
 
-def _one(error: type[Exception], function: Callable[..., dict[str, Any]], *arguments: int) -> dict[str, Any]:
+def _validation(settings: Any, archive: Path, line: dict[str, Any]) -> dict[str, Any]:
+    """The validation loss of a round's adapter, which is what the next round began from, or what the bundle has."""
+    state, arrays = (importlib.import_module(f"{PACKAGE}.{name}") for name in ("state", "arrays"))
+    worker = importlib.import_module(f"{PACKAGE}.worker")
+    name = line["adapter"]
+    if not state.path_of(archive, name).is_file():
+        from safetensors.numpy import load
+
+        found = arrays.ordered(load((settings.run_dir / names.ADAPTER).read_bytes()))
+        if arrays.digest(settings.adapter, found) == name:
+            return {"loss": worker.validation_loss(settings, found)}
+    return {"loss": worker.validation_loss(settings, state.get(archive, settings.adapter, name))}
+
+
+def _one(error: type[Exception], function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
     try:
         return function(*arguments)
     except error as problem:

@@ -6,6 +6,8 @@ reveals later (docs/design/024).
 
 from __future__ import annotations
 
+import re
+import stat
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,8 +27,10 @@ FOLDER = "archive"
 LIST = "archive.json"
 STATE = "state"
 """The folder of its files."""
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
-
+MAX_COUNT = 2**31 - 1
+"""Largest count of rounds or examples: more no tensor is asked for."""
 MAX_LIST = 64 * 2**20
 """Largest `archive.json` that is read, in bytes."""
 
@@ -42,9 +46,9 @@ class Archive(Block):
     """Digest of the resolved entry without metadata."""
     ledger: Sha256
     """sha256 of the ledger's last line."""
-    keep_every: Annotated[int, Field(ge=0)]
+    keep_every: Annotated[int, Field(ge=0, le=MAX_COUNT)]
     """Every so manieth round was kept, from the first on; 0: none."""
-    micro_batch: Annotated[int, Field(ge=-1)]
+    micro_batch: Annotated[int, Field(ge=-1, le=MAX_COUNT)]
     """Examples in one pass; 0: the whole batch; -1: as many as fitted. Another number gives other last digits."""
     files: dict[str, ManifestFile]
     """Name in `state/` → size and digest."""
@@ -67,7 +71,8 @@ def read(folder: Path, expected: str) -> Archive:
     """
     path = folder / LIST
     try:
-        data = path.read_bytes() if path.stat().st_size <= MAX_LIST else b""
+        info = path.stat()  # a pipe would never end
+        data = path.read_bytes() if stat.S_ISREG(info.st_mode) and info.st_size <= MAX_LIST else b""
     except OSError as error:
         hint = "give the folder that the run left beside its bundle with `--archive DIR`"
         raise MissingResource(
@@ -90,7 +95,7 @@ def held(folder: Path, listed: Archive, most: int) -> None:
     """
     for name, told in sorted(listed.files.items()):
         path = folder / STATE / name
-        if "/" in name or path.is_symlink():
+        if not _PLAIN.fullmatch(name) or path.is_symlink():
             raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, "a name or link leaves the archive", Place(str(path))))
         if not path.is_file():
             continue

@@ -32,6 +32,12 @@ __all__ = [
 # --- ledger -----------------------------------------------------------------------------------------------------------
 
 
+MAX_LOSS = 3.5e38
+"""No float32 is larger; and sums of as many as a ledger holds are still numbers."""
+Told = Annotated[str, Field(max_length=200)]
+"""What a machine says of itself."""
+
+
 class Reply(Block):
     """One client's usable reply in a round."""
 
@@ -44,7 +50,7 @@ class Reply(Block):
     something of. Null: its own code does not say, or the ledger is older than this field."""
     steps: NonNegative
     """Optimiser steps it took."""
-    loss: float
+    loss: Annotated[float, Field(ge=-MAX_LOSS, le=MAX_LOSS)]
     """Mean training loss over those steps."""
     update: Sha256
     """Digest of the arrays it sent, in float32: where they were coded, of what they stand for."""
@@ -112,7 +118,7 @@ class Round(Block):
     """Digest of the server's own state (strategy, privacy, transport), null where it has none."""
     client_states: dict[str, Sha256]
     """Partition id → digest of that client's state; empty where clients keep none."""
-    validation_loss: Annotated[float, Field(ge=0)] | None = None
+    validation_loss: Annotated[float, Field(ge=0, le=MAX_LOSS)] | None = None
     """Mean loss of the aggregated adapter on the validation cut; null where the spec has none."""
     simulated_seconds: Annotated[float, Field(ge=0)] | None = None
     """How long the round takes in simulated time: its slowest reply, or the deadline where one does not come; null
@@ -409,13 +415,13 @@ class Environment(Block):
     """`environment.json`: where the run took place. Reported by the submitter, not verified."""
 
     format: Literal["ftbench/environment/v1"] = "ftbench/environment/v1"
-    python: str
-    system: str
+    python: Told
+    system: Told
     """Operating system and architecture."""
     cpu_count: NonNegative
-    devices: list[str]
+    devices: Annotated[list[Told], Field(max_length=1_024)]
     """Accelerators used; empty on a CPU."""
-    packages: dict[str, str]
+    packages: dict[str, Told]
     """Distribution → installed version, for the plan's stack."""
     instructions: Annotated[str, Field(pattern="^[a-z0-9_]{1,32}$")] | None = None
     """The widest vector instructions that PyTorch could use, such as `avx512` or `avx2`: processors that differ in them

@@ -26,7 +26,7 @@ from ftbench.run.rundir import RunDir
 from ftbench.spec.checks.pins import unresolved
 from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
-from ftbench.spec.model import BaseModelRef
+from ftbench.spec.model import BaseModelRef, SitesSource
 from ftbench.spec.outline import Outline
 from ftbench.spec.pins import Pins
 
@@ -104,7 +104,7 @@ def look_ahead(
         items={name: str(store.data_path(digest).absolute()) for name, digest in files.items() if digest},
         limit=limit,
     )
-    if not apart:
+    if not apart and not isinstance(spec.data.source, SitesSource):
         trial = trial.model_copy(update=training_files(plan.pins, store))
     report = try_tokenizer(trial, run.logs / "trial.json", run.logs / "trial.log", run.marker())
     for line in report.lines():
@@ -159,6 +159,13 @@ def _stored(plan: Plan, store: Store, spec: str, *, apart: bool) -> list[Diagnos
     Training rows that are at their clients only are needed here for a validation cut and for references.
     """
     whole = plan.typed_spec()
+    if isinstance(whole.data.source, SitesSource) and not apart:
+        return _at_sites(plan, store) + [
+            diagnostic
+            for name, pin in sorted(plan.pins.sources.items())
+            if pin.digest and name != TRAIN
+            for diagnostic in _missing(partial(store.data_path, pin.digest, name, _command("data fetch", spec)))
+        ]
     training = not apart or whole.data.validation is not None or bool(due_references(whole))
     command = _command("data fetch", spec)
     looks: list[Callable[[], object]] = [
@@ -171,6 +178,19 @@ def _stored(plan: Plan, store: Store, spec: str, *, apart: bool) -> list[Diagnos
         if partition.validation:
             looks.append(partial(store.partition, partition.validation, "validation rows", command))
     return [diagnostic for look in looks for diagnostic in _missing(look)]
+
+
+def _at_sites(plan: Plan, store: Store) -> list[Diagnostic]:
+    """Rows that are at their sites, for a run on this machine: a test of somebody who holds all of them."""
+    held = plan.pins.partition.digests if plan.pins.partition else []
+    missing = [
+        digest for digest in held if not any((root / "data" / f"{digest}.jsonl").is_file() for root in store.roots)
+    ]
+    if not missing:
+        return []
+    message = f"the rows of {len(missing)} of {len(held)} clients are at their sites, and not on this machine"
+    hint = "run it where they are: `ftbench run SPEC --superlink NAME --secret FILE`"
+    return [Diagnostic(codes.SITE_ROWS, message, hint=hint)]
 
 
 def _model(ref: BaseModelRef, store: Store) -> list[Diagnostic]:

@@ -68,6 +68,8 @@ class RunSettings(Block):
     """Seconds to wait for a round."""
     superlink: str = ""
     """With flower-deployment: the connection in the user's Flower configuration."""
+    secret: str = ""
+    """With flower-deployment: file with the secret that lets the ServerApp run here; empty: the SuperLink runs it."""
     client_cpus: int = 1
     """CPUs of a simulated client."""
     client_gpus: float | None = None

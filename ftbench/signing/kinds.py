@@ -17,12 +17,15 @@ DECISION = "ftbench-decision"
 """A line of decisions.jsonl: this is what I decided."""
 CARRIED = "ftbench-carried"
 """A carried result: I scored this bundle again under another spec hash."""
+LOCK = "ftbench-lock"
+"""The lock of a compiled benchmark: a site may run this app."""
 
 NAMESPACES = {
     "ftbench/manifest/v1": BUNDLE,
     "ftbench/verdict/v1": VERDICT,
     "ftbench/registration/v1": REGISTRATION,
     "ftbench/carried/v1": CARRIED,
+    "ftbench/lock/v1": LOCK,
 }
 """Format of a document → its namespace. Lines of decisions are signed where they are made."""
 MAX_BYTES = 64 * 2**20

@@ -23,6 +23,10 @@ WIDTH = 70
 """Characters of base64 in a line."""
 MAGIC = b"SSHSIG\x00\x00\x00\x01"
 HASHES = (b"sha256", b"sha512")
+CERTIFIED = b"-cert-v01@openssh.com"
+"""How the kind of a certificate ends (PROTOCOL.certkeys of OpenSSH)."""
+FIELDS = {b"ssh-ed25519": 1, b"ssh-rsa": 2, b"ecdsa-sha2-": 2, b"sk-ssh-ed25519": 2, b"sk-ecdsa-sha2-": 3}
+"""How the kind of a key begins → strings of which it consists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,36 @@ def read(data: bytes, where: str) -> SshSignature:
     if len(parts) != 5:
         _refuse(where, "is cut short")
     key, namespace, reserved, hash_name, _ = parts
+    key = _without_certificate(key, where)
     if reserved or hash_name not in HASHES:
         _refuse(where, "names a hash or has something reserved that OpenSSH does not write")
     fingerprint = base64.b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
     return SshSignature(f"SHA256:{fingerprint}", namespace.decode("ascii", "replace"))
+
+
+def _without_certificate(key: bytes, where: str) -> bytes:
+    """The key that a certificate is of, which has as many names as it has certificates; any other key as it is."""
+    kind, rest = _string(key, where)
+    plain, certified, _ = kind.partition(CERTIFIED)
+    if not certified:
+        return key
+    _, rest = _string(rest, where)  # the nonce
+    fields = b""
+    for _ in range(next((count for name, count in FIELDS.items() if plain.startswith(name)), 0)):
+        value, rest = _string(rest, where)
+        fields += len(value).to_bytes(4, "big") + value
+    if not fields:
+        _refuse(where, "is by a certificate of a kind that is not known")
+    plain += b"@openssh.com" if plain.startswith(b"sk-") else b""
+    return len(plain).to_bytes(4, "big") + plain + fields
+
+
+def _string(data: bytes, where: str) -> tuple[bytes, bytes]:
+    """The string that `data` begins with, and what follows it."""
+    end = 4 + int.from_bytes(data[:4], "big")
+    if len(data) < end:
+        _refuse(where, "holds a key that is cut short")
+    return data[4:end], data[end:]
 
 
 def _unwrapped(data: bytes, where: str) -> bytes:

@@ -28,7 +28,7 @@ from ftbench.spec.primitives import (
     Version,
 )
 from ftbench.spec.privacy import Privacy
-from ftbench.spec.sources import BuiltinSource, Columns, FileSource, HubSource, Source
+from ftbench.spec.sources import BuiltinSource, Columns, FileSource, HubSource, SitesSource, Source, TrainSource
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Generation, References, Task
 from ftbench.spec.transport import Transport
 
@@ -45,6 +45,7 @@ __all__ = [
     "Name",
     "Partition",
     "Sha256",
+    "SitesSource",
     "Source",
     "Spec",
     "Task",
@@ -83,7 +84,7 @@ class Validation(Block):
 class Data(Block):
     """Training data and how a row becomes tokens. Everything here is required: a default would hide a condition."""
 
-    source: Source
+    source: TrainSource
     """Where the training rows come from."""
     columns: Annotated[Columns, Field(min_length=1)]
     """Our column name → the source's, or `{column: NAME, type: integer}` where the file cannot say the type: values of

@@ -90,8 +90,21 @@ class SizeSkewPartition(Block):
     """How many times the first client's rows the last one has, before rounding to whole rows."""
 
 
+class SitesPartition(Block):
+    """Each site of `data.source: {kind: sites}` is a client and holds its own rows; nothing is dealt."""
+
+    kind: Literal["sites"]
+    """How rows are dealt to clients."""
+
+
 Partition = Annotated[
-    IidPartition | DirichletPartition | PathologicalPartition | ShardPartition | NaturalPartition | SizeSkewPartition,
+    IidPartition
+    | DirichletPartition
+    | PathologicalPartition
+    | ShardPartition
+    | NaturalPartition
+    | SizeSkewPartition
+    | SitesPartition,
     Field(discriminator="kind"),
 ]
 

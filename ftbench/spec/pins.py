@@ -9,6 +9,7 @@ from pydantic import Field
 from ftbench.spec.canonical import digest
 from ftbench.spec.model import Federation, Validation
 from ftbench.spec.primitives import Block, Commit, Sha256
+from ftbench.spec.sites import SiteCounts
 from ftbench.spec.sources import Columns, FileSource
 
 
@@ -25,6 +26,8 @@ class SourcePin(Block):
     """Number of rows; null: not resolved."""
     licence: str
     """Licence of the data (SPDX expression where there is one)."""
+    sites: Annotated[dict[str, SiteCounts] | None, Field(exclude_if=lambda value: value is None)] = None
+    """Of a `sites` source: site → what it counted of its rows."""
     files: Annotated[dict[str, Sha256] | None, Field(exclude_if=lambda value: value is None)] = None
     """Of a `file` source: path relative to the spec → sha256 of the file that was read. In no plan and no hash."""
 

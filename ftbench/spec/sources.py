@@ -93,6 +93,16 @@ class FileSource(_FileSource):
         return all(hits) and set().union(*hits) == paths
 
 
+class SitesSource(Block):
+    """Rows that stay where they are. Each site checks and locks its own (`ftbench site-kit join`) and hands out counts
+    and a salted digest; the pins are made of these. For training data only."""
+
+    kind: Literal["sites"]
+    """Where the rows come from."""
+    sites: Annotated[list[Name], Field(min_length=2, max_length=10_000)]
+    """Names of the sites. A site is a client, in this order."""
+
+
 ROWS = "(rows)"
 """What stands for the files of a `file` source in a plan: its rows, which the pins name by digest."""
 
@@ -126,3 +136,4 @@ def source_column(value: str | TypedColumn) -> str:
 
 
 Source = Annotated[BuiltinSource | HubSource | FileSource, Field(discriminator="kind")]
+TrainSource = Annotated[BuiltinSource | HubSource | FileSource | SitesSource, Field(discriminator="kind")]

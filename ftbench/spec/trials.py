@@ -49,7 +49,7 @@ def contests(  # noqa: PLR0917
 
     A setting with more combinations gets those whose digests come first. `KIND:PATH=VALUE,…` of `tuned` is for the
     settings with that `strategy.kind`, one value being enough; a parameter that a kind does not use is left out of it.
-    Raises InvalidInput as `vary.settings`; FTB913 where the spec sets no validation rows aside, or a setting has fewer
+    Raises InvalidInput as `vary.settings`; FTB918 where the spec sets no validation rows aside, or a setting has fewer
     combinations than trials.
     """
     if spec.data.validation is None:
@@ -87,7 +87,7 @@ def tuned_paths(tuned: Sequence[str]) -> list[str]:
 
 
 def _by_kind(spec: Spec, varied: Sequence[str], tuned: Sequence[str]) -> list[tuple[str | None, list[str], list[str]]]:
-    """(strategy, what is varied, what is tuned), parted where strategies are varied. Raises InvalidInput (FTB913)."""
+    """(strategy, what is varied, what is tuned), parted where strategies are varied. Raises InvalidInput (FTB918)."""
     scoped = [(*one.partition("=")[0].rpartition(":")[::2], one) for one in tuned]
     axis = next((one for one in vary.axes(spec, varied) if one.path == strategies.KIND), None)
     kinds = axis.texts if axis is not None else ()

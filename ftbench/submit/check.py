@@ -52,12 +52,12 @@ def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[s
     try:
         told = folder.submission(path)
     except FtbenchError as error:
-        return _unread(path.stem, None, error)
+        return unread(path.stem, None, error)
     try:
         bundle = bring(path)
         verdict = judge.verdict(bundle)
     except FtbenchError as error:
-        return _unread(path.stem, told.bundle, error)
+        return unread(path.stem, told.bundle, error)
     documents = read(bundle)
     claim = verdict.result
     entry, seed, adapter = (claim.entry, claim.seed, claim.adapter) if claim else (None, None, None)
@@ -80,7 +80,8 @@ def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[s
     )
 
 
-def _unread(name: str, bundle: str | None, error: FtbenchError) -> Checked:
+def unread(name: str, bundle: str | None, error: FtbenchError, what: str = "bundle") -> Checked:
+    """A submission, or a registration, of which nothing is known but why."""
     why = [f"{one.code}: {one.message}" + (f" ({one.hint})" if one.hint else "") for one in error.diagnostics[:5]]
     nothing: list[str] = []
     return Checked(
@@ -94,7 +95,7 @@ def _unread(name: str, bundle: str | None, error: FtbenchError) -> Checked:
         None,
         None,
         None,
-        [f"the bundle could not be read: {why[0]}", *why[1:]],
+        [f"the {what} could not be read: {why[0]}", *why[1:]],
     )
 
 
@@ -148,4 +149,4 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-__all__ = ["Bundle", "Checked", "check", "decision", "in_words", "now"]
+__all__ = ["Bundle", "Checked", "check", "decision", "in_words", "now", "unread"]

@@ -8,23 +8,29 @@ from pathlib import Path
 
 from ftbench import codes
 from ftbench.decisions import chain, folder, standing
-from ftbench.decisions.documents import Carried, Decision, DecisionLine, Event
+from ftbench.decisions.documents import Carried, Decision, DecisionLine, Event, Registration
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean, printable
-from ftbench.errors import InvalidInput
-from ftbench.signing.keygen import Signers
+from ftbench.errors import FtbenchError, InvalidInput
+from ftbench.result.signed import Signed
 from ftbench.signing.kinds import CARRIED, VERDICT
-from ftbench.submit.check import Checked, check, decision, now
+from ftbench.submit.check import Checked, check, decision, now, unread
 from ftbench.submit.judge import Judge
 
 
 def receive(
     results: Path, judge: Judge, verifier: str, key: Path | None
 ) -> Iterator[tuple[Checked, DecisionLine | None]]:
-    """Note every registration and submission that is not in the decisions yet; each with its line, None where it cannot
-    be received: its bundle was received under another name, or cannot be read."""
+    """Note every registration and submission that is not in the decisions yet; each submission with its line, None
+    where it cannot be received: its bundle was received under another name, or cannot be read. So with a registration
+    that cannot be read or is not signed: nobody's fault keeps others from being received."""
     seen = {line.body.document for line in chain.read(results)}
     for path in sorted((results / folder.REGISTRATIONS).glob("*.json")):
-        _register(results, path, judge.signers, seen=seen, verifier=verifier, key=key)
+        try:
+            told = folder.registration(path, judge.signers)
+        except FtbenchError as error:
+            yield unread(path.stem, None, error, "registration"), None
+            continue
+        _register(results, told, seen=seen, verifier=verifier, key=key)
     for path in folder.submissions(results).values():
         if _digest_of(path) in seen:
             continue
@@ -114,9 +120,9 @@ def _again(waiting: Decision, event: Event, verifier: str, checked: Checked) -> 
 
 
 def _register(
-    results: Path, path: Path, signers: Signers | None, *, seen: set[str], verifier: str, key: Path | None
+    results: Path, told: tuple[Registration, str, Signed], *, seen: set[str], verifier: str, key: Path | None
 ) -> None:
-    found, digest, who = folder.registration(path, signers)
+    found, digest, who = told
     if digest in seen:
         return
     body = Decision(

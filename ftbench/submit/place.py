@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import queue
+import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -24,6 +27,10 @@ from ftbench.spec.canonical import sha256
 MANIFEST_BYTES = 2**20
 SECONDS = 60
 """Longest that a server may be silent."""
+PATIENCE = 600
+"""Seconds that a bundle may take to come, beside those that its bytes take at RATE."""
+RATE = 2**18
+"""Bytes a second, of the slowest server that is waited for: one that drips holds nobody up."""
 SCHEMES = ("https://", "http://")
 CHUNK = 2**20
 
@@ -40,16 +47,19 @@ def bring(path: Path, *, adapter: bool = True, limits: Limits = LIMITS) -> Bundl
     lies there is not that bundle, MissingResource (FTB782) where it cannot be reached.
     """
     told = folder.submission(path)
-    if is_address(told.place):
+    if "://" in told.place:
+        # Whoever writes a submission names the address, and the verifier's machine asks: nothing but public servers.
+        if not told.place.startswith("https://"):
+            _other(told.place, "an address begins with https://")
         return from_address(told.place, told.bundle, adapter=adapter, limits=limits)
     return _local(path.parent.parent, told, limits)
 
 
 def from_address(address: str, digest: str | None, *, adapter: bool = True, limits: Limits = LIMITS) -> Bundle:
     """The bundle whose files lie below an address. `digest`: of its manifest; None: whatever lies there is taken."""
-    base = address.rstrip("/")
+    base, until = address.rstrip("/"), time.monotonic() + PATIENCE
     bundle = Bundle(Path(base.rpartition("/")[2] or "bundle"), limits)
-    data = _get(f"{base}/{names.MANIFEST}", MANIFEST_BYTES)
+    data = _get(f"{base}/{names.MANIFEST}", MANIFEST_BYTES, until)
     if digest is not None and sha256(data) != digest:
         _other(address, f"its manifest has sha256 {sha256(data)[:12]}…, {digest[:12]}… was handed in")
     manifest = safejson.parse_model(data, Manifest, names.MANIFEST, max_bytes=MANIFEST_BYTES)
@@ -61,11 +71,12 @@ def from_address(address: str, digest: str | None, *, adapter: bool = True, limi
         elif not names.is_permitted(name):
             bundle.refuse(name, "is no file of a bundle")
         elif bundle.admits(name, listed.size):
-            content = _get(f"{base}/{name}", listed.size)
+            until += listed.size / RATE
+            content = _get(f"{base}/{name}", listed.size, until)
             if len(content) != listed.size or sha256(content) != listed.sha256:
                 _other(address, f"`{printable(name)}` is not the file that the manifest names")
             bundle.add(name, content)
-    signature = _get(f"{base}/{names.SIGNATURE}", SIGNATURE_BYTES, optional=True)
+    signature = _get(f"{base}/{names.SIGNATURE}", SIGNATURE_BYTES, until, optional=True)
     if signature and bundle.admits(names.SIGNATURE, len(signature)):
         bundle.add(names.SIGNATURE, signature)
     return bundle
@@ -73,10 +84,13 @@ def from_address(address: str, digest: str | None, *, adapter: bool = True, limi
 
 def _local(root: Path, told: Submission, limits: Limits) -> Bundle:
     """What lies below `results/`, wherever the path leads: never out of it."""
-    place = (root / told.place).resolve()
-    if not place.is_relative_to(root.resolve()):
-        _other(told.place, "a place is an address, or a path below the folder of results")
-    bundle = open_bundle(place, limits)
+    try:
+        place = (root / told.place).resolve()
+        if not place.is_relative_to(root.resolve()):
+            _other(told.place, "a place is an address, or a path below the folder of results")
+        bundle = open_bundle(place, limits)
+    except (OSError, ValueError) as error:
+        _other(told.place, f"this is no path: {getattr(error, 'strerror', None) or error}")
     found = sha256(bundle.files.get(names.MANIFEST, b""))
     if found != told.bundle:
         _other(told.place, f"its manifest has sha256 {found[:12]}…, {told.bundle[:12]}… was handed in")
@@ -92,8 +106,32 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _get(address: str, most: int, *, optional: bool = False) -> bytes:
-    """What lies at an address, never more than `most` bytes and one. Empty where it is optional and not there."""
+def _get(address: str, most: int, until: float, *, optional: bool = False) -> bytes:
+    """What lies at an address, never more than `most` bytes, by that moment of the monotonic clock. Empty where it is
+    optional and not there."""
+    came: queue.Queue[bytes | Exception] = queue.Queue()
+    threading.Thread(target=_ask, args=(address, most, came), daemon=True).start()
+    try:
+        # Whatever it is that the server draws out, headers too, it draws out in its own thread.
+        data = came.get(timeout=max(until - time.monotonic(), 0))
+        if isinstance(data, Exception):
+            raise data
+    except queue.Empty:
+        _away(address, "it does not come in the time that a bundle is given")
+    except urllib.error.HTTPError as error:
+        if optional and error.code in (403, 404, 410):
+            return b""
+        _away(address, f"the server answers {error.code}")
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        _away(address, str(getattr(error, "reason", error)) or type(error).__name__)
+    if len(data) > most:
+        _other(address, f"there are more than the {most} bytes that may lie there")
+    return data
+
+
+def _ask(address: str, most: int, came: queue.Queue[bytes | Exception]) -> None:
+    """Put into `came` what lies at an address, of which no more than `most` bytes and one are read; or what went
+    wrong."""
     quoted = urllib.parse.quote(address, safe=":/?&=%@+,;~")
     try:
         request = urllib.request.Request(quoted, headers={"User-Agent": "ftbench"})  # noqa: S310 - `is_address` holds it
@@ -102,16 +140,9 @@ def _get(address: str, most: int, *, optional: bool = False) -> bytes:
             while left and (part := answer.read(min(CHUNK, left))):
                 parts.append(part)
                 left -= len(part)
-    except urllib.error.HTTPError as error:
-        if optional and error.code in (403, 404, 410):
-            return b""
-        _away(address, f"the server answers {error.code}")
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        _away(address, str(getattr(error, "reason", error)) or type(error).__name__)
-    data = b"".join(parts)
-    if len(data) > most:
-        _other(address, f"there are more than the {most} bytes that may lie there")
-    return data
+        came.put(b"".join(parts))
+    except Exception as error:
+        came.put(error)
 
 
 def _other(place: str, message: str) -> NoReturn:

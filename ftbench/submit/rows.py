@@ -36,33 +36,24 @@ MOST_REASON = 500
 
 
 def decided(results: Path, signers: Signers) -> list[tuple[Decision, str]]:
-    """The decisions that stand, each with who signed it, where the list knows them.
+    """The decisions that stand among those which somebody on the list signed, each with who did.
 
     Raises InvalidInput for a chain that does not hold together.
     """
-    lines = chain.read(results)
-    standing_now = {body.document: body for body in standing.accepted(lines)}
-    found = []
-    for line in lines:
-        if standing_now.get(line.body.document) is not line.body:
-            continue
-        try:
-            by = chain.signed_by(line, chain.FILE, signers)
-        except FtbenchError:
-            continue
-        if by is not None and by.identity is not None:
-            found.append((line.body, by.identity))
-    return found
+    known = [(line, who) for line in chain.read(results) if (who := _signer(line, signers)) is not None]
+    stands = {body.document: body for body in standing.accepted([line for line, _ in known])}
+    return [(line.body, who) for line, who in known if stands.get(line.body.document) is line.body]
 
 
 def history(results: Path, signers: Signers) -> list[Decided]:
-    """Every decision, those that count marked: the last of their bundle, signed by somebody on the list.
+    """Every decision, those that count marked: the last of their bundle that somebody on the list signed. A line by
+    anybody else takes nothing back.
 
     Raises InvalidInput for a chain that does not hold together.
     """
-    lines = chain.read(results)
-    last = {line.body.document: line.body for line in lines}
-    return [_told(line, _signer(line, signers), last) for line in lines]
+    lines = [(line, _signer(line, signers)) for line in chain.read(results)]
+    last = {line.body.document: line.body for line, by in lines if by is not None}
+    return [_told(line, by, last) for line, by in lines]
 
 
 def _told(line: DecisionLine, by: str | None, last: Mapping[str, Decision]) -> Decided:

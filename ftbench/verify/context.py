@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -35,7 +35,7 @@ from ftbench.spec.model import Spec, SpotRule, Strategy
 from ftbench.spec.outline import Outline
 from ftbench.spec.pins import PartitionPin
 from ftbench.verify import base, documents
-from ftbench.verify.draw import Draw, draw
+from ftbench.verify.draw import Draw, draw, validations
 from ftbench.verify.evidence import Evidence
 from ftbench.verify.filled import filled
 from ftbench.verify.outcome import LeftOut, NotRun
@@ -201,7 +201,12 @@ class Context:
         reporting = self.plan.reporting
         rule = (reporting.spot if reporting else None) or SpotRule()
         items = {task.name: len(self.samples.get(task.name, [])) for task in self.spec.evaluation.tasks}
-        return draw(self.manifest_digest, bytes.fromhex(self.evidence.nonce), rule, items, self.rounds)
+        nonce, every = bytes.fromhex(self.evidence.nonce), self.evidence.keep_every
+        drawn = draw(self.manifest_digest, nonce, rule, items, self.rounds, every)
+        if self.spec.data.validation is None or not self.rounds:
+            return drawn
+        again = validations(drawn, rule, self.result.checkpoint_round, self.rounds[-1].round)
+        return replace(drawn, validations=again)
 
     @cached_property
     def spec(self) -> Spec:

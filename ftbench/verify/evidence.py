@@ -82,6 +82,17 @@ class AggregationAgain(Block):
     """Why it was not done."""
 
 
+class ValidationAgain(Block):
+    """One round's adapter asked for its validation loss again."""
+
+    round: Annotated[int, Field(ge=1)]
+    """The round."""
+    loss: float | None = None
+    """Nats; null: it was not done, see `reason`."""
+    reason: str | None = None
+    """Why it was not done."""
+
+
 class Evidence(Block):
     """What a spot-run did and found."""
 
@@ -93,12 +104,16 @@ class Evidence(Block):
     """The verifier's own, hexadecimal; never used twice."""
     machine: Machine
     """Where."""
+    keep_every: Annotated[int, Field(ge=0)] = 0
+    """What the run's archive says it kept: every so manieth round, from the first on; 0: none, or no archive."""
     items: list[ItemAgain]
     """By task, then index."""
     clients: list[ClientAgain]
     """In the order of the draw."""
     aggregations: list[AggregationAgain]
     """In the order of the draw."""
+    validations: list[ValidationAgain] = []
+    """By round; none where the spec has no validation cut."""
 
 
 def read(path: Path) -> Evidence:

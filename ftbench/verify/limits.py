@@ -52,7 +52,10 @@ BY_ANOTHER = (
     "does part of it here."
 )
 
-TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES)
+VALIDATION = "The validation losses: they are as the submitter's run recorded them."
+"""A check of a spec that goes by them notes it."""
+
+TOLD_BY_SPOT = (SWAPPED_ADAPTER, INVENTED_ANSWERS, UPDATES, VALIDATION)
 """What a spot-run bears on; its own checks say how far."""
 
 ABOVE: dict[Level, str] = {
@@ -71,5 +74,5 @@ def not_checked(reached: Level, notes: Sequence[str], signature: Signed | None =
     missing = [text for level, text in ABOVE.items() if LEVELS.index(level) > LEVELS.index(reached)]
     author = [AUTHOR] if signature is None else [KEY.format(signature.key)] if signature.identity is None else []
     done_again = LEVELS.index(reached) >= LEVELS.index("SPOT-RUN")
-    always = [text for text in ALWAYS if not (done_again and text in TOLD_BY_SPOT)]
-    return [*missing, *dict.fromkeys(notes), *always, *author]
+    told = [text for text in [*dict.fromkeys(notes), *ALWAYS] if not (done_again and text in TOLD_BY_SPOT)]
+    return [*missing, *told, *author]

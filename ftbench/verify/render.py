@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ftbench import codes
 from ftbench.diagnostics import printable
 from ftbench.result import options
@@ -71,6 +73,11 @@ def github(verdict: Verdict, path: str) -> str:
         message = f"reached {verdict.level}, {verdict.required} was asked for"
         lines.append(_command("error", path, f"{codes.NOT_REACHED} refused", message))
     return "\n".join(lines) + "\n"
+
+
+def github_unread(path: str, reasons: Sequence[str]) -> str:
+    """The same for a bundle that there is no verdict on. No word of a reason, nor the file's name, is a command."""
+    return _command("error", path, f"{codes.NOT_REACHED} refused", "\n".join(reasons)) + "\n"
 
 
 def _command(kind: str, path: str, title: str, message: str) -> str:

@@ -10,6 +10,7 @@ import numpy
 import pytest
 from flwr.app import Array, ArrayRecord, Error, Message
 
+from ftbench.app import arrays as arr
 from ftbench.app import transport
 from ftbench.app.errors import AppError
 from ftbench.result.documents import LedgerLine
@@ -45,9 +46,10 @@ def grid_that(spoil: Spoil, partitions: set[int]) -> type[InlineGrid]:
 
 def arrays_changed(change: Callable[[numpy.ndarray[Any, Any]], numpy.ndarray[Any, Any]]) -> Spoil:
     def spoil(_: InlineGrid, __: Message, reply: Message) -> Message:
-        record = reply.content["adapter"]
-        name = sorted(record)[0]
-        record[name] = Array(change(record[name].numpy().copy()))
+        values = arr.from_record(reply.content["adapter"])
+        name = sorted(values)[0]
+        values[name] = change(values[name])
+        reply.content["adapter"] = arr.to_record(values)
         return reply
 
     return spoil
@@ -67,14 +69,15 @@ def metric_missing(_: InlineGrid, __: Message, reply: Message) -> Message:
 
 
 def array_missing(_: InlineGrid, __: Message, reply: Message) -> Message:
-    del reply.content["adapter"][sorted(reply.content["adapter"])[0]]
+    values = arr.from_record(reply.content["adapter"])
+    del values[sorted(values)[0]]
+    reply.content["adapter"] = arr.to_record(values)
     return reply
 
 
 def bytes_for_an_array(data: bytes, shape: tuple[int, ...] = (2, 2)) -> Spoil:
     def spoil(_: InlineGrid, __: Message, reply: Message) -> Message:
-        record = reply.content["adapter"]
-        record[sorted(record)[0]] = Array("float32", shape, "numpy.ndarray", data)
+        reply.content["adapter"][arr.PACKED] = Array("float32", shape, "numpy.ndarray", data)
         return reply
 
     return spoil
@@ -137,7 +140,7 @@ FAULTS: dict[str, tuple[Spoil, str, str]] = {
         "wrong-shape",
         "cannot be read",
     ),
-    "no arrays": (no_arrays, "wrong-shape", "missing"),
+    "no arrays": (no_arrays, "wrong-shape", "cannot be read"),
     "partition": (metric_changed("partition-id", 0), "wrong-partition", "partition 0"),
     "examples": (metric_changed("num-examples", 99), "wrong-partition", "99 rows"),
     "too many used": (metric_changed("num-used", 99), "error", "used 99 of 7 rows"),

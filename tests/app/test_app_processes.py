@@ -1,4 +1,4 @@
-"""Clients of a round in several processes: one digest whatever their number, for whatever strategy."""
+"""Clients of a round in several processes: one digest whatever their number, strategy and kind of privacy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from ftbench.run.engines.inline_grid import InlineGrid
 from ftbench.run.engines.inline_processes import ProcessGrid
 
 MakeBench = Callable[..., Any]
+PRIVATE = {
+    "kind": "central",
+    "epsilon": 1e15,
+    "delta": 0.01,
+    "noise_multiplier": 0.1,
+    "clipping": "fixed",
+    "clip": 0.2,
+    "quantile": None,
+    "clip_learning_rate": None,
+    "count_noise_multiplier": None,
+}
+ADAPTIVE = {"clipping": "adaptive", "quantile": 0.5, "clip_learning_rate": 0.5, "count_noise_multiplier": 0.2}
 ALL = {"federation.clients": 4, "federation.sampling": {"fraction": 1.0}, "federation.rounds": 2}
 KINDS: dict[str, dict[str, Any]] = {
     "fedavg": {"adapter.dropout": 0.1},
@@ -20,6 +32,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "flora": {"strategy.kind": "flora"},
     "ffa": {"strategy.kind": "ffa-lora"},
     "fedprox": {"strategy.kind": "fedprox", "strategy.mu": 0.5},
+    "private-central": {"privacy": PRIVATE},
+    "private-adaptive": {"privacy": {**PRIVATE, **ADAPTIVE}},
+    "private-local": {"privacy": {**PRIVATE, "kind": "local"}},
 }
 
 

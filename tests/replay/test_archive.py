@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -89,3 +90,17 @@ def test_nothing_leaves_the_archive(tmp_path: Path) -> None:
     listed["files"]["../../elsewhere"] = listed["files"].pop("1.safetensors")
     with pytest.raises(InvalidInput, match="leaves"):
         archive.held(folder, archive.Archive.model_validate(listed), LARGEST)
+
+
+def test_names_and_lists_of_no_file(tmp_path: Path) -> None:
+    """A name that no disk takes, and a list that is a pipe, by which whoever reads it waits for ever."""
+    folder, digest = made(tmp_path)
+    listed = json.loads((folder / archive.LIST).read_bytes())
+    for name in ("a" * 300, "a\0b", "..", "", "a/b"):
+        told = {**listed, "files": {name: {"size": 1, "sha256": "0" * 64}}}
+        with pytest.raises(InvalidInput):
+            archive.held(folder, archive.Archive.model_validate(told), LARGEST)
+    (folder / archive.LIST).unlink()
+    os.mkfifo(folder / archive.LIST)
+    with pytest.raises(InvalidInput):
+        archive.read(folder, digest)

@@ -103,7 +103,7 @@ def test_a_failed_trial_counts_and_cannot_win(world: World, capsys: Captured) ->
 def test_every_setting_has_the_same_number_or_nothing_begins(world: World, capsys: Captured) -> None:
     assert run([*ASKED[:-3], "4", "--seeds", "1"]) == 3
     shown = capsys.readouterr().err
-    assert "FTB913" in shown and "strategy.kind=fedavg has 3 candidates" in shown
+    assert "FTB918" in shown and "strategy.kind=fedavg has 3 candidates" in shown
     assert not Path("out").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -230,9 +231,13 @@ def test_a_folder_that_is_no_model_is_told(make: Any, tmp_path: Path) -> None:
 def test_an_older_app_is_not_asked_about_rows(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "app" / "ftbench_app").mkdir(parents=True)
     (tmp_path / "app" / "ftbench_app" / "__init__.py").touch()
-    monkeypatch.setattr("sys.path", list(__import__("sys").path))
+    monkeypatch.setattr("sys.path", list(sys.path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "ftbench_app"]:
+        monkeypatch.delitem(sys.modules, name)
     trial = make(rows=rows(4, a="")).model_copy(update={"app": str(tmp_path / "app")})
-    assert trial_worker.try_all(trial) == Report()
+    report = trial_worker.try_all(trial)
+    del sys.modules["ftbench_app"]
+    assert report == Report()
 
 
 def test_a_process_that_dies_is_told(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

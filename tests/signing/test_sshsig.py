@@ -179,3 +179,17 @@ def test_what_is_signed() -> None:
         with pytest.raises(InvalidInput) as error:
             kinds.namespace_of(other, "x")
         assert code(error) == "FTB752"
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_certificate_is_no_key_of_its_own(tmp_path: Path, kind: str) -> None:
+    """One key has as many certificates as somebody makes: it counts as one key, under its own fingerprint."""
+    key, authority = keys.make_key(tmp_path, "key", kind), keys.make_key(tmp_path, "authority")
+    plain = keygen.signed(DATA, keygen.sign(DATA, key, kinds.BUNDLE), kinds.BUNDLE, "x").key
+    for number in ("1", "2"):
+        told = ["-I", f"id{number}", "-z", number, "-n", "ada@example.org", f"{key}.pub"]
+        subprocess.run(["ssh-keygen", "-q", "-s", str(authority), *told], check=True, capture_output=True)
+        made = keygen.sign(DATA, tmp_path / "key-cert.pub", kinds.BUNDLE)
+        listed = keys.signers(tmp_path / "signers", ("*@example.org", "cert-authority", authority))
+        found = keygen.signed(DATA, made, kinds.BUNDLE, "x", Signers(listed))
+        assert (found.key, found.identity) == (plain, "ada@example.org")

@@ -108,9 +108,9 @@ def test_registered(tmp_path: Path, judge: Judge, signed: dict[int, Files], key:
     results = tmp_path / "results"
     told = Result.model_validate_json(signed[1][names.RESULT])
     made = Registration(spec_hash=told.spec_hash, runs=[PlannedRun(entry=told.entry, seed=1)], trials=3)
-    with pytest.raises(InvalidInput):  # nobody's registration counts for nobody
-        folder.keep(results, folder.REGISTRATIONS, made)
-        list(receive(results, judge, VAL, None))
+    folder.keep(results, folder.REGISTRATIONS, made)
+    ((told_of, line),) = receive(results, judge, VAL, None)  # nobody's registration counts for nobody
+    assert line is None and "FTB756" in told_of.reasons[0]
     folder.keep(results, folder.REGISTRATIONS, made, key, kinds.REGISTRATION)
     hand_in(results, "one", signed[1])
     hand_in(results, "two", signed[2])
@@ -185,3 +185,38 @@ def test_meddling(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> Non
     ):
         assert word in told
     assert "`notes.txt` is added" in told and "`submissions/link.json` is no plain file" in told
+
+
+def test_nobodys_file_keeps_others_from_being_received(
+    tmp_path: Path, judge: Judge, signed: dict[int, Files], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Registrations that cannot be read, and names that no decision can hold: told, and the next is received."""
+    from ftbench.cli.main import run
+
+    results = tmp_path / "results"
+    hand_in(results, "one", signed[1])
+    (results / "registrations").mkdir()
+    (results / "registrations" / "x.json").write_bytes(b"{")
+    (results / "registrations" / "y.json").mkdir()
+    for name in ("Mine", "a b", "::notice::one was accepted", "a\n::error::x", "a" * 100):
+        shutil.copy(results / "submissions" / "one.json", results / "submissions" / f"{name}.json")
+    found = {one.name: line for one, line in receive(results, judge, VAL, None)}
+    assert len(found) == 8 and [name for name, line in found.items() if line is not None] == ["one"]
+    assert run(["submit", "check", "--results", str(results), "--format", "github", "a\n::error::x", "Mine"]) == 1
+    told = capsys.readouterr()
+    lines = [line for line in told.out.split("\n") if line]
+    assert len(lines) == 2 and all(line.startswith("::error file=") for line in lines)
+    assert not any(line.lstrip().startswith("::") for line in told.err.split("\n"))
+    assert "FTB601" in told.err  # of the registration
+
+
+def test_nothing_is_added_to_what_others_handed_in(tmp_path: Path) -> None:
+    """Neither a file that spoils a bundle, nor a signature that makes it one's own."""
+    base, head = tmp_path / "base", tmp_path / "head"
+    files = {"bundles/one/manifest.json": b"{}", "bundles/two.zip": b"x", "registrations/r.json": b"{}"}
+    for root in (base, head):
+        forge.write_folder(files, root)
+    added = ("bundles/one/extra", "bundles/One/x", "bundles/one/manifest.json.sig", "registrations/r.json.sig")
+    forge.write_folder(dict.fromkeys((*added, "bundles/new/manifest.json", "submissions/new.json"), b"x"), head)
+    told = folder.meddled(base, head)
+    assert len(told) == len(added) and all(any(f"`{name}`" in one for one in told) for name in added)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from ftbench.errors import FtbenchError
 from ftbench.result import manifest, names
 from ftbench.result.files import Limits
 from ftbench.spec.canonical import pretty, sha256
+from ftbench.submit import place
 from ftbench.submit.judge import Judge
 from ftbench.submit.place import bring, from_address
 from ftbench.verify import render
@@ -32,6 +35,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "file:///etc/passwd")
             self.end_headers()
+        elif "/drip/" in self.path:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"\r\n" if "/body" in self.path else b"X: "))
+            with contextlib.suppress(OSError):
+                for _ in range(200):
+                    self.wfile.write(b" ")
+                    time.sleep(0.1)
         else:
             super().do_GET()
 
@@ -66,7 +75,7 @@ def test_whole(served: tuple[Path, str], signed: dict[int, dict[str, bytes]], ju
     root, address = served
     forge.write_folder(signed[1], root / "b")
     digest = sha256(signed[1][names.MANIFEST])
-    found = bring(submission(root, digest, f"{address}/b/"))
+    found = from_address(f"{address}/b/", digest)
     assert found.files == signed[1] and not found.problems
     verdict = judge.verdict(found)
     assert verdict.accepted and verdict.signature is not None and verdict.left_out == []
@@ -126,10 +135,31 @@ def test_names_and_sizes_that_a_manifest_may_not_have(served: tuple[Path, str]) 
     assert set(found.files) <= {"samples/x.jsonl.gz"} and found.problems
 
 
-@pytest.mark.parametrize("place", ["../outside", "/etc", "bundles/../../outside"])
-def test_a_place_never_leads_out(tmp_path: Path, signed: dict[int, dict[str, bytes]], place: str) -> None:
+def test_a_server_that_drips_is_left(served: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No byte comes later than the socket's own limit, and the bundle would take years."""
+    _, address = served
+    monkeypatch.setattr(place, "PATIENCE", 1)
+    began = time.monotonic()
+    for what in ("headers", "body"):
+        assert "time" in refused("FTB782", lambda what=what: from_address(f"{address}/drip/{what}", None))
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("where", ["http://127.0.0.1:1/x", "http://example.org/x", "file:///etc/passwd", "ftp://a/b"])
+def test_a_submission_asks_no_server_but_by_https(tmp_path: Path, where: str) -> None:
+    """Not what listens on the verifier's own machine."""
+    assert "https" in refused("FTB781", lambda: bring(submission(tmp_path, "0" * 64, where)))
+
+
+@pytest.mark.parametrize("where", ["bundles/x\0", "x" * 900])
+def test_a_place_that_is_no_path(tmp_path: Path, where: str) -> None:
+    refused("FTB781", lambda: bring(submission(tmp_path, "0" * 64, where)))
+
+
+@pytest.mark.parametrize("where", ["../outside", "/etc", "bundles/../../outside"])
+def test_a_place_never_leads_out(tmp_path: Path, signed: dict[int, dict[str, bytes]], where: str) -> None:
     forge.write_folder(signed[1], tmp_path / "outside")
     digest = sha256(signed[1][names.MANIFEST])
-    refused("FTB781", lambda: bring(submission(tmp_path, digest, place)))
+    refused("FTB781", lambda: bring(submission(tmp_path, digest, where)))
     (tmp_path / "results" / "link").symlink_to(tmp_path / "outside")
     refused("FTB781", lambda: bring(submission(tmp_path, digest, "link")))

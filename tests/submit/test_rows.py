@@ -15,6 +15,7 @@ from ftbench.board.collect import collect, verifier
 from ftbench.board.rank import build
 from ftbench.compile.compiler import compile_spec
 from ftbench.decisions import chain
+from ftbench.decisions.documents import Decision
 from ftbench.result import names
 from ftbench.result.documents import Verdict
 from ftbench.signing.keygen import Signers
@@ -23,7 +24,7 @@ from ftbench.submit.carry import carry
 from ftbench.submit.decide import note_carried, receive, work_off
 from ftbench.submit.judge import Judge
 from ftbench.submit.place import bring
-from ftbench.submit.rows import with_decisions
+from ftbench.submit.rows import decided, history, taken_back, with_decisions
 
 VAL = "val@example.org"
 
@@ -86,3 +87,21 @@ def test_a_level_raises_nothing_that_is_not_whole(
     ours = verifier(store=world.store, benchmarks=[world.root / "benchmarks"], spec=None, required="RESCORED")
     given, _ = with_decisions(collect([tmp_path / "other"], ours).submissions, results, listed)
     assert [one.verdict.level for one in given] == ["NONE"]
+
+
+def test_a_line_of_nobodys_takes_no_decision_back(tmp_path: Path) -> None:
+    """Whoever can write the file, and has no key of a verifier's, appends: what verifiers decided stands."""
+    val, eve = keys.make_key(tmp_path, "val"), keys.make_key(tmp_path, "eve")
+    listed = Signers(keys.signers(tmp_path / "signers", (VAL, "", val)))
+    body = {"time": "2026-01-01T00:00:00Z", "submission": "one", "level": "SPOT-RUN", "spec_hash": None}
+    body |= {"verifier": VAL, "reasons": ["why"]}
+    for number, (said, later) in enumerate((("refused", "re-scored"), ("accepted", "withdrawn"))):
+        for stranger in (None, eve):
+            results, document = tmp_path / f"{number}{stranger is None}", f"{number}" * 64
+            for event, key in (("received", val), (said, val), (later, stranger)):
+                line = Decision.model_validate({**body, "event": event, "document": document})
+                chain.append(results, line, key)
+            told = history(results, listed)
+            assert [one.counts for one in told] == [False, True, False]
+            assert len(taken_back(told)) == (said == "refused")
+            assert [who for _, who in decided(results, listed)] == ([VAL] if said == "accepted" else [])

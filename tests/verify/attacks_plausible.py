@@ -84,6 +84,22 @@ def loss_below_zero(f: Forged) -> None:
         body["replies"][0]["loss"] = -1.0
 
 
+@attack(raw="documents-parse", sealed="documents-parse")
+def losses_that_overflow_a_mean(f: Forged) -> None:
+    """One such bundle ended the site of everybody."""
+    with f.lines() as lines:
+        for body in rounds(lines):
+            for reply in body["replies"]:
+                reply["loss"] = 1.7e308
+
+
+@attack(raw="documents-parse", sealed="documents-parse")
+def a_system_of_a_million_letters(f: Forged) -> None:
+    """It stands on the entry's page."""
+    with f.json(names.ENVIRONMENT) as environment:
+        environment["system"] = "x" * 10**6
+
+
 @attack(sealed="averaging")
 def update_that_is_an_earlier_mean(f: Forged) -> None:
     with f.lines() as lines:

@@ -246,7 +246,9 @@ def test_policies_are_read_strictly(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(f"format: ftbench/policy/v1\nindependent: [{BEA}]\nrelated:\n- [{ADA}, {BEA}]\n")
     assert read(path) == policy(independent=[BEA], related=[[ADA, BEA]])
-    for text in ("independent: [a]\n", "format: ftbench/policy/v1\nindependant: [a]\n", "- a\n", "\0", "a: *b\n"):
+    whole = "format: ftbench/policy/v1\n"
+    twice, tagged = f"{whole}related: [[a, b]]\nrelated: []\n", f"{whole}own: !!str [a]\n"
+    for text in ("independent: [a]\n", f"{whole}independant: [a]\n", "- a\n", "\0", "a: *b\n", twice, tagged):
         path.write_text(text)
         with pytest.raises(InvalidInput, match="no policy"):
             read(path)

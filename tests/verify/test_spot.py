@@ -14,8 +14,8 @@ from ftbench.result.names import LEDGER
 from ftbench.spec.model import SpotRule
 from ftbench.verify.checks.spot_items import escape
 from ftbench.verify.context import Context
-from ftbench.verify.draw import draw, stratified
-from ftbench.verify.evidence import AggregationAgain, ClientAgain, Evidence, ItemAgain, Machine
+from ftbench.verify.draw import draw, stratified, validations
+from ftbench.verify.evidence import AggregationAgain, ClientAgain, Evidence, ItemAgain, Machine, ValidationAgain
 from ftbench.verify.verifier import checks, climb
 
 NONCE = "00" * 16
@@ -35,7 +35,13 @@ def evidence(context: Context, nonce: str = NONCE) -> Evidence:
     """What an honest spot-run of this bundle would find: what the bundle says."""
     machine = Machine(device="cpu", threads=1, packages={})
     empty = Evidence(
-        bundle=context.manifest_digest, nonce=nonce, machine=machine, items=[], clients=[], aggregations=[]
+        bundle=context.manifest_digest,
+        nonce=nonce,
+        machine=machine,
+        keep_every=1,
+        items=[],
+        clients=[],
+        aggregations=[],
     )
     context.spot = empty
     context.__dict__.pop("drawn", None)
@@ -74,6 +80,10 @@ def evidence(context: Context, nonce: str = NONCE) -> Evidence:
                 )
                 for number in context.drawn.aggregations
             ],
+            "validations": [
+                ValidationAgain(round=number, loss=by_round[number].validation_loss)
+                for number in context.drawn.validations
+            ],
         }
     )
 
@@ -91,6 +101,10 @@ def judged(climbed: tuple[Context, Verdict], change: Change = lambda _: {}) -> t
 
 def first(items: list[Any], **update: Any) -> list[Any]:
     return [items[0].model_copy(update=update), *items[1:]]
+
+
+def last(items: list[Any], **update: Any) -> list[Any]:
+    return [*items[:-1], items[-1].model_copy(update=update)]
 
 
 def test_an_honest_run_reaches_the_level(climbed: tuple[Context, Verdict]) -> None:
@@ -130,6 +144,12 @@ def likelihood(found: Evidence) -> list[Any]:
         ("spot-clients", "passed", lambda e: {"clients": first(e.clients, update="cd" * 32, distance=1e-6)}),
         ("spot-aggregations", "failed", lambda e: {"aggregations": first(e.aggregations, adapter="cd" * 32)}),
         ("spot-aggregations", "failed", lambda e: {"aggregations": first(e.aggregations, state="cd" * 32)}),
+        ("spot-drawn", "failed", lambda e: {"keep_every": 2}),
+        ("spot-drawn", "failed", lambda e: {"validations": []}),
+        ("spot-aggregations", "failed", lambda e: {"aggregations": last(e.aggregations, adapter="cd" * 32)}),
+        ("spot-validations", "failed", lambda e: {"validations": first(e.validations, loss=0.5)}),
+        ("spot-validations", "failed", lambda e: {"validations": last(e.validations, loss=float("nan"))}),
+        ("spot-validations", "not-run", lambda e: {"validations": first(e.validations, loss=None, reason="x")}),
         ("spot-aggregations", "not-run", lambda e: {"aggregations": first(e.aggregations, adapter=None, reason="x")}),
     ],
 )
@@ -173,6 +193,29 @@ def test_nobody_foresees_the_draw(climbed: tuple[Context, Verdict]) -> None:
     assert len(asked) == sum(sizes.values())
     assert len({client for one in drawn for client in one.clients}) == sum(len(b.replies) for b in context.rounds)
     assert all(sum(map(len, one.items.values())) >= 10 and min(map(len, one.items.values())) for one in drawn)
+
+
+def test_all_rounds_that_were_kept_are_aggregated_again(climbed: tuple[Context, Verdict]) -> None:
+    """The spec's number from all rounds, then every other one that the archive says was kept."""
+    rounds = climbed[0].rounds
+
+    def drawn(keep_every: int, aggregations: int = 1) -> list[int]:
+        return draw("ab" * 32, b"n" * 16, SpotRule(aggregations=aggregations), {}, rounds, keep_every).aggregations
+
+    numbers = [body.round for body in rounds]
+    assert len(drawn(0)) == 1 and len(drawn(0, 2)) == 2
+    assert sorted(drawn(1)) == numbers and drawn(1)[0] == drawn(0)[0]
+    assert set(drawn(2)) == {drawn(0)[0]} | {number for number in numbers if number % 2}
+
+
+def test_the_scored_round_is_always_validated_again(climbed: tuple[Context, Verdict]) -> None:
+    context, _ = climbed
+    context.spot = evidence(context)
+    scored, final = context.result.checkpoint_round, context.rounds[-1].round
+    for number in range(20):
+        drawn = draw("ab" * 32, bytes([number]) * 16, SpotRule(), {}, context.rounds, 1)
+        found = validations(drawn, SpotRule(), scored, final)
+        assert scored in found and len(found) == 2 and (final == scored or final not in found)
 
 
 def test_a_share_of_every_task_is_drawn() -> None:

@@ -200,6 +200,21 @@ class SchemaOutput(Block):
     """With `--write`: files that were written."""
 
 
+class ExplainCodeOutput(Block):
+    """`ftbench explain CODE`."""
+
+    format: Literal["ftbench/output/explain-code/v1"] = "ftbench/output/explain-code/v1"
+    """Format of this document."""
+    code: str
+    """The diagnostic's code."""
+    meaning: str
+    """What it says."""
+    why: str
+    """Why it is said: what would go wrong otherwise, or what it points at."""
+    mend: str
+    """What to do about it."""
+
+
 class ExplainOutput(Block):
     """`ftbench explain`."""
 

@@ -53,6 +53,8 @@ class TrainJob:
     """CUDA devices that the simulation deals out."""
     superlink: str = ""
     """For a deployment: the connection in the user's Flower configuration."""
+    secret: str = ""
+    """For a deployment: file with the secret that the SuperLink asks of its ServerApps; empty: it runs them itself."""
     fab_hash: str = ""
     """What the lock says about the Flower app bundle's sha256; empty: not compared."""
     round_timeout: float = 3600.0

@@ -1,8 +1,9 @@
 """The engine past one machine: the compiled app on a SuperLink and SuperNodes that the user has set up.
 
-Nothing is started here but `flwr`. The ServerApp runs where the SuperLink does and writes ledger and state there, so
-the run folder must be reachable under the same path on both machines; whether it is shows by `error.json`, which the
-app takes away when it starts. A start that was killed leaves a run that goes on by itself: its id stands in the run
+Nothing is started here but `flwr` and, where the SuperLink leaves ServerApps to whoever holds its secret, the run's own
+ServerApp (`flower_here`). Else that runs where the SuperLink does and writes ledger and state there, so the run folder
+must be reachable under the same path on both machines; whether it is shows by `error.json`, which the app takes away
+when it starts. A start that was killed leaves a run that goes on by itself: its id stands in the run
 folder, and the next start stops it.
 """
 
@@ -25,6 +26,7 @@ from ftbench.run.ending import RESUME, log_tail, read_app_error, settle
 from ftbench.run.engines import flower_connection
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import COMMAND_SECONDS, Flower, Status, UnknownRun, same_fab
+from ftbench.run.engines.flower_here import ServerAppHere
 from ftbench.run.processes.guarded import temporary_folder
 from ftbench.run.processes.tail import LedgerTail
 from ftbench.run.processes.watch import MARGIN, Watchdog
@@ -57,11 +59,16 @@ class FlowerDeployment:
             folder = temporary_folder(job.marker)
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             flower = Flower(job, job.superlink, env=env, folder=folder, tick=on_tick)
+            here = None
+            if job.secret:
+                where = Path(job.secret)
+                here = ServerAppHere(job.superlink, where, logs=job.logs, folder=folder, env=env, say=job.say)
+                stack.callback(here.close)
             job.say(f"the app on {job.superlink}, until its ServerApp has the run's folder")
             stop_earlier(flower, job.run_dir)
             _promise(job.run_dir)
             try:
-                status = self._carry_out(flower, job, on_tick)
+                status = self._carry_out(flower, job, on_tick, here)
                 if _promised(job.run_dir):
                     raise RunFailed(_unreached(job, status))
             finally:
@@ -71,13 +78,15 @@ class FlowerDeployment:
             raise RunFailed(_failure(status, job))
         settle(job.run_dir)
 
-    def _carry_out(self, flower: Flower, job: TrainJob, on_tick: Callable[[], None]) -> Status:
+    def _carry_out(
+        self, flower: Flower, job: TrainJob, on_tick: Callable[[], None], here: ServerAppHere | None
+    ) -> Status:
         run_id, short_hash = flower.submit()
         note = {"superlink": flower.connection, "run-id": run_id}
         write_file(job.run_dir / NOTE, json.dumps(note).encode() + b"\n")
         try:
             same_fab(short_hash, job)
-            status = self._follow(flower, run_id, job, on_tick)
+            status = self._follow(flower, run_id, job, on_tick, here)
         except BaseException:
             # Ctrl-C, the watchdog, a listener's error: nobody follows the run any more, so it must not go on.
             flower.tick = _no_tick
@@ -89,7 +98,9 @@ class FlowerDeployment:
         same_fab(status.fab_hash, job, whole=True)
         return status
 
-    def _follow(self, flower: Flower, run_id: str, job: TrainJob, on_tick: Callable[[], None]) -> Status:
+    def _follow(
+        self, flower: Flower, run_id: str, job: TrainJob, on_tick: Callable[[], None], here: ServerAppHere | None
+    ) -> Status:
         """Return when Flower says that the run is over."""
         watchdog = Watchdog(job.run_dir, job.round_timeout + MARGIN)
         ledger = LedgerTail(job.run_dir / "ledger.jsonl")
@@ -99,6 +110,8 @@ class FlowerDeployment:
         while True:
             on_tick()
             watchdog.check()
+            if here is not None:
+                here.look(run_id)
             ending = ending or _ending(ledger, job.run_dir)
             if time.monotonic() - asked < (LAST_SECONDS if ending else STATUS_SECONDS):
                 time.sleep(POLL_SECONDS)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ftbench.run import start
+from ftbench.run.engines import unquantised
 
 PACKAGE = "ftbench_app"
 
@@ -97,6 +98,8 @@ def main(arguments: list[str]) -> int:
     config = json.loads(Path(config_file).read_bytes())
     # A compiled benchmark is frozen: importing it must not leave bytecode beside its modules.
     sys.dont_write_bytecode = True
+    plan = Path(app_dir) / PACKAGE / "plan.json"
+    unquantised.keep_away(plan, [wanted["run_config"] for wanted in config["runs"]])
     try:
         for wanted in config["runs"]:
             run(Path(app_dir).resolve(), wanted["run_config"], int(wanted["clients"]), int(wanted.get("processes", 1)))

@@ -42,6 +42,6 @@ def min_rows(spec: Spec) -> Iterator[Problem]:
 def one_client(spec: Spec) -> Iterator[Problem]:
     """With one client every partition is the same."""
     federation = spec.federation
-    if federation.clients == 1 and federation.partition.kind != "iid":
+    if federation.clients == 1 and federation.partition.kind not in ("iid", "sites"):
         message = f"with one client `{federation.partition.kind}` changes nothing: it holds every row"
         yield Problem(codes.NO_EFFECT, (*AT, "kind"), message, "use `kind: iid`, or more clients")

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Source, Spec
+from ftbench.spec.model import BuiltinSource, FileSource, HubSource, SitesSource, Spec
 from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_inputs
+from ftbench.spec.sources import TrainSource
 
 _AGAIN = "run `ftbench lock` on the spec again"
 _ONLINE = "run `ftbench lock` on the spec, online: it asks the hub once and writes what it finds"
+_AT_SITES = "each site runs `ftbench site-kit join`; with what they hand out: `ftbench site-kit open`"
 _HERE = "run `ftbench lock` on the spec: it reads the files and writes their digests"
 
 
@@ -40,14 +42,17 @@ def unresolved(spec: Spec, pins: Pins, place: Place | None = None) -> list[Diagn
         isinstance(named[key], HubSource) for key, pin in pins.sources.items() if not pin.digest and key in named
     )
     how = _HERE if local else _ONLINE
+    if local and open_[0] == "`train`" and isinstance(spec.data.source, SitesSource):
+        how = _AT_SITES
     if spec.metadata.status == "published":
         return [Diagnostic(codes.UNRESOLVED, f"a published spec has pins that are {message}", place, how)]
     return [Diagnostic(codes.UNRESOLVED, message, place, how, "warning")]
 
 
-def sources(spec: Spec) -> dict[str, Source]:
+def sources(spec: Spec) -> dict[str, TrainSource]:
     """Key of each source that a spec names → the source."""
-    return {"train": spec.data.source} | {f"task:{task.name}": task.source for task in spec.evaluation.tasks}
+    tasks: dict[str, TrainSource] = {f"task:{task.name}": task.source for task in spec.evaluation.tasks}
+    return {"train": spec.data.source, **tasks}
 
 
 def inputs(spec: Spec) -> dict[str, str]:
@@ -72,7 +77,9 @@ def _sources(spec: Spec, pins: Pins) -> Iterator[tuple[str, str]]:
             yield codes.STALE_PINS, f"the pin of `{key}` is of another commit than the spec's"
         elif isinstance(source, FileSource) and pin.files is not None and not source.names(pin.files):
             yield codes.STALE_PINS, f"the pin of `{key}` was made from other files than the spec names"
-        elif not isinstance(source, BuiltinSource) and source.rows and pin.rows not in (None, source.rows):
+        elif (
+            not isinstance(source, BuiltinSource | SitesSource) and source.rows and pin.rows not in (None, source.rows)
+        ):
             yield codes.PIN_SIZES, f"the pin of `{key}` has {pin.rows} rows, and the spec says {source.rows}"
     for key in pins.sources:
         if key not in wanted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ftbench import codes
-from ftbench.spec.model import BuiltinSource, Data, FileSource, HubSource, Spec, Task
+from ftbench.spec.model import BuiltinSource, Data, FileSource, HubSource, SitesSource, Spec, Task
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
 
@@ -16,7 +16,7 @@ def files(spec: Spec) -> Iterator[Problem]:
     holders += [(task, ("evaluation", "tasks", i, "source")) for i, task in enumerate(spec.evaluation.tasks)]
     for holder, at in holders:
         try:
-            if not isinstance(holder.source, BuiltinSource):
+            if not isinstance(holder.source, BuiltinSource | SitesSource):
                 yield from _member(holder.source, at)
                 yield from _files(holder.source, at)
                 if holder is spec.data and holder.source.redistribute is not None:

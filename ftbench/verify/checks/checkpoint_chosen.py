@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftbench.verify import limits
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 
@@ -23,7 +24,7 @@ def run(context: Context) -> str | Failure:
             return judge(problems, "")
         due = min(losses, key=lambda number: (losses[number], number))
         evidence = f"round {due} of {len(rounds)}, validation loss {losses[due]:.4f}"
-        context.notes.append("The validation losses: they are as the submitter's run recorded them.")
+        context.notes.append(limits.VALIDATION)
     if told != due:
         problems.append(f"round {told} is scored, the rule `{rule}` chooses round {due}")
     return judge(problems, evidence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ftbench.spec.model import SitesSource
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.context import Context
 from ftbench.verify.rows import most_used
@@ -11,6 +12,10 @@ from ftbench.verify.rows import most_used
 NOT_COUNTED = (
     "How many rows clients learnt from is their own word: counting them takes the base model's tokenizer. It is no "
     "more than they hold, nor than their texts allow where the training rows are here, and the same in every round."
+)
+AT_SITES = (
+    "What the rows of the {} sites say: they never left their sites, and nobody else has seen them. Known of them are "
+    "the counts and salted digests that the sites locked."
 )
 
 
@@ -23,6 +28,8 @@ def run(context: Context) -> str | Failure:
     problems = [*_held(context, sizes), *_used(context, most or sizes)]
     if any(reply.used != reply.examples for reply in told) or context.in_force.federation.weigh_by == "rows-used":
         context.notes.append(NOT_COUNTED)
+    if isinstance(source := context.in_force.data.source, SitesSource):
+        context.notes.append(AT_SITES.format(len(source.sites)))
     return judge(problems, f"partition sizes {min(sizes)} to {max(sizes)}, as pinned")
 
 

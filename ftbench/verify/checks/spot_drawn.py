@@ -23,6 +23,8 @@ def run(context: Context) -> str | Failure:
         problems.append("other clients were trained again than the nonce draws")
     if [one.round for one in evidence.aggregations] != drawn.aggregations:
         problems.append("other rounds were aggregated again than the nonce draws")
+    if [one.round for one in evidence.validations] != drawn.validations:
+        problems.append("other rounds were validated again than the nonce draws")
     if not drawn.clients or not drawn.aggregations:
         problems.append("the ledger has no committed round")
     return judge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ftbench.result.budgets import to_target
+from ftbench.verify import limits
 from ftbench.verify.check import Check, Failure, judge
 from ftbench.verify.checks.cost_told import MAX_SECONDS
 from ftbench.verify.context import Context
@@ -25,7 +26,7 @@ def run(context: Context) -> str | Failure:
     ]
     if told.seconds is not None and (due.round is None or told.seconds > MAX_SECONDS):
         problems.append(f"it took {told.seconds} s by its own account, which cannot be")
-    context.notes.append("The validation losses: they are as the submitter's run recorded them.")
+    context.notes.append(limits.VALIDATION)
     reached = "not reached" if due.round is None else f"reached in round {due.round}, after {due.bytes} bytes"
     return judge(problems, f"validation loss {due.validation_loss:g} {reached}")
 

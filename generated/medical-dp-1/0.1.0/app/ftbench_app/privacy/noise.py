@@ -48,9 +48,14 @@ def _uniform(count: int) -> NDArray[numpy.float64]:
     return (words.astype(numpy.float64) + 1) * 2.0**-53
 
 
+def secret() -> bool:
+    """Whether noise comes from the operating system in this process."""
+    return os.environ.get(SWITCH) == "1"
+
+
 def generator(seed: int, number: int, purpose: int, *more: int) -> Source:
     """The stream of one purpose in round `number`."""
-    if os.environ.get(SWITCH) == "1":
+    if secret():
         return OperatingSystem()
     return numpy.random.default_rng([seed, number, purpose, *more])
 

@@ -1,0 +1,102 @@
+"""At the organiser's: certificates, secret, keys and scripts of a federation, and the kit that every site gets."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ftbench import codes
+from ftbench.atomic import write_file
+from ftbench.diagnostics import Diagnostic, Place
+from ftbench.errors import InvalidInput
+from ftbench.node import certificates
+from ftbench.node.join import KIT
+from ftbench.spec.lock import Lock
+from ftbench.spec.sites import SiteLock
+
+SECRET_BYTES = 48
+CONNECTION = "federation"
+SUPERLINK = """\
+#!/bin/sh
+# The SuperLink of this federation. It runs no app itself: who holds `secret` runs a run's ServerApp.
+cd "$(dirname "$0")" || exit 1
+exec flower-superlink --host {host} --port {port} --ssl-certfile superlink.pem --ssl-keyfile superlink.key \\
+  --ssl-ca-certfile ca.pem --enable-supernode-auth --disable-runtime-dependency-installation \\
+  --isolation process --superexec-auth-secret-file secret
+"""
+REGISTER = """\
+#!/bin/sh
+# Make the sites' keys known to the SuperLink, once after each of its starts.
+cd "$(dirname "$0")" || exit 1
+export FLWR_HOME="$PWD/flwr" FLWR_DISABLE_UPDATE_CHECK=1
+for key in keys/*.pub; do
+  name=$(basename "$key" .pub)
+  flwr supernode register "$key" federation --name "$name" || exit 1
+done
+"""
+RUN = """\
+#!/bin/sh
+# Run the benchmark: `run.sh SPEC [options of ftbench run]`. ServerApp, run folder and store are on this machine.
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+export FLWR_HOME="$here/flwr"
+exec ftbench run "$@" --superlink federation --secret "$here/secret"
+"""
+
+
+def write(
+    out: Path, lock: Lock, superlink: str, locks: Sequence[SiteLock], app: Mapping[str, bytes]
+) -> tuple[Path, Path]:
+    """Write `out/organiser` and `out/kit`; returns both. Secrets that are there stay as they are.
+
+    `lock`, `app`: of the compiled benchmark, and its files by their paths. Raises InvalidInput (FTB518) for a
+    SuperLink that is not HOST:PORT.
+    """
+    host, _, port = superlink.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InvalidInput(Diagnostic(codes.NODE_FOLDER, f"`{superlink}` is not HOST:PORT", Place(str(out))))
+    organiser, kit = out / "organiser", out / "kit"
+    organiser.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (organiser / "superlink.pem").exists():
+        made = certificates.make(lock.name, [host])
+        _private(organiser / "ca.key", made.authority_key)
+        _private(organiser / "superlink.key", made.superlink_key)
+        _private(organiser / "secret", secrets.token_urlsafe(SECRET_BYTES).encode())
+        write_file(organiser / "ca.pem", made.authority)
+        write_file(organiser / "superlink.pem", made.superlink)
+    for one in locks:
+        (organiser / "keys").mkdir(exist_ok=True)
+        write_file(organiser / "keys" / f"{one.site}.pub", one.key.encode() + b"\n")
+    config = f'[superlink.{CONNECTION}]\naddress = "{superlink}"\n'
+    config += f'root-certificates = "{(organiser / "ca.pem").absolute()}"\n'
+    (organiser / "flwr").mkdir(exist_ok=True)
+    write_file(organiser / "flwr" / "config.toml", config.encode())
+    _script(organiser / "superlink.sh", SUPERLINK.format(host=_listens(host), port=port))
+    _script(organiser / "register.sh", REGISTER)
+    _script(organiser / "run.sh", RUN)
+    shutil.rmtree(kit, ignore_errors=True)
+    folder = kit / "apps" / lock.name / lock.version
+    for name, data in sorted(app.items()):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_file(folder / name, data)
+    write_file(kit / "ca.pem", (organiser / "ca.pem").read_bytes())
+    write_file(kit / KIT, f'format = "ftbench/node/v1"\nsuperlink = "{superlink}"\n'.encode())
+    return organiser, kit
+
+
+def _listens(host: str) -> str:
+    """The address to listen on: a name may lead to an address that is not this machine's own, as behind a router."""
+    return host if host.replace(".", "").isdecimal() else "0.0.0.0"  # noqa: S104  (TLS, and keys for nodes)
+
+
+def _private(path: Path, data: bytes) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    write_file(path, data)
+    path.chmod(0o600)
+
+
+def _script(path: Path, text: str) -> None:
+    write_file(path, text.encode())
+    path.chmod(0o755)

@@ -1,0 +1,45 @@
+"""bitsandbytes stays out of a process that needs nothing of it, and of no other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftbench.run.engines import unquantised
+
+PLAIN: dict[str, Any] = {"model": {"dtype": "float32"}, "training": {"optimizer": {"kind": "adamw"}}}
+QUANTISED = {**PLAIN, "model": {"quantization": {"bits": 4}}}
+PAGED = {**PLAIN, "training": {"optimizer": {"kind": "adamw", "moments": "paged-8bit"}}}
+CASES: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
+    (PLAIN, {"open-code": "", "adapter.rank": 4}, False),
+    (QUANTISED, {}, True),
+    (PAGED, {}, True),
+    (PLAIN, {"training.optimizer.moments": "paged-8bit"}, True),
+    (PLAIN, {"open-code": "code/strategy.py"}, True),
+]
+
+
+@pytest.mark.parametrize(("spec", "overrides", "found"), CASES)
+def test_who_needs_it(spec: dict[str, Any], overrides: dict[str, Any], found: bool) -> None:
+    assert unquantised.needed(spec, overrides) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "away"),
+    [(json.dumps({"spec": PLAIN}), True), (json.dumps({"spec": QUANTISED}), False), ("{", False), ("{}", False)],
+)
+def test_a_process_is_told(tmp_path: Path, text: str, away: bool) -> None:
+    (tmp_path / "plan.json").write_text(text)
+    code = (
+        "import importlib.util, sys; from pathlib import Path; from ftbench.run.engines import unquantised\n"
+        "found = importlib.util.find_spec('bitsandbytes') is not None\n"
+        "unquantised.keep_away(Path(sys.argv[1]), [{}])\n"
+        "print(found and importlib.util.find_spec('bitsandbytes') is None)"
+    )
+    command = [sys.executable, "-P", "-c", code, str(tmp_path / "plan.json")]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.split() == [str(away)]
