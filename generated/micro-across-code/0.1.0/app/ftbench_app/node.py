@@ -19,6 +19,9 @@ from typing import Any
 from .errors import AppError
 from .settings import Settings
 
+SITES = "sites"
+"""Kind of a source whose rows are at their sites: a digest is of the site's salt and its rows."""
+SALT_BYTES = 32
 REFUSE = "give the SuperNode the rows of its own partition: `ftbench partition SPEC --export DIR` writes them"
 
 
@@ -52,7 +55,10 @@ def find_rows(wanted: Settings, partition: int) -> Path | None:
             raise AppError("FTB546", f"the node's own rows are missing: there is no file {wanted.own_rows}", REFUSE)
         return wanted.own_rows
     name = f"data/{_digest(wanted, partition)}.jsonl"
-    return next((root / name for root in wanted.roots if (root / name).is_file()), None)
+    found = next((root / name for root in wanted.roots if (root / name).is_file()), None)
+    if found is None and _at_sites(wanted):
+        raise AppError("FTB546", f"the rows of partition {partition} are at their site, and not at this node", REFUSE)
+    return found
 
 
 def check_node(wanted: Settings, partition: int) -> bool:
@@ -76,7 +82,7 @@ def rows(wanted: Settings, partition: int) -> list[dict[str, Any]] | None:
 
 def _read(path: Path, wanted: Settings, partition: int) -> bytes:
     data, expected = path.read_bytes(), _digest(wanted, partition)
-    found = hashlib.sha256(data).hexdigest()
+    found = hashlib.sha256((_salt(path) if _at_sites(wanted) else b"") + data).hexdigest()
     if found != expected:
         raise AppError(
             "FTB546",
@@ -89,6 +95,22 @@ def _read(path: Path, wanted: Settings, partition: int) -> bytes:
 
 def _digest(wanted: Settings, partition: int) -> str:
     return str(wanted.pins["partition"]["digests"][partition])
+
+
+def _at_sites(wanted: Settings) -> bool:
+    return bool(wanted.spec["data"]["source"]["kind"] == SITES)
+
+
+def _salt(path: Path) -> bytes:
+    """What keeps a site's digest from telling whoever guesses the rows: a file beside them, in hexadecimal digits."""
+    beside = path.with_suffix(".salt")
+    try:
+        salt = bytes.fromhex(beside.read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:
+        raise AppError("FTB546", f"the salt of this site's rows cannot be read: {beside}", REFUSE) from error
+    if len(salt) != SALT_BYTES:
+        raise AppError("FTB546", f"the salt of this site's rows is damaged: {beside}", REFUSE)
+    return salt
 
 
 def _text(node: Mapping[str, Any], key: str) -> str:

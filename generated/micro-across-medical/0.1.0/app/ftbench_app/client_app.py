@@ -5,7 +5,7 @@ from __future__ import annotations
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from . import client_round, client_rows, node, worker
+from . import client_round, client_rows, node, privacy, worker
 from .arrays import from_record, to_record
 from .errors import AppError
 from .measure import peak_device_bytes, peak_memory_bytes, peak_reserved_bytes, resident_bytes
@@ -71,7 +71,7 @@ def train(message: Message, context: Context) -> Message:
             "peak-reserved-bytes": peak_reserved_bytes(),
             "memory-growth-bytes": max(0, peak_memory_bytes() - BEGAN),
             "micro-batch": reply.micro_batch,
-            "deterministic": int(worker.deterministic()),
+            "deterministic": int(worker.deterministic() and not privacy.is_secret(wanted)),
         }
     )
     content = {

@@ -111,6 +111,7 @@ class Run:
         self._check_communication(number, exchange)
         released = self._check_privacy(exchange)
         states = self._client_states()
+        self.nodes = transport.find_again(self.grid, self.nodes, settings.clients, settings.round_timeout)
         harvest = exchange.carry_out(self.grid, self.nodes, states)
         least = 1 if settings.virtual else max(1, int(settings.spec["federation"]["min_replies"]))
         if len(harvest.usable) < least:

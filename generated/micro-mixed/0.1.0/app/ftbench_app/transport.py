@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from flwr.app import Message, MessageType, RecordDict
@@ -112,6 +112,38 @@ def find_partitions(grid: Grid, clients: int, timeout: float) -> dict[int, int]:
                 "give every SuperNode its own partition-id",
             )
         found[partition] = node
+    return found
+
+
+def find_again(grid: Grid, nodes: Mapping[int, int], clients: int, timeout: float) -> dict[int, int]:
+    """Partition id → node id after SuperNodes came back under other ids. Where nobody new is there nothing is asked.
+
+    A partition passes to a new node only when the one that held it is gone. Nodes that refuse, or that say what cannot
+    be, are left alone: their partitions are missing in the round.
+    """
+    there = set(grid.get_node_ids())
+    new = sorted(there - set(nodes.values()))
+    found = dict(nodes)
+    if not new or all(node in there for node in nodes.values()):
+        return found
+    wait = min(timeout, NODE_WAIT_SECONDS)
+    replies: dict[int, Message] = {}
+    exchange(
+        grid,
+        [Message(RecordDict(), dst_node_id=node, message_type=MessageType.QUERY, ttl=max(wait, 1.0)) for node in new],
+        wait,
+        replies.__setitem__,
+    )
+    for position, node in enumerate(new):
+        reply = replies.get(position)
+        if reply is None or reply.has_error():
+            continue
+        try:
+            partition = int(reply.content["metrics"]["partition-id"])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if 0 <= partition < clients and found.get(partition) not in there:
+            found[partition] = node
     return found
 
 

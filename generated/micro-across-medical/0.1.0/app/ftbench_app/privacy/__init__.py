@@ -81,6 +81,16 @@ def local(settings: Settings, number: int, partition: int, base: Arrays, reply: 
     return client.release(block, (settings.seed, number, partition), base, reply)
 
 
+def is_secret(settings: Settings) -> bool:
+    """Whether a client's reply cannot be made again, since its noise is the operating system's."""
+    block = block_of(settings)
+    if block is None or block["kind"] != LOCAL:
+        return False
+    from . import noise
+
+    return noise.secret()
+
+
 def record(settings: Settings, sampled: Sequence[Sequence[int]], state: Arrays | None) -> dict[str, float] | None:
     """What the ledger's line of a round says: epsilon spent so far and the clip it was made with.
 
