@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ftbench.cli.options import SPEC, benchmarks_option, example, json_option, require_option, store_option
+from ftbench.cli.options import (
+    SPEC,
+    ExistingFile,
+    benchmarks_option,
+    example,
+    json_option,
+    require_option,
+    store_option,
+)
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
     "files",
     metavar="FILE",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=ExistingFile(),
     help="Sweep files whose claims are judged; may be given repeatedly.",
 )
 @click.option("--spec", type=SPEC, help="Hold every bundle to this spec, compiled here.")

@@ -38,6 +38,8 @@ MISSING: dict[str, list[str]] = {
     "run": ["run GONE", "run quickstart --entry GONE", "run --resume GONE"],
     "watch": ["watch GONE"],
     "sweep": ["sweep GONE --vary adapter.rank=2", "sweep quickstart --entry GONE --vary adapter.rank=2"],
+    "analyse": ["analyse GONE", "analyse HERE --claims GONE"],
+    "merge": ["merge GONE"],
     "evaluate": ["evaluate GONE", "evaluate GONE --spec quickstart"],
     "report": ["report GONE"],
     "sign": ["sign GONE --key GONE"],
