@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import InvalidInput, MissingResource
+from ftbench.errors import InvalidInput
 from ftbench.result.safejson import to_model
 from ftbench.spec import yaml
 from ftbench.spec.primitives import Block
@@ -53,12 +53,12 @@ class By:
 
 
 def read(path: Path) -> Policy:
-    """The policy in a YAML file. Raises MissingResource, InvalidInput (FTB854)."""
+    """The policy in a YAML file. Raises InvalidInput (FTB854)."""
     try:
         data = path.read_bytes()
     except OSError as error:
         message = f"it cannot be read: {error.strerror}"
-        raise MissingResource(Diagnostic(codes.BAD_POLICY, message, Place(str(path)))) from error
+        raise InvalidInput(Diagnostic(codes.BAD_POLICY, message, Place(str(path)))) from error
     hint = "`format: ftbench/policy/v1`, then `independent: [val@example.org]`"
     if len(data) > MAX_BYTES:
         message = f"it has more than {MAX_BYTES} bytes"

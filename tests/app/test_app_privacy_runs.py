@@ -12,6 +12,7 @@ from flwr.app import Message
 from safetensors.numpy import load_file
 
 from ftbench.app import ledger, seeding
+from ftbench.app.arrays import from_record
 from ftbench.app.client_app import app
 from ftbench.app.errors import AppError
 from ftbench.app.privacy import accounting
@@ -119,8 +120,8 @@ def test_the_step_is_the_uniform_mean_of_clipped_changes(make_bench: MakeBench) 
         def deliver(self, message: Message) -> Message | None:
             reply = super().deliver(message)
             if reply is not None and message.metadata.message_type == "train":
-                arrays = {name: array.numpy() for name, array in reply.content["adapter"].items()}
-                sent[self.partitions[message.metadata.dst_node_id]] = arrays
+                record = reply.content["adapter"]
+                sent[self.partitions[message.metadata.dst_node_id]] = from_record(record)
             return reply
 
     private.play(Listening)

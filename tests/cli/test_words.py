@@ -69,6 +69,8 @@ MISSING: dict[str, list[str]] = {
     "export": ["export eee GONE --out OUT --organization x", "export hf GONE --out OUT --source-url https://x"],
     "site": ["site build GONE --out OUT", "site build HERE --out OUT --withdrawn GONE"],
     "schema": ["schema --check GONE"],
+    "node": ["node GONE", "node GONE --look"],
+    "site-kit": ["site-kit join GONE --site a --rows GONE", "site-kit open GONE GONE --superlink localhost:9092"],
 }
 """Command → command lines of which one path is not there."""
 NO_PATHS = {"list", "doctor", "version", "completion"}

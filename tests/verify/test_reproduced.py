@@ -15,7 +15,7 @@ import pytest
 
 from ftbench.board.gather import gather
 from ftbench.board.reproduced import with_reproductions
-from ftbench.errors import InvalidInput, MissingResource
+from ftbench.errors import InvalidInput
 from ftbench.result import names
 from ftbench.result.documents import Verdict
 from ftbench.signing import keygen, kinds
@@ -252,7 +252,7 @@ def test_policies_are_read_strictly(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(InvalidInput, match="no policy"):
             read(path)
-    with pytest.raises(MissingResource):
+    with pytest.raises(InvalidInput, match="cannot be read"):
         read(tmp_path / "none.yaml")
 
 
