@@ -19,10 +19,13 @@ from pathlib import Path
 
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100  # linux/fcntl.h
+PRIVATE = 0o600
+"""Mode of a file that its owner alone reads."""
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write through a temporary file beside `path`, fsync and rename; the folder is synced too.
+def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write through a temporary file beside `path`, fsync and rename; the folder is synced too. `mode`: who may read
+    it, at no moment anybody else.
 
     A link is followed. Raises OSError that names `path`, also where a folder, pipe or device stands there: renamed
     over, `/dev/null` would be a file for everybody.
@@ -32,9 +35,9 @@ def write_file(path: Path, content: bytes) -> None:
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
         try:
-            _replace(target, content)
+            _replace(target, content, mode)
         except FileNotFoundError:  # another writer swept the file away before it was locked
-            _replace(target, content)
+            _replace(target, content, mode)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -88,7 +91,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(path: Path, content: bytes, mode: int) -> None:
     sweep(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))
     temporary = Path(name)
@@ -98,7 +101,7 @@ def _replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            temporary.chmod(0o644)  # mkstemp's 0600 would keep a shared folder to one user
+            temporary.chmod(mode)  # mkstemp's 0600 would keep a shared folder to one user
             temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

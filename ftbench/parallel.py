@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -23,14 +24,30 @@ _work: tuple[Callable[[Any], Any], Sequence[Any]] | None = None
 """What a process made of this one does; set in them alone while they are made."""
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_with(parent: int) -> None:
+    """Let the system end this process with the one that made it."""
+    with contextlib.suppress(OSError, AttributeError):  # elsewhere than on Linux a closed pipe ends it
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def each(work: Callable[[T], R], items: Sequence[T], tell: Callable[[T], None] = lambda item: None) -> Iterator[R]:
     """`work` of every item, in their order; `tell` is called when an item's turn to be waited for has come.
 
-    As many processes as processors may be used here, MOST at most; with one, or within such a process, in this one.
+    On Linux as many processes as cores may be used here, MOST at most; with one, within such a process, and on systems
+    whose own libraries do not outlive a fork, in this one.
     They see what this process has, so that neither `work` nor items are copied; what `work` returns is, and must be
     what `pickle` takes. What it raises is raised here. Items of a process that was ended from outside are done here.
     """
-    count = min(len(items), len(os.sched_getaffinity(0)), MOST)
+    count = min(len(items), cores(), MOST) if sys.platform.startswith("linux") else 1
     if count < 2 or _work is not None:
         for item in items:
             tell(item)
@@ -61,12 +78,7 @@ def _begin(parent: int, work: Callable[[Any], Any], items: Sequence[Any]) -> Non
     """A process's beginning: it ends with whoever made it, and leaves Ctrl-C to them."""
     global _work  # noqa: PLW0603 - a process of its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError, AttributeError):
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
+    end_with(parent)
     _work = (work, items)
 
 

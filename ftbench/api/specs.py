@@ -103,7 +103,7 @@ def lock(
     from ftbench.data.local import beside
     from ftbench.data.official import own_benchmark, published_pins
     from ftbench.data.overlap import report
-    from ftbench.data.pinning import attempt, unresolved_pins
+    from ftbench.data.pinning import attempt, unresolved_pins, write_pins
 
     loaded, where = load_spec(spec), _store(store)
     known = None if renew else _known_pins(loaded)
@@ -122,7 +122,8 @@ def lock(
             except FtbenchError as error:
                 error.diagnostics[:0] = found
                 raise
-    path, changed = _write_pins(loaded, pins)
+    path = pins_path(loaded.path)
+    changed = write_pins(path, pins)
     found += [*own_benchmark(loaded, published, pins), *hints.report(told, pins, where)]
     found += report(loaded.spec, pins, where)
     return Locked(pins, path, changed, found)
@@ -243,24 +244,14 @@ def _store(given: str | Path | None) -> Store:
 
 def _keep_good(loaded: LoadedSpec, pins: Pins, tell: Tell, *, renew: bool) -> None:
     """The pins of sources without a fault, so that they need not be loaded again."""
+    from ftbench.data.pinning import write_pins
+
     if renew or not any(pin.digest for pin in pins.sources.values()):
         return
-    path, changed = _write_pins(loaded, pins)
-    if changed:
+    path = pins_path(loaded.path)
+    if write_pins(path, pins):
         good = ", ".join(key for key, pin in sorted(pins.sources.items()) if pin.digest)
         tell(f"{path}: written; pinned are {good}, the rest is not")
-
-
-def _write_pins(loaded: LoadedSpec, pins: Pins) -> tuple[Path, bool]:
-    """Where they stand, and whether that changed anything."""
-    from ftbench.atomic import write_file
-    from ftbench.spec.canonical import pretty
-
-    path, data = pins_path(loaded.path), pretty(pins.model_dump(mode="json"))
-    changed = not path.is_file() or path.read_bytes() != data
-    if changed:
-        write_file(path, data)
-    return path, changed
 
 
 def _known_pins(loaded: LoadedSpec) -> Pins | None:

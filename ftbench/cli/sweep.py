@@ -140,7 +140,10 @@ def command(ui: Ui, /, **options: Any) -> int:
         return _sweep(ui, **options)
     if options["dry_run"]:
         return sweep_files.plan(ui, file, options)
-    return max(_sweep(ui, **part) for part in sweep_files.parts(file, options))
+    parts = sweep_files.parts(file, options)
+    if len(parts) > 1 and ui.json:
+        raise click.UsageError(f"--json: the file sweeps {len(parts)} specs; each sweep's folder has its sweep.json")
+    return max(_sweep(ui, **part) for part in parts)
 
 
 def _sweep(
@@ -211,24 +214,26 @@ def _sweep(
     sweep_plan = sweep.SweepPlan(compiled, plan, spec_hash, folder, smoke, spec, options)
     planned = sweep.cells(sweep_plan, settings)
     job = Job(ui, sweep_plan, settings, planned)
-    if cell is not None and cell > len(planned):
-        raise click.UsageError(f"--cell {cell}: the sweep has {len(planned)} runs")
     if sum(map(bool, (asked_devices, emit, cell))) > 1:
         raise click.UsageError("give one of --devices, --emit and --cell")
     if dry_run and contests:
-        trials_of.listed(ui, sweep_plan, contests)
-        return 0
+        return job.trials(trials_of.listed(ui, sweep_plan, contests))
+    places = devices_of(asked_devices) if asked_devices and not dry_run else []
+    if contests:
+        tuned_by = made.tuned_paths(tuned)
+        if cell or emit:  # one of several processes: they must all see the same winners
+            won = trials_of.known(ui, sweep_plan, contests, tuned_by)
+        else:
+            with sweep.hold_sweep(folder):
+                sweep.prepare(sweep_plan, planned, found, ui.note, unpinned=unpinned)
+                won = trials_of.carry_out(ui, sweep_plan, contests, tuned_by, found)
+        planned = sweep.cells(sweep_plan, won.settings)
+        job = Job(ui, sweep_plan, won.settings, planned, won)
+    if cell is not None and cell > len(planned):
+        raise click.UsageError(f"--cell {cell}: the sweep has {len(planned)} runs")
     if dry_run:
         return job.show(sweep.look(sweep_plan, planned))
-    places = devices_of(asked_devices) if asked_devices else []
     with sweep.hold_sweep(folder, shared=bool(cell or places or emit)):
-        if contests:
-            sweep.prepare(sweep_plan, planned, found, ui.note, unpinned=unpinned)
-            won = trials_of.carry_out(ui, sweep_plan, contests, made.tuned_paths(tuned), found)
-            if not won.settings:
-                raise won.failures[0]
-            planned = sweep.cells(sweep_plan, won.settings)
-            job = Job(ui, sweep_plan, won.settings, planned, won)
         states = sweep.look(sweep_plan, planned)
         due = [one for one, state in zip(planned, states, strict=True) if state != "whole"]
         if cell is not None:

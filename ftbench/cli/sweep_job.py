@@ -13,7 +13,7 @@ from ftbench.cli.ui import Ui
 if TYPE_CHECKING:
     from ftbench.board.submission import Clusters
     from ftbench.board.sweep import Scored
-    from ftbench.board.sweep_model import Sweep, SweepRun
+    from ftbench.board.sweep_model import Sweep, SweepRun, SweepTrial
     from ftbench.cli.trials import Won
     from ftbench.data.store import Store
     from ftbench.errors import FtbenchError
@@ -41,6 +41,11 @@ class Job:
         self.ui.answer(
             self._document([self._run(cell, state) for cell, state in zip(self.cells, states, strict=True)], {})
         )
+        return 0
+
+    def trials(self, listed: Sequence[SweepTrial]) -> int:
+        """Answer with the trials that would be trained, and how far each is."""
+        self.ui.answer(self._document([], {}).model_copy(update={"trials": list(listed)}))
         return 0
 
     def carry_out(self, store: Store, states: Sequence[State]) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ftbench.data.store import Store
     from ftbench.errors import FtbenchError
     from ftbench.result.documents import Selection
-    from ftbench.run.sweep import SweepPlan
+    from ftbench.run.sweep import Cell, SweepPlan
     from ftbench.spec.trials import Contest
     from ftbench.spec.vary import Setting
 
@@ -33,22 +33,48 @@ class Won:
     """Of contests in which no trial trained to its end: the sweep lacks these settings."""
 
 
-def listed(ui: Ui, sweep_plan: SweepPlan, contests: Sequence[Contest]) -> None:
+def listed(ui: Ui, sweep_plan: SweepPlan, contests: Sequence[Contest]) -> list[SweepTrial]:
     """Every trial and how far it is; nothing is run."""
     from ftbench.run import selection, sweep
 
-    number = 0
+    found = []
     for contest in contests:
         for one, cell in zip(contest.candidates, selection.trials(sweep_plan, contest), strict=True):
-            number += 1
             loss = selection.loss(cell)
+            found.append(_trial(cell, loss))
             how = sweep.state(sweep_plan, cell) if loss is None else f"loss {loss:.4f}"
-            ui.line(f"{number:>4}  {how:<11}  {shown(one.values)}, seed {cell.entry.seed}  {cell.folder}")
+            ui.line(f"{len(found):>4}  {how:<11}  {shown(one.values)}, seed {cell.entry.seed}  {cell.folder}")
+    return found
+
+
+def known(ui: Ui, sweep_plan: SweepPlan, contests: Sequence[Contest], tuned: Sequence[str]) -> Won:
+    """The winners of trials that all have been made; nothing is trained, so that whoever asks sees the same.
+
+    Raises InvalidInput (FTB918) where a trial has not begun, or none of a setting's has trained to its end.
+    """
+    from ftbench import codes
+    from ftbench.diagnostics import Diagnostic
+    from ftbench.errors import InvalidInput
+    from ftbench.run import selection, sweep
+
+    won = Won()
+    for contest in contests:
+        cells = selection.trials(sweep_plan, contest)
+        losses = [selection.loss(cell) for cell in cells]
+        waiting = sum(sweep.state(sweep_plan, cell) == "to-do" for cell in cells)
+        if waiting or all(loss is None for loss in losses):
+            why = f"{waiting} of its trials have not begun" if waiting else "none of its trials has trained to its end"
+            hint = "the trials come first: the same command without --cell and --emit makes them"
+            raise InvalidInput(Diagnostic(codes.SELECTION, f"{shown(contest.values)}: {why}", hint=hint))
+        _concluded(ui, won, contest, cells, losses, [None] * len(cells), tuned)
+    return won
 
 
 def carry_out(ui: Ui, sweep_plan: SweepPlan, contests: Sequence[Contest], tuned: Sequence[str], store: Store) -> Won:
-    """Train what is not trained yet. A trial that fails counts as one and cannot win."""
-    from ftbench.board.sweep_model import SweepTrial
+    """Train what is not trained yet. A trial that fails counts as one and cannot win.
+
+    Raises what the first trial raised where no setting has a winner.
+    """
     from ftbench.errors import FtbenchError
     from ftbench.run import selection
     from ftbench.run.views import duration, view
@@ -79,26 +105,49 @@ def carry_out(ui: Ui, sweep_plan: SweepPlan, contests: Sequence[Contest], tuned:
             except KeyboardInterrupt:
                 ui.note("stopped; the same command goes on", "note")
                 raise
-        chosen = selection.choose(contest, losses, tuned)
-        won.trials += [
-            SweepTrial(
-                setting=cell.entry.metadata.name,
-                seed=cell.entry.seed,
-                folder=cell.folder.name,
-                loss=value,
-                chosen=chosen is not None and one is chosen.winner,
-                code=problem.diagnostics[0].code if problem else None,
-                problem=problem.diagnostics[0].message if problem else None,
-            )
-            for one, cell, value, problem in zip(contest.candidates, cells, losses, problems, strict=True)
-        ]
-        if chosen is None:
-            won.failures += [problem for problem in problems if problem is not None][:1]
-            continue
-        won.settings.append(chosen.winner)
-        won.selections.append(chosen.selection)
-        ui.note(f"{shown(contest.values)}: {shown(chosen.winner.values)} of {len(losses)} trials", "note")
+        _concluded(ui, won, contest, cells, losses, problems, tuned)
+    if not won.settings:
+        raise won.failures[0]
     return won
+
+
+def _concluded(  # noqa: PLR0917
+    ui: Ui,
+    won: Won,
+    contest: Contest,
+    cells: Sequence[Cell],
+    losses: Sequence[float | None],
+    problems: Sequence[FtbenchError | None],
+    tuned: Sequence[str],
+) -> None:
+    """Add the end of one contest."""
+    from ftbench.run import selection
+
+    chosen = selection.choose(contest, losses, tuned)
+    won.trials += [
+        _trial(cell, value, problem, chosen=chosen is not None and one is chosen.winner)
+        for one, cell, value, problem in zip(contest.candidates, cells, losses, problems, strict=True)
+    ]
+    if chosen is None:
+        won.failures += [problem for problem in problems if problem is not None][:1]
+        return
+    won.settings.append(chosen.winner)
+    won.selections.append(chosen.selection)
+    ui.note(f"{shown(contest.values)}: {shown(chosen.winner.values)} of {len(losses)} trials", "note")
+
+
+def _trial(cell: Cell, loss: float | None, problem: FtbenchError | None = None, *, chosen: bool = False) -> SweepTrial:
+    from ftbench.board.sweep_model import SweepTrial
+
+    return SweepTrial(
+        setting=cell.entry.metadata.name,
+        seed=cell.entry.seed,
+        folder=cell.folder.name,
+        loss=loss,
+        chosen=chosen,
+        code=problem.diagnostics[0].code if problem else None,
+        problem=problem.diagnostics[0].message if problem else None,
+    )
 
 
 def shown(values: dict[str, Any]) -> str:

@@ -345,6 +345,10 @@ def _revision(known: Pins | None, key: str, source: TrainSource, columns: Column
     return old.revision
 
 
-def write_pins(path: Path, pins: Pins) -> None:
-    """Write `specs/<name>.pins.json` anew, atomically."""
-    write_atomic(path, pretty(pins.model_dump(mode="json")))
+def write_pins(path: Path, pins: Pins) -> bool:
+    """Write `specs/<name>.pins.json` anew, atomically, unless it says so already; whether it changed."""
+    data = pretty(pins.model_dump(mode="json"))
+    changed = not path.is_file() or path.read_bytes() != data
+    if changed:
+        write_atomic(path, data)
+    return changed

@@ -11,7 +11,7 @@ from ftbench import codes
 from ftbench.data import digests
 from ftbench.data.partitions.sites import shares
 from ftbench.data.store import Store
-from ftbench.diagnostics import Diagnostic, Place
+from ftbench.diagnostics import Diagnostic, Place, because
 from ftbench.errors import InvalidInput
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import SitesSource, Spec
@@ -28,9 +28,8 @@ def read(path: Path) -> SiteLock:
     except OSError as error:
         raise InvalidInput(Diagnostic(codes.SITE_LOCKS, error.strerror or "unreadable", Place(str(path)))) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        message = f"this is nothing that a site hands out: {'.'.join(map(str, first['loc']))} {first['msg']}"
-        raise InvalidInput(Diagnostic(codes.SITE_LOCKS, message.strip(), Place(str(path)))) from error
+        message = f"this is nothing that a site hands out: {because(error)}"
+        raise InvalidInput(Diagnostic(codes.SITE_LOCKS, message, Place(str(path)))) from error
 
 
 def pin(spec: Spec, locks: Sequence[SiteLock], store: Store | None = None) -> tuple[SourcePin, PartitionPin]:

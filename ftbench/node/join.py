@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.atomic import write_file
+from ftbench.atomic import PRIVATE, write_file
 from ftbench.compile.plan import Plan
 from ftbench.data.site_rows import Locked, lock_rows
 from ftbench.data.store import Store
@@ -39,8 +39,8 @@ def join(spec: Spec, site: str, files: Sequence[Path], out: Path, *, licence: st
         _make_key(key, site)
     public = key.with_suffix(".key.pub").read_text(encoding="ascii").strip()
     locked = lock_rows(spec, site, files, licence=licence, key=public, store=store)
-    _secret(folder / SALT, locked.salt.hex().encode() + b"\n")
-    _secret(folder / ROWS, locked.rows)
+    write_file(folder / SALT, locked.salt.hex().encode() + b"\n", PRIVATE)
+    write_file(folder / ROWS, locked.rows, PRIVATE)
     handed = pretty(locked.lock.model_dump(mode="json"))
     write_file(folder / SITE, handed)
     target = out / f"{site}.site.json"
@@ -111,14 +111,6 @@ def _make_key(path: Path, site: str) -> None:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
     key = ec.generate_private_key(ec.SECP384R1())
-    _secret(path, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    write_file(path, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()), PRIVATE)
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     write_file(path.with_suffix(".key.pub"), public + f" {site}\n".encode())
-
-
-def _secret(path: Path, data: bytes) -> None:
-    """Write a file that only its owner reads."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    write_file(path, data)
-    path.chmod(0o600)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.atomic import write_file
+from ftbench.atomic import PRIVATE, write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 from ftbench.node import certificates
@@ -60,9 +60,9 @@ def write(
     organiser.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (organiser / "superlink.pem").exists():
         made = certificates.make(lock.name, [host])
-        _private(organiser / "ca.key", made.authority_key)
-        _private(organiser / "superlink.key", made.superlink_key)
-        _private(organiser / "secret", secrets.token_urlsafe(SECRET_BYTES).encode())
+        write_file(organiser / "ca.key", made.authority_key, PRIVATE)
+        write_file(organiser / "superlink.key", made.superlink_key, PRIVATE)
+        write_file(organiser / "secret", secrets.token_urlsafe(SECRET_BYTES).encode(), PRIVATE)
         write_file(organiser / "ca.pem", made.authority)
         write_file(organiser / "superlink.pem", made.superlink)
     for one in locks:
@@ -90,13 +90,5 @@ def _listens(host: str) -> str:
     return host if host.replace(".", "").isdecimal() else "0.0.0.0"  # noqa: S104  (TLS, and keys for nodes)
 
 
-def _private(path: Path, data: bytes) -> None:
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    write_file(path, data)
-    path.chmod(0o600)
-
-
 def _script(path: Path, text: str) -> None:
-    write_file(path, text.encode())
-    path.chmod(0o755)
+    write_file(path, text.encode(), 0o755)

@@ -6,6 +6,7 @@ import json
 import os
 import selectors
 import subprocess
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,11 +44,16 @@ class Resident:
     def answer(self, said: Mapping[str, Any], content: bytes, seconds: float) -> tuple[dict[str, str], bytes]:
         """What the app answers to that message. Raises Died; the next message starts it anew."""
         try:
-            process = self._started()
+            process, until = self._started(), time.monotonic() + seconds
             assert process.stdin is not None and process.stdout is not None
-            write_frame(process.stdin, json.dumps(said).encode())
-            write_frame(process.stdin, content)
-            until = time.monotonic() + seconds
+            # What an app does not read fills the pipe, and whoever writes waits: that too ends with the time.
+            late = threading.Timer(seconds, process.kill)
+            late.start()
+            try:
+                write_frame(process.stdin, json.dumps(said).encode())
+                write_frame(process.stdin, content)
+            finally:
+                late.cancel()
             head, data = _frame(process.stdout, until), _frame(process.stdout, until)
             found = json.loads(head)
             if not isinstance(found, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -305,6 +306,21 @@ class ClientMemory(Block):
     runs server and clients in one process, the server's part too."""
     micro_batch: Annotated[int, Field(ge=1)] | None = None
     """Examples in one pass, the fewest; null where the entry's own code trains."""
+
+    @classmethod
+    def over(cls, several: Iterable[ClientMemory]) -> ClientMemory:
+        """The most that any of several took, and the fewest examples in one pass."""
+        told = list(several)
+
+        def known(name: str) -> list[int]:
+            return [value for one in told if (value := getattr(one, name)) is not None]
+
+        return cls(
+            allocated_bytes=max(known("allocated_bytes"), default=None),
+            reserved_bytes=max(known("reserved_bytes"), default=None),
+            growth_bytes=max(known("growth_bytes"), default=None),
+            micro_batch=min(known("micro_batch"), default=None),
+        )
 
 
 class Cost(Block):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,19 +132,13 @@ def peak_device_memory(run: RunDir) -> int | None:
 
 def client_memory(run: RunDir) -> ClientMemory | None:
     """What clients measured of themselves, the most over all rounds; None where none did."""
-    picks: dict[str, Callable[[Iterable[int]], int]] = {
-        "allocated_bytes": max,
-        "reserved_bytes": max,
-        "growth_bytes": max,
-        "micro_batch": min,
-    }
     lines = [line.get("clients") for line in JsonTail(run.measurements).read()]
-    found = {
-        name: pick(values)
-        for name, pick in picks.items()
-        if (values := [line[name] for line in lines if isinstance(line, dict) and isinstance(line.get(name), int)])
-    }
-    return ClientMemory(**found) if found else None
+    told = [
+        ClientMemory(**{name: line[name] for name in ClientMemory.model_fields if isinstance(line.get(name), int)})
+        for line in lines
+        if isinstance(line, dict) and line
+    ]
+    return ClientMemory.over(told) if told else None
 
 
 def _result(run: RunDir, plan: Plan, samples: Samples, devices: Sequence[str]) -> Result:

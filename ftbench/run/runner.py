@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from ftbench import codes
+from ftbench import codes, parallel
 from ftbench.atomic import write_file
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.plan import Plan
@@ -36,7 +36,6 @@ from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob, knob_config
 from ftbench.run.evaluation.programs import check_sandbox
 from ftbench.run.kernels import check_attention, model_in_force
-from ftbench.run.processes import forked
 from ftbench.run.processes.guarded import clear_leftovers
 from ftbench.run.processes.limits import Guard
 from ftbench.run.processes.tree import MARKER, new_token
@@ -394,7 +393,7 @@ class _Start:
         # A worker holds the weights and, beside libraries, about as much again while it trains.
         each = 2 * weights + 700 * 2**20
         fitting = int(psutil.virtual_memory().available * 0.8 / each) - 1
-        cores = forked.cores() // self.settings.client_cpus
+        cores = parallel.cores() // self.settings.client_cpus
         return max(1, min(sampled, asked or min(cores, fitting)))
 
     @contextlib.contextmanager

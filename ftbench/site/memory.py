@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftbench.base_models import from_spec
@@ -53,13 +53,7 @@ class Memory:
 
 def memory(results: Sequence[Result], entry: ResolvedEntry | None, spec: Spec | None) -> Memory:
     """Of an entry's runs. `spec`: its benchmark, where known."""
-    told = [one.cost.client for one in results if one.cost.client is not None]
-    measured = ClientMemory(
-        allocated_bytes=_pick(max, (one.allocated_bytes for one in told)),
-        reserved_bytes=_pick(max, (one.reserved_bytes for one in told)),
-        growth_bytes=_pick(max, (one.growth_bytes for one in told)),
-        micro_batch=_pick(min, (one.micro_batch for one in told)),
-    )
+    measured = ClientMemory.over(one.cost.client for one in results if one.cost.client is not None)
     if spec is None or entry is None:
         return Memory(None, measured, None)
     try:
@@ -69,8 +63,3 @@ def memory(results: Sequence[Result], entry: ResolvedEntry | None, spec: Spec | 
     except (FtbenchError, ValueError):
         return Memory(None, measured, spec.training.batch_size)
     return Memory(found.memory_bytes, measured, in_force.training.batch_size)
-
-
-def _pick(which: Callable[[Iterable[int]], int], values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return which(known) if known else None

@@ -77,7 +77,7 @@ def test_what_flower_is_told() -> None:
 
 
 def test_cores_bound_the_workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("ftbench.run.processes.forked.cores", lambda: 16)
+    monkeypatch.setattr("ftbench.parallel.cores", lambda: 16)
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2**40))
     store = SimpleNamespace(model_digest=lambda ref: "d", model_path=lambda digest: tmp_path)
 

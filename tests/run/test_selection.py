@@ -118,3 +118,28 @@ def test_a_dry_run_lists_trials(world: World, capsys: Captured) -> None:
     assert run([*ASKED, "--dry-run"]) == 0
     assert capsys.readouterr().out.count("to-do") == 6
     assert not Path("out").exists()
+
+
+def test_a_dry_run_answers_with_its_trials(world: World, capsys: Captured) -> None:
+    assert run([*ASKED, "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["trials"]) == 6 and told["runs"] == [] and {one["loss"] for one in told["trials"]} == {None}
+
+
+def test_one_run_alone_waits_for_the_trials_and_knows_the_winners(world: World, capsys: Captured) -> None:
+    """Processes that carry out single runs must see the same winners, so none of them makes a trial."""
+    for more in (("--cell", "1"), ("--emit", "slurm")):
+        assert run([*ASKED, *more]) == 3
+        assert "FTB918" in (told := capsys.readouterr().err) and "have not begun" in told
+    assert results() == {}
+    assert run(list(ASKED)) == 0
+    capsys.readouterr()
+    assert run([*ASKED, "--cell", "4"]) == 0 and len(results()) == 4
+    capsys.readouterr()
+    assert run([*ASKED, "--cell", "5"]) == 2
+    assert "the sweep has 4 runs" in capsys.readouterr().err
+
+
+def test_a_file_of_several_specs_has_no_one_object(world: World, capsys: Captured) -> None:
+    assert run(["sweep", "paper/strategies", "--json"]) == 2
+    assert "sweep.json" in capsys.readouterr().err

@@ -16,8 +16,8 @@ from typing import Any
 from flwr.app import Context, Message, MessageType, RecordDict
 from flwr.clientapp import ClientApp
 
+from ftbench.parallel import end_with
 from ftbench.run.engines.inline_grid import FIRST_NODE, RUN_ID, InlineGrid
-from ftbench.run.processes.forked import end_with
 
 
 class ProcessGrid(InlineGrid):

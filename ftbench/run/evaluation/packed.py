@@ -62,9 +62,8 @@ class Layout:
         begin, end = self.spans[number]
         if begin < self.shared and window is not None and window >= end:
             window = None
-        known = self.masks.get((number, window))
-        if known is not None:
-            return known
+        if (number, window) in self.masks:
+            return self.masks[number, window]
         seen = self.shared if begin >= self.shared else 0
         own, before = self.positions[begin:end], self.positions[:seen]
         places = torch.cat([before, own])
@@ -74,6 +73,7 @@ class Layout:
         if window is not None:
             allowed &= apart < window
         if seen == 0 and bool((allowed == (apart >= 0)).all()) and not bool(owner.any()):
+            self.masks[number, window] = None
             return None
         made = torch.zeros(allowed.shape, dtype=dtype, device=own.device).masked_fill_(~allowed, float("-inf"))
         self.masks[number, window] = made[None, None]

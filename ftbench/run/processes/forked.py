@@ -6,10 +6,8 @@ outlive the division.
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -17,20 +15,14 @@ from typing import Any, TypeVar
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import RunFailed
+from ftbench.parallel import cores, end_with
 from ftbench.run.processes import peaks
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_DIE_WITH_PARENT = 1
-"""PR_SET_PDEATHSIG of Linux's prctl."""
 EACH = 2**30
 """Bytes of memory that a process is reckoned to ask for beside what it shares."""
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def as_many() -> int:
@@ -38,16 +30,6 @@ def as_many() -> int:
     import psutil
 
     return max(1, min(cores(), int(psutil.virtual_memory().available * 0.8 / EACH)))
-
-
-def end_with(parent: int) -> None:
-    """Let the system end this process with the one that made it."""
-    with contextlib.suppress(OSError, AttributeError):  # elsewhere than on Linux a closed pipe ends it
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def each(work: Callable[[T], R], items: Sequence[T], processes: int, grown: list[int]) -> Iterator[tuple[int, R]]:
