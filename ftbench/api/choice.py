@@ -13,12 +13,10 @@ from ftbench.base_models.lookup import look_up
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError
-from ftbench.spec.entries import PlacedEntry, apply, resolve_entry
+from ftbench.spec.entries import NOBODY_ASKED, PlacedEntry, apply, resolve_entry
 from ftbench.spec.entry import Entry
 from ftbench.spec.model import Spec
 
-NOBODY_ASKED = "0" * 40
-"""Stands for the commit of a model that is named without one: its architecture is the same at every commit."""
 TARGETS = "adapter.targets"
 
 

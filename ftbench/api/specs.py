@@ -192,12 +192,11 @@ def estimated(
     tell: Tell,
 ) -> tuple[Estimate, Setting, Spec]:
     """The same with the setting that was estimated, and the spec with the choice in force."""
-    from ftbench.api.choice import NOBODY_ASKED
     from ftbench.base_models import estimate as counting
     from ftbench.base_models import from_spec
     from ftbench.base_models.lookup import look_up
     from ftbench.data.hub import Hub
-    from ftbench.spec.entries import apply, load_entry, resolve_entry
+    from ftbench.spec.entries import NOBODY_ASKED, apply, load_entry, resolve_entry
 
     loaded = load_spec(spec).spec
     given = load_entry(Path(entry)) if entry is not None else None

@@ -82,16 +82,15 @@ class _Cell:
     fits: dict[str, bool]
     traffic: int
     memory: int
-    parameters: int
 
 
 def _swept(ui: Ui, file: SweepFile, options: dict[str, Any], whole: dict[str, Any]) -> SweptSpec:
-    from ftbench.api.choice import NOBODY_ASKED
     from ftbench.base_models.hours import DEVICES
     from ftbench.cli.benchmark import load
     from ftbench.cli.outputs.sweep_plan import ModelDownload, SweptSpec
     from ftbench.spec import trials as made
     from ftbench.spec import vary
+    from ftbench.spec.entries import NOBODY_ASKED
 
     loaded = load(ui, options["spec"])
     asked: dict[str, Any] = {"sets": file.sets, "commit_of": lambda name: NOBODY_ASKED}
@@ -124,9 +123,9 @@ def _swept(ui: Ui, file: SweepFile, options: dict[str, Any], whole: dict[str, An
 
 
 def _model(setting: Setting, options: dict[str, Any]) -> Any:
-    from ftbench.api.choice import NOBODY_ASKED
     from ftbench.base_models.lookup import look_up
     from ftbench.data.store import Store
+    from ftbench.spec.entries import NOBODY_ASKED
 
     base = setting.entries[0].model
     return look_up(base.name, None if base.revision == NOBODY_ASKED else base.revision, Store.default(options["store"]))
@@ -147,7 +146,6 @@ def _cell(loaded: LoadedSpec, setting: Setting, options: dict[str, Any], *, trai
         fits={d.name: least.memory_bytes <= TIGHT * d.gib * GIB for d in DEVICES},
         traffic=least.communication.total_bytes,
         memory=least.memory_bytes,
-        parameters=least.parameters,
     )
 
 

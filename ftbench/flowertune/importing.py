@@ -16,12 +16,9 @@ from ftbench.flowertune.case import Case, Chosen, Finding
 from ftbench.flowertune.code import facts
 from ftbench.flowertune.facts import Facts
 from ftbench.flowertune.write import entry_text
-from ftbench.spec.entries import apply, resolve_entry
+from ftbench.spec.entries import NOBODY_ASKED, apply, resolve_entry
 from ftbench.spec.entry import Entry, EntryMetadata, ModelChoice
 from ftbench.spec.load import LoadedSpec
-
-ANY_COMMIT = "0" * 40
-"""Stands for a commit that nobody named, while an entry is checked."""
 
 LookUp = Callable[[str], BaseModel]
 
@@ -109,7 +106,7 @@ def _problems(case: Case, knobs: dict[str, Chosen]) -> list[Diagnostic]:
         knobs={path: chosen.value for path, chosen in knobs.items()},
     )
     try:
-        apply(case.spec, resolve_entry(case.spec, entry, commit_of=lambda name: ANY_COMMIT))
+        apply(case.spec, resolve_entry(case.spec, entry, commit_of=lambda name: NOBODY_ASKED))
     except InvalidInput as error:
         return error.diagnostics
     return []

@@ -24,6 +24,9 @@ from ftbench.spec.yaml import Document
 
 M = TypeVar("M", bound=Block)
 
+NOBODY_ASKED = "0" * 40
+"""Stands for the commit of a model that is named without one: its architecture is the same at every commit."""
+
 
 class PlacedEntry(Entry):
     """An entry that still knows its file, so that a problem found later can be shown in it."""
