@@ -106,6 +106,9 @@ def disk(store: str | None) -> Iterable[CheckedThing]:
     """Room in the folders that a run writes to."""
     for name, folder in (("disk (here)", Path.cwd()), ("disk (temporary)", Path(tempfile.gettempdir()))):
         free = shutil.disk_usage(folder).free
+        if not os.access(folder, os.W_OK):
+            yield _line(name, "fail", f"{folder} cannot be written to", "change to a folder of your own")
+            continue
         enough = free >= DISK_NEEDED
         hint = "" if enough else "free at least 1 GiB, or change to another disk"
         yield _line(name, "ok" if enough else "fail", f"{free / 2**30:.1f} GiB free in {folder}", hint)

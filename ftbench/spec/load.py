@@ -76,8 +76,12 @@ def find_spec(arg: str | Path) -> Path:
         message = f"`{arg}` is a folder; a spec is a YAML file or the name of a built-in spec"
     else:
         message = f"there is no spec `{arg}`: neither a file nor the name of a built-in spec"
-    hint = did_you_mean(str(arg).removesuffix(".yaml"), known) or f"built-in specs: {', '.join(known) or 'none'}"
-    raise InvalidInput(Diagnostic(codes.UNKNOWN_SPEC, message, hint=hint))
+    hint = did_you_mean(str(arg).removesuffix(".yaml"), known)
+    if not hint and str(arg).endswith((".yaml", ".yml")):
+        hint = f"no such file in {Path.cwd()}; `ftbench new` writes one, `ftbench list specs` shows the built-in ones"
+    raise InvalidInput(
+        Diagnostic(codes.UNKNOWN_SPEC, message, hint=hint or "`ftbench list specs` shows the built-in ones")
+    )
 
 
 def load_spec(path: Path) -> LoadedSpec:

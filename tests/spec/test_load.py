@@ -30,6 +30,9 @@ def test_a_spec_is_found_by_name_or_path() -> None:
 def test_a_wrong_name_gets_a_near_one(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="did you mean `quickstart`"):
         find_spec("quickstrat")
+    with pytest.raises(InvalidInput) as caught:
+        find_spec("legal-clauses.yaml")
+    assert "`ftbench new` writes one" in str(caught.value.diagnostics[0].hint)
     with pytest.raises(InvalidInput, match="is a folder"):
         find_spec(tmp_path)
     with pytest.raises(InvalidInput, match="FTB114"):
