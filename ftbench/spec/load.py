@@ -77,11 +77,11 @@ def find_spec(arg: str | Path) -> Path:
     else:
         message = f"there is no spec `{arg}`: neither a file nor the name of a built-in spec"
     hint = did_you_mean(str(arg).removesuffix(".yaml"), known)
-    if not hint and str(arg).endswith((".yaml", ".yml")):
-        hint = f"no such file in {Path.cwd()}; `ftbench new` writes one, `ftbench list specs` shows the built-in ones"
-    raise InvalidInput(
-        Diagnostic(codes.UNKNOWN_SPEC, message, hint=hint or "`ftbench list specs` shows the built-in ones")
-    )
+    if not hint:
+        missing = str(arg).endswith((".yaml", ".yml"))
+        hint = f"no such file in {Path.cwd()}; `ftbench new` writes one, " if missing else ""
+        hint += "`ftbench list specs` shows the built-in ones"
+    raise InvalidInput(Diagnostic(codes.UNKNOWN_SPEC, message, hint=hint))
 
 
 def load_spec(path: Path) -> LoadedSpec:
