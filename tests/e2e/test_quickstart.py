@@ -139,7 +139,7 @@ def test_decide_does_part_of_what_waits_again(bundle: Path, tmp_path: Path) -> N
     [line] = told["written"]
     assert (line["body"]["event"], line["body"]["level"]) == ("accepted", "SPOT-RUN"), line
     assert told["pending"] == []
-    [verdict] = (results / "verdicts").glob("*.json")
+    verdict = results / "verdicts" / f"{line['body']['verdict']}.json"
     assert json.loads(verdict.read_bytes())["level"] == "SPOT-RUN"
     ftbench("decide", "--spot", *held, code=2)
 
