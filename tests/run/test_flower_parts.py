@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ftbench.errors import InvalidInput
+from ftbench.errors import InvalidInput, RunFailed
 from ftbench.run.engines.engine import TrainJob
-from ftbench.run.engines.flower_commands import same_fab, toml
+from ftbench.run.engines.flower_commands import Flower, same_fab, toml
 from ftbench.run.processes import guarded, tree
 from ftbench.run.processes.guarded import Guarded, clear_leftovers, temporary_folder
 
@@ -97,6 +97,13 @@ def family(tmp_path: Path, marker: str) -> tuple[Guarded, Path]:
     made = Guarded(marker, temporary, tmp_path / "log", command, tree.environment(marker))
     assert fifo.read_text() == "ready"  # opening waits for the writer
     return made, temporary
+
+
+@pytest.mark.parametrize("ask", ["submit", "status", "stop", "keep_log"])
+def test_a_folder_that_the_guardian_took_away_is_a_dead_superlink(tmp_path: Path, ask: str) -> None:
+    flower = Flower(job(tmp_path), "here", env={}, folder=tmp_path / "gone", tick=lambda: None)
+    with pytest.raises(RunFailed, match="FTB526"):
+        getattr(flower, ask)(*([] if ask == "submit" else ["1"]))
 
 
 def test_the_guardian_leaves_nothing(tmp_path: Path, marker: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ class Flower:
         `federation`: settings of a simulation.
         """
         overrides = self._folder / "run-config.toml"
-        overrides.write_text(toml(self.job.run_config), encoding="utf-8")
+        with self._folder_there():
+            overrides.write_text(toml(self.job.run_config), encoding="utf-8")
         more = ["--federation-config", federation] if federation else []
         app = str(self.job.compiled / "app")
         answer = self._json("run", app, self.connection, "--run-config", str(overrides), *more)
@@ -104,7 +106,7 @@ class Flower:
 
     def keep_log(self, run_id: str) -> subprocess.Popen[bytes]:
         """`flwr log`: write what server and clients printed to `logs/flower.log`; to be waited for."""
-        with (self.job.logs / "flower.log").open("ab") as out:
+        with self._folder_there(), (self.job.logs / "flower.log").open("ab") as out:
             return self._start(["log", run_id, self.connection, "--show"], out.fileno())
 
     def wait(self, process: subprocess.Popen[bytes], seconds: float) -> int:
@@ -125,10 +127,11 @@ class Flower:
 
     def _json(self, *words: str) -> dict[str, Any]:
         answer = self._folder / "answer.json"
-        with answer.open("wb") as out:
-            process = self._start([*words, "--format", "json"], out.fileno())
-        status = self.wait(process, COMMAND_SECONDS)
-        text = answer.read_text(encoding="utf-8", errors="replace")
+        with self._folder_there():
+            with answer.open("wb") as out:
+                process = self._start([*words, "--format", "json"], out.fileno())
+            status = self.wait(process, COMMAND_SECONDS)
+            text = answer.read_text(encoding="utf-8", errors="replace")
         try:
             value = json.loads(text)
         except ValueError:
@@ -148,6 +151,18 @@ class Flower:
                 cwd=self._folder,
                 start_new_session=True,
             )
+
+    @contextlib.contextmanager
+    def _folder_there(self) -> Iterator[None]:
+        """A guardian whose SuperLink ended takes the folder away, at any moment. Raises RunFailed (FTB526)."""
+        try:
+            yield
+        except FileNotFoundError:
+            if self._folder.is_dir():
+                raise
+            hint = f"see the logs in {self.job.logs}"
+            message = "the SuperLink ended by itself, and its folder went with it"
+            raise RunFailed(Diagnostic(codes.SUPERLINK_DIED, message, Place(str(self._folder)), hint)) from None
 
     def _refused(self, command: str, said: str) -> FtbenchError:
         place = Place(str(self.job.compiled / "app"))
