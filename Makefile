@@ -37,12 +37,11 @@ test: $(VENV)/.dev lint types check-generated ## lint, types, drift, fast tests 
 test-fast: $(VENV)/.dev ## the tests without the real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow and not e2e"
 
-test-slow: $(VENV)/.docs ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs
-	$(UNSANDBOXED) $(BIN)/pytest -m slow
+test-slow: $(VENV)/.docs $(if $(BROWSER),$(VENV)/.axe) ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs, the demo
+	$(UNSANDBOXED) $(BIN)/pytest -n auto --maxprocesses 2 -m slow
 	$(MAKE) demo
 
-test-site: $(VENV)/.dev ## the site in a browser, and by a checker of accessibility (needs chromium and npm)
-	npm install --silent --ignore-scripts --no-save --prefix $(VENV)/axe $(AXE)
+test-site: $(VENV)/.dev $(VENV)/.axe ## the site in a browser, and by a checker of accessibility (needs chromium and npm)
 	$(BIN)/pytest -m "slow or not slow" tests/site
 
 site: $(VENV)/.run ## build the site of results/ into site/
@@ -81,6 +80,10 @@ check-generated: $(VENV)/.dev ## fail where a generated file has drifted
 
 $(VENV)/.docs: $(VENV)/.dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[run,dev,docs]'
+	@touch $@
+
+$(VENV)/.axe: $(VENV)/.dev
+	npm install --silent --ignore-scripts --no-save --prefix $(VENV)/axe $(AXE)
 	@touch $@
 
 clean: ## remove environments and caches (not runs/)

@@ -1,6 +1,6 @@
 """No page has an error by axe-core, on a screen of each size, light and dark.
 
-`make test-site` brings axe-core by npm; FTBENCH_AXE names the file of another copy.
+`make test-site` and `make test-slow` bring axe-core by npm; FTBENCH_AXE names the file of another copy.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ RUN = """axe.run(document, {resultTypes: ['violations']}).then(found => JSON.str
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("FTBENCH_TESTS_WITHOUT_BROWSER") == "1", reason="no browser")
 def test_no_error_of_accessibility(built: Built, tmp_path: Path) -> None:
     checker = AXE.read_text("utf-8")
     found = []
