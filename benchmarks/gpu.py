@@ -234,7 +234,7 @@ def passes_alone(net: torch.nn.Module, made: list[Example], batch: int) -> dict[
     whole = flat.of(net)
     piece = torch.nn.Parameter(whole.values.clone())
     piece.grad = torch.zeros_like(whole.values)
-    optimizer = training._optimizer([piece], recipe())
+    optimizer = training.optimizer_of([piece], recipe())
     optimizer.step()
     moved = min(timed(optimizer.step)[0] for _ in range(3))
     return {"refresh_seconds": round(refresh, 5), "optimiser_seconds": round(moved, 5)}
