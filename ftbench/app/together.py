@@ -21,7 +21,8 @@ from . import attention, captured, flat, layers, prepared
 NAME = "ftbench_causal_together"
 Shapes = Sequence[tuple[int, int]]
 """For each client the sequences of its row and their length."""
-_shapes: Shapes = ()
+_shapes: list[tuple[int, int]] = []
+"""Of the pass at hand. Not of one thread: torch computes layers again on threads of its own."""
 
 
 class Slot(flat.Flat):
@@ -136,8 +137,7 @@ class Adapters(layers.Layers):
 
         `places`: the position of each token in its sequence. A backward pass is due before the next call.
         """
-        global _shapes  # a layer that is computed again in the backward pass asks as well, on a thread of torch's
-        _shapes = shapes
+        _shapes[:] = shapes
         for side in self._sides:
             side.drawn = None
         base: Any = self._model.get_base_model()  # type: ignore[operator]
@@ -271,7 +271,9 @@ def _attend(
         return found.reshape(len(query), tokens, *found.shape[2:]), None
     rows = []
     for k, (count, length) in enumerate(shapes):
-        inside = (one[k, :, : count * length].unflatten(1, (count, length)).transpose(0, 1) for one in (query, key, value))
+        inside = (
+            one[k, :, : count * length].unflatten(1, (count, length)).transpose(0, 1) for one in (query, key, value)
+        )
         found, _ = attention.attend(module, *inside, None, **more)
         row = found.flatten(0, 1)
         rows.append(torch.nn.functional.pad(row, (0, 0, 0, 0, 0, tokens - len(row))))

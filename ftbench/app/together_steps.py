@@ -222,9 +222,7 @@ class Together:
         lengths, counts = zip(*map(captured.rounded_sizes, own), strict=True)
         return max(lengths), max(counts)
 
-    def compute(
-        self, model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def compute(self, model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """The sum of the clients' losses; each one's loss, and after them what each objective tells."""
         own: list[dict[str, torch.Tensor]] = [{} for _ in self.objectives]
         for name, tensor in tensors.items():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from test_app_layers import net
 
-from ftbench.app import batches, captured, model, objective, prepared, seeding, together, together_steps, training
+from ftbench.app import batches, model, objective, prepared, seeding, together, together_steps, training
 from ftbench.app.arrays import Arrays
 from ftbench.app.objective.dpo import Pair
 from ftbench.app.tokens import IGNORED, Example

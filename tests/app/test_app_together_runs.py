@@ -25,7 +25,7 @@ def played(bench: Any, most: int = 1) -> tuple[Any, list[dict[str, Any]]]:
         return TogetherGrid(*given, most, client_app.train_together) if most > 1 else InlineGrid(*given)
 
     bench.play(grid=bench.grid(grid))
-    (adapter,) = [path for path in (bench.run_dir / "adapter").glob("*.safetensors")]
+    (adapter,) = (bench.run_dir / "adapter").glob("*.safetensors")
     arrays = load_file(adapter)
     whole = numpy.concatenate([arrays[name].ravel() for name in sorted(arrays)])
     return whole, [line for line in bench.ledger if line["event"] == "round"]

@@ -21,9 +21,7 @@ Train = Callable[[Sequence[Message], Sequence[Context]], list[Message | Exceptio
 class TogetherGrid(InlineGrid):
     """`InlineGrid` whose training messages are answered `most` at a time."""
 
-    def __init__(
-        self, client: ClientApp, run_config: Mapping[str, Any], clients: int, most: int, train: Train
-    ) -> None:
+    def __init__(self, client: ClientApp, run_config: Mapping[str, Any], clients: int, most: int, train: Train) -> None:
         """`train`: the app's own, of several messages at once."""
         super().__init__(client, run_config, clients)
         self._most = most
