@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from functools import partial
 from typing import Any
 
 import numpy
@@ -83,13 +84,14 @@ def measure(row: Row, many: int, left: float) -> dict[str, Any]:
     found["adapters_apart_of_moved"] = max(far(a[0], b[0], start) for a, b in zip(due, got, strict=True))
     warm = 3 if lengths == "whole" else 12
     in_turn(warm), at_once(warm)
-    probe = sum(timed(lambda side=side: side(3))[0] for side in (in_turn, at_once)) / 3
+    sides = {"in_turn": in_turn, "together": at_once}
+    probe = sum(timed(partial(side, 3))[0] for side in sides.values()) / 3
     steps = max(3, min(30, int(budget / 2 / 3 / max(probe, 1e-4))))
-    times: dict[str, list[float]] = {"in_turn": [], "together": []}
+    times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(3):
-        for name, side in (("in_turn", in_turn), ("together", at_once)):
-            times[name].append(timed(lambda side=side: side(steps))[0] / steps)
-    for name, side in (("in_turn", in_turn), ("together", at_once)):
+        for name, side in sides.items():
+            times[name].append(timed(partial(side, steps))[0] / steps)
+    for name, side in sides.items():
         reset()
         side(1)
         found[name] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,7 +144,7 @@ class Adapters(layers.Layers):
         base: Any = self._model.get_base_model()  # type: ignore[operator]
         backbone = getattr(base, base.base_model_prefix)
         whole = backbone(input_ids=ids, position_ids=places, use_cache=False).last_hidden_state
-        return [row[: n * length].unflatten(0, (n, length)) for row, (n, length) in zip(whole, shapes, strict=True)]
+        return [row[: n * length].view(n, length, -1) for row, (n, length) in zip(whole, shapes, strict=True)]
 
     def _forward(self, side: _Side, x: torch.Tensor) -> torch.Tensor:
         # A is among the arguments so that autograd asks for a backward pass where x needs none.
@@ -264,17 +265,22 @@ def _attend(
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention within each sequence; [clients, heads, tokens, width] → [clients, tokens, heads, width]."""
-    tokens, shapes = query.shape[2], _shapes[: len(query)]
-    if len(set(shapes)) == 1 and shapes[0][0] * shapes[0][1] == tokens:
-        parts = (one.unflatten(2, shapes[0]).transpose(1, 2).flatten(0, 1) for one in (query, key, value))
-        found, _ = attention.attend(module, *parts, None, **more)
+    tokens, shapes, given = query.shape[2], _shapes[: len(query)], (query, key, value)
+    if len(set(shapes)) == 1 and math.prod(shapes[0]) == tokens:
+        q, k, v = (_sequences(one, *shapes[0]) for one in given)
+        found, _ = attention.attend(module, q, k, v, None, **more)
         return found.reshape(len(query), tokens, *found.shape[2:]), None
     rows = []
-    for k, (count, length) in enumerate(shapes):
-        inside = (
-            one[k, :, : count * length].unflatten(1, (count, length)).transpose(0, 1) for one in (query, key, value)
-        )
-        found, _ = attention.attend(module, *inside, None, **more)
+    for place, shape in enumerate(shapes):
+        q, k, v = (_sequences(one[place : place + 1], *shape) for one in given)
+        found, _ = attention.attend(module, q, k, v, None, **more)
         row = found.flatten(0, 1)
         rows.append(torch.nn.functional.pad(row, (0, 0, 0, 0, 0, tokens - len(row))))
     return torch.stack(rows), None
+
+
+def _sequences(whole: torch.Tensor, count: int, length: int) -> torch.Tensor:
+    """[clients, heads, tokens, width] → [clients · count, heads, length, width]."""
+    clients, heads, _, width = whole.shape
+    own = whole[:, :, : count * length].view(clients, heads, count, length, width)
+    return own.transpose(1, 2).flatten(0, 1)

@@ -218,7 +218,7 @@ class Together:
 
     def sizes(self, parts: Sequence[Sequence[Any]], weights: Sequence[Sequence[float]]) -> tuple[int, int]:
         """One length and one number of counted tokens for all: shapes that are captured must be few."""
-        own = [one.batch(*given) for one, *given in zip(self.objectives, parts, weights, strict=True)]
+        own = [one.batch(part, share) for one, part, share in zip(self.objectives, parts, weights, strict=True)]
         lengths, counts = zip(*map(captured.rounded_sizes, own), strict=True)
         return max(lengths), max(counts)
 

@@ -11,6 +11,7 @@ from test_app_layers import net
 
 from ftbench.app import batches, model, objective, prepared, seeding, together, together_steps, training
 from ftbench.app.arrays import Arrays
+from ftbench.app.errors import AppError
 from ftbench.app.objective.dpo import Pair
 from ftbench.app.tokens import IGNORED, Example
 
@@ -147,6 +148,6 @@ def test_memory_that_runs_out_is_told_and_leaves_the_model_as_it_was(monkeypatch
         raise torch.OutOfMemoryError("no")
 
     monkeypatch.setattr(together.Adapters, "hidden", full)
-    with pytest.raises(training.AppError, match="out of memory"):
+    with pytest.raises(AppError, match="out of memory"):
         together_steps.train(made, adapters, [asked(start, k) for k in range(2)])
     assert all((alone(made, asked(start, 0))[0][name] == array).all() for name, array in due.items())

@@ -21,8 +21,10 @@ MakeBench = Callable[..., Any]
 def played(bench: Any, most: int = 1) -> tuple[Any, list[dict[str, Any]]]:
     """The final adapter as one vector, and the ledger's rounds."""
 
-    def grid(*given: Any) -> InlineGrid:
-        return TogetherGrid(*given, most, client_app.train_together) if most > 1 else InlineGrid(*given)
+    def grid(client: Any, config: Any, clients: int) -> InlineGrid:
+        if most == 1:
+            return InlineGrid(client, config, clients)
+        return TogetherGrid(client, config, clients, most, client_app.train_together)
 
     bench.play(grid=bench.grid(grid))
     (adapter,) = (bench.run_dir / "adapter").glob("*.safetensors")

@@ -169,7 +169,7 @@ def test_clients_together_share_the_weights_and_nothing_else() -> None:
         ("SmolLM2-135M-Instruct", {"moment_bits": 8}),
         ("SmolLM2-135M-Instruct", {"attention": "eager"}),
         ("SmolLM2-135M-Instruct", {"bits": 8}),
-        ("gemma-2-2b-it", {}),
+        ("gemma-2-9b-it", {}),
     ],
 )
 def test_who_does_not_train_together_is_counted_alone(name: str, change: dict[str, Any]) -> None:

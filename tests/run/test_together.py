@@ -16,7 +16,7 @@ from ftbench.api import load_spec
 from ftbench.data.store import Store
 from ftbench.run import together
 from ftbench.run.engines import devices, inline_worker
-from ftbench.spec.model import Spec
+from ftbench.spec.model import BaseModelRef, Spec
 
 MODEL = {"name": "HuggingFaceTB/SmolLM2-135M-Instruct", "revision": "12fd25f77366fa6b3b4b768ec3050bf629380bac"}
 
@@ -25,9 +25,9 @@ def spec(name: str) -> Spec:
     return load_spec(builtin.root() / "specs" / f"{name}.yaml").spec
 
 
-def chosen() -> Spec:
+def chosen(**base: str) -> Spec:
     made = spec("finance")
-    return made.model_copy(update={"model": made.model.model_copy(update={"base": type(made.model.base)(**MODEL)})})
+    return made.model_copy(update={"model": made.model.model_copy(update={"base": BaseModelRef(**{**MODEL, **base})})})
 
 
 def asked(number: int, free: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: Spec) -> tuple[int, str]:
@@ -52,14 +52,14 @@ def test_as_many_as_are_asked_for_or_as_memory_allows(monkeypatch: pytest.Monkey
 
 
 def test_a_model_of_which_nothing_is_known_goes_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    number, said = asked(together.AUTO, 2**40, monkeypatch, tmp_path, spec("quickstart"))
+    number, said = asked(together.AUTO, 2**40, monkeypatch, tmp_path, chosen(name="builtin/nobody"))
     assert number == 1
     assert "not known" in said
 
 
 @pytest.mark.parametrize(("told", "free"), [("123", 123), ("null", 0), ("", 0), ('["a"]', 0)])
 def test_free_memory_is_asked_of_torch(monkeypatch: pytest.MonkeyPatch, told: str, free: int) -> None:
-    monkeypatch.setattr(devices.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=told.encode()))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=told.encode()))
     assert devices.free_bytes() == free
 
 
@@ -78,8 +78,9 @@ def test_the_grid_that_fits_the_device(
     seen: list[str] = []
     client = SimpleNamespace(app=None, **({"train_together": lambda *_: []} if able else {}))
     server = SimpleNamespace(app=lambda made, _: seen.append(type(made).__name__))
-    modules = {f"{inline_worker.PACKAGE}.server_app": server, f"{inline_worker.PACKAGE}.client_app": client}
-    monkeypatch.setattr(inline_worker.importlib, "import_module", modules.__getitem__)
+    for name, module in {"server_app": server, "client_app": client}.items():
+        monkeypatch.setitem(sys.modules, f"{inline_worker.PACKAGE}.{name}", module)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(inline_worker, "fused_config", lambda *_: {})
     monkeypatch.setattr(inline_worker, "_on_a_device", lambda: device)
     inline_worker.run(tmp_path, {}, 4, processes)
