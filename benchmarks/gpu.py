@@ -2,6 +2,7 @@
 
     python benchmarks/gpu.py --check            what works on this card and stack, in under a minute
     python benchmarks/gpu.py --out gpu.json     the rows, in under 6 minutes
+    python benchmarks/gpu.py --together 4       a round of 4 clients together against one after another, likewise
 
 Offline, with random weights in published shapes; nothing is installed and nothing of ftbench but its folder is needed:
 the stack is the card's own, and is printed. Each row is written as soon as it is measured. Both loops train the same
@@ -26,6 +27,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import gpu_together
 import torch
 from gpu_loops import (
     RANK,
@@ -71,6 +73,7 @@ def main() -> int:
     parser.add_argument("--rows", default="", help="numbers of rows from 0, with commas; all where left out")
     parser.add_argument("--no-bare", action="store_true", help="leave the bare loop out")
     parser.add_argument("--shape", default="", help="one row with this shape, for a try: tiny")
+    parser.add_argument("--together", type=int, default=0, metavar="K", help="K clients together against in turn")
     asked = parser.parse_args()
     torch.manual_seed(1)
     say(f"stack {json.dumps(stack())}")
@@ -79,6 +82,8 @@ def main() -> int:
     rows = [ROWS[int(n)] for n in asked.rows.split(",")] if asked.rows else ROWS
     if asked.shape:
         rows = [(asked.shape, kind, bits, True, 4, 32, "whole", 30.0) for kind in ("dora", "lora") for bits in (4, 16)]
+    if asked.together:
+        return together(asked)
     found: list[dict[str, Any]] = []
     for row in rows:
         left = asked.seconds - (perf_counter() - STARTED)
@@ -98,6 +103,28 @@ def main() -> int:
         clean()
     table(found)
     return 0
+
+
+def together(asked: argparse.Namespace) -> int:
+    """Rows of clients together, each written as soon as it is measured."""
+    every = gpu_together.TINY if asked.shape else gpu_together.ROWS
+    rows = [every[int(n)] for n in asked.rows.split(",")] if asked.rows else every
+    found: list[dict[str, Any]] = []
+    for row in rows:
+        left = asked.seconds - (perf_counter() - STARTED)
+        say(f"row {row}")
+        try:
+            if left < row[-1] / 2:
+                found.append({"row": list(row), "skipped": f"{left:.0f} s left"})
+            else:
+                found.append(gpu_together.measure(row, asked.together, left))
+        except Exception as error:
+            traceback.print_exc()
+            found.append({"row": list(row), "failed": f"{type(error).__name__}: {error}"[:500]})
+        say(json.dumps(found[-1]))
+        write(asked.out, {"benchmark": "gpu-together", "stack": stack(), "rows": found})
+        clean()
+    return 1 if any("failed" in one for one in found) else 0
 
 
 def say(text: str) -> None:
@@ -234,7 +261,7 @@ def passes_alone(net: torch.nn.Module, made: list[Example], batch: int) -> dict[
     whole = flat.of(net)
     piece = torch.nn.Parameter(whole.values.clone())
     piece.grad = torch.zeros_like(whole.values)
-    optimizer = training._optimizer([piece], recipe())
+    optimizer = training.optimizer_of([piece], recipe())
     optimizer.step()
     moved = min(timed(optimizer.step)[0] for _ in range(3))
     return {"refresh_seconds": round(refresh, 5), "optimiser_seconds": round(moved, 5)}
@@ -318,6 +345,16 @@ def check() -> int:
                         wrong += 1
                     say(f"{name}: {told}")
                     clean()
+    for kind, bits, checkpointing, dropout in gpu_together.CHECKED:
+        name = f"{kind} {bits} bits, checkpointing {checkpointing}, dropout {dropout}, together"
+        try:
+            told = gpu_together.checked(kind, bits, checkpointing, dropout)
+        except Exception as error:
+            traceback.print_exc()
+            told = f"FAILED {type(error).__name__}: {error}"[:300]
+            wrong += 1
+        say(f"{name}: {told}")
+        clean()
     say("all work" if not wrong else f"{wrong} do not work")
     return 1 if wrong else 0
 

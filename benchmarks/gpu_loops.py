@@ -196,5 +196,5 @@ def reset() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def recipe() -> training.Recipe:
-    return training.Recipe(RATE, OPTIMIZER, 1, 1, 0, objective.find_objective(SPEC), 1.0)
+def recipe(steps: int = 1, batch: int = 1) -> training.Recipe:
+    return training.Recipe(RATE, OPTIMIZER, steps, batch, 0, objective.find_objective(SPEC), 1.0)

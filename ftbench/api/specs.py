@@ -188,6 +188,7 @@ def estimated(
     bits: Bits | None,
     double_quant: bool,
     gradient_checkpointing: bool,
+    clients_at_once: int = 1,
     store: str | Path | None,
     tell: Tell,
 ) -> tuple[Estimate, Setting, Spec]:
@@ -217,6 +218,7 @@ def estimated(
         bits=bits,
         double_quant=double_quant,
         gradient_checkpointing=gradient_checkpointing,
+        clients_at_once=clients_at_once,
     )
     return counting.estimate(known, setting), setting, chosen
 

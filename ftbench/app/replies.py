@@ -39,6 +39,8 @@ MEMORY: tuple[tuple[str, str, Callable[[int, int], int]], ...] = (
     ("micro_batch", "micro-batch", min),
 )
 """What is measured → the metric that tells it, and which of several clients' counts."""
+TOGETHER = "clients-together"
+"""The metric of a client that trained in passes shared with others: how many, itself among them."""
 NOT_KNOWN = -1
 """`num-used` of a client whose own code does not say how many rows it learnt from."""
 ROWS_USED = "rows-used"
@@ -76,6 +78,8 @@ class Harvest:
     client_memory: dict[str, int] = field(default_factory=dict)
     """The most that a client reported of its process alone: what torch allocated and reserved on its device, by how
     much its resident set grew, and the fewest examples in one pass. What no client knows is not there."""
+    together: int = 1
+    """Most clients that trained in shared passes by their own word."""
     by_used: bool = False
     """Whether a client counts by the rows that it used, not by those that it holds."""
     deterministic: bool = True
@@ -147,6 +151,7 @@ class Judge:
         harvest.peak_memory_bytes = max(harvest.peak_memory_bytes, metrics["peak-memory-bytes"])
         harvest.peak_device_bytes = max(harvest.peak_device_bytes, metrics["peak-device-bytes"])
         harvest.note_memory(metrics)
+        harvest.together = max(harvest.together, metrics[TOGETHER])
         harvest.deterministic &= bool(metrics["deterministic"])
         if metrics["partition-id"] != partition:
             raise _Unusable("wrong-partition", f"it trained on partition {metrics['partition-id']}")
@@ -202,6 +207,7 @@ def _open(harvest: Harvest, message: Message) -> tuple[Arrays | None, dict[str, 
             raise ValueError("its state has no digest for a name")
         return arrays, {
             **{key: int(record[key]) for key in METRICS},
+            TOGETHER: int(record[TOGETHER]) if TOGETHER in record else 1,
             "loss": float(record["loss"]),
             "client-state": state,
         }

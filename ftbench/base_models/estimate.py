@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ftbench import codes
@@ -58,6 +58,8 @@ class Setting:
     """Dropout on the adapter's input."""
     gradient_checkpointing: bool = False
     """Whether layers are computed again in the backward pass instead of being kept."""
+    clients_at_once: int = 1
+    """Clients of a round that train together on the card, in passes that they share."""
     attention: activations.Attention = "sdpa"
     """Attention kernel."""
     learnt: float = 1.0
@@ -128,8 +130,10 @@ class Estimate(Block):
     """Linear layers with an adapter."""
     communication: Communication
     """Traffic."""
+    clients_at_once: int = 1
+    """Clients whose training the memory is of: more than one where so many train together on the card."""
     memory: list[Part]
-    """Memory of one client at its highest, by part."""
+    """Memory of one client at its highest, by part; of all that train together where there are several."""
     memory_bytes: int
     """Sum of the parts."""
     cards: list[Card]
@@ -161,6 +165,8 @@ def estimate(model: BaseModel, setting: Setting) -> Estimate:
         rounds=setting.rounds,
     )
     moved = communication(sending, setting.budget_mib)
+    if not _together(architecture, setting):
+        setting = replace(setting, clients_at_once=1)
     memory = _memory(architecture, layers, elements(tensors), parameters, setting)
     total = sum(part.bytes for part in memory)
     return Estimate(
@@ -169,6 +175,7 @@ def estimate(model: BaseModel, setting: Setting) -> Estimate:
         trainable_parameters=parameters,
         adapted_layers=len(layers),
         communication=moved,
+        clients_at_once=setting.clients_at_once,
         memory=memory,
         memory_bytes=total,
         cards=[Card(gib=gib, fits=_fits(total, gib)) for gib in CARDS],
@@ -181,7 +188,9 @@ def _memory(
     architecture: Architecture, layers: list[Linear], held: int, parameters: int, setting: Setting
 ) -> list[Part]:
     """`held`: elements of the whole adapter; `parameters`: those of them that are trained."""
-    bits = setting.bits
+    bits, clients = setting.bits, setting.clients_at_once
+    # Clients that train together have values and gradients beside the model's own, which wait.
+    places = 1 if clients == 1 else clients + 1
     quantised, scales, rest = weights.base_bytes(architecture, bits, setting.double_quant)
     kind = {4: "4-bit", 8: "8-bit", 16: "bfloat16", 32: "float32"}[bits]
     parts = [Part(name=f"{kind} weights", bytes=quantised or rest, exact=True, how=_weights_how(bits))]
@@ -192,24 +201,25 @@ def _memory(
         parts.append(Part(name="scales of the weights", bytes=scales, exact=True, how=scale_how))
         parts.append(Part(name="not quantised", bytes=rest, exact=True, how=left))
     fixed = [
-        ("adapter", 4 * held, "float32"),
-        ("gradients", 4 * parameters, "float32, of the adapter alone"),
+        ("adapter", 4 * held * places, "float32"),
+        ("gradients", 4 * parameters * places, "float32, of the adapter alone"),
     ]
     if setting.moments and setting.moment_bits == 32:
-        fixed.append(("optimiser", 4 * setting.moments * parameters, f"{setting.moments} float32 moments a parameter"))
+        size = 4 * setting.moments * parameters * clients
+        fixed.append(("optimiser", size, f"{setting.moments} float32 moments a parameter"))
     elif setting.moments:
         how = f"{setting.moments} moments of 8 bits a parameter and a scale for 256; more where tensors are small"
         fixed.append(("optimiser", setting.moments * (parameters + parameters // 64), how))
     if STRATEGIES[setting.strategy].variates:
         how = "the correction in float32 and the sum of gradients in float64"
-        fixed.append(("control variates", 12 * parameters, how))
+        fixed.append(("control variates", 12 * parameters * clients, how))
     if STRATEGIES[setting.strategy].growing and setting.rounds > 1:
         replies = setting.clients_per_round * (setting.rounds - 1)
         how = f"float32, what FLoRA stacked of {replies:,} replies before the last round"
         fixed.insert(1, ("stacked adapters", 4 * held * replies, how))
     if _ours(architecture, setting.bits) and (kept := _held_for_a_step(layers, held, setting)[0]):
         how = "factors as they are computed with, products and norms of DoRA: once a step"
-        fixed.append(("held for a step", kept, how))
+        fixed.append(("held for a step", kept * places, how))
     counted = setting.moment_bits == 32  # which tensors have moments of 8 bits is bitsandbytes' choice
     parts += [Part(name=n, bytes=size, exact=counted or n != "optimiser", how=how) for n, size, how in fixed]
     passing = _step(architecture, layers, setting)
@@ -221,6 +231,13 @@ def _memory(
 def _ours(architecture: Architecture, bits: Bits) -> bool:
     """Whether the compiled app has layers of its own for the model."""
     return architecture.model_type in activations.OURS and bits != 8
+
+
+def _together(architecture: Architecture, setting: Setting) -> bool:
+    """Whether clients can train together: the app says so of layers, attention, optimiser and strategy."""
+    scores = setting.attention == "eager" or architecture.model_type == "gemma2"
+    plain = setting.moment_bits == 32 and not STRATEGIES[setting.strategy].growing
+    return _ours(architecture, setting.bits) and plain and not scores
 
 
 def _held_for_a_step(layers: list[Linear], held: int, setting: Setting) -> tuple[int, int]:
@@ -248,7 +265,7 @@ def _weights_how(bits: Bits) -> str:
 def _step(architecture: Architecture, layers: list[Linear], setting: Setting) -> list[Part]:
     """Activations kept over the whole step, and what is there only for a moment."""
     step = activations.Step(
-        tokens=setting.micro_batch * setting.sequence_length,
+        tokens=setting.clients_at_once * setting.micro_batch * setting.sequence_length,
         sequence_length=setting.sequence_length,
         bits=setting.bits,
         kind=setting.kind,
@@ -268,7 +285,7 @@ def _step(architecture: Architecture, layers: list[Linear], setting: Setting) ->
     logits = activations.logits_bytes(architecture, step)
     if step.ours:
         held = elements(shapes(architecture, setting.kind, setting.rank, setting.targets))
-        logits = max(logits, _held_for_a_step(layers, held, setting)[1])
+        logits = max(logits, setting.clients_at_once * _held_for_a_step(layers, held, setting)[1])
     source = "counted as in arXiv 2205.05198"
     if setting.gradient_checkpointing:
         inputs = weights.compute_bytes(setting.bits) * architecture.hidden * step.tokens * architecture.layers

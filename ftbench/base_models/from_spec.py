@@ -17,12 +17,14 @@ def setting(
     bits: Bits | None = None,
     double_quant: bool = False,
     gradient_checkpointing: bool = False,
+    clients_at_once: int = 1,
 ) -> Setting:
     """The setting of `spec`, whose knobs are already in force; what is given besides stands in for the spec's own.
 
     Without `micro_batch` the whole batch is one forward pass. FlashAttention-2 counts as SDPA: neither keeps scores.
     """
     federation, model = spec.federation, spec.model
+    sampled = max(1, math.floor(federation.sampling.fraction * federation.clients + 0.5))
     held = bits or weight_bits(model)
     sequences = 2 if spec.objective.kind == "dpo" else 1  # both answers of a pair go through the model in one pass
     double = double_quant or bool(model.quantization and model.quantization.double)
@@ -30,7 +32,8 @@ def setting(
         kind=spec.adapter.kind,
         rank=spec.adapter.rank,
         targets=spec.adapter.targets,
-        clients_per_round=max(1, math.floor(federation.sampling.fraction * federation.clients + 0.5)),
+        clients_per_round=sampled,
+        clients_at_once=min(clients_at_once, sampled),
         rounds=federation.rounds,
         sequence_length=spec.training.sequence_length,
         micro_batch=sequences * min(micro_batch or spec.training.batch_size, spec.training.batch_size),

@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 @click.option("--double-quant", is_flag=True, help="Quantise the scales of 4-bit weights too.")
 @click.option("--gradient-checkpointing", is_flag=True, help="Compute layers again instead of keeping them.")
 @click.option(
+    "--clients-at-once",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    help="Clients of a round that train together on one card. Default: 1.",
+)
+@click.option(
     "--rows", is_flag=True, help="Count the rows that would be learnt from; model and data must be in the store."
 )
 @store_option
@@ -53,6 +60,7 @@ def command(
     bits: str | None,
     double_quant: bool,
     gradient_checkpointing: bool,
+    clients_at_once: int,
     rows: bool,
     store: str | None,
 ) -> int:
@@ -78,6 +86,7 @@ def command(
         bits=cast(Literal[4, 8, 16, 32] | None, int(bits) if bits else None),
         double_quant=double_quant,
         gradient_checkpointing=gradient_checkpointing,
+        clients_at_once=clients_at_once,
         store=store,
         tell=lambda text: ui.note(text, "note"),
     )
@@ -93,6 +102,8 @@ def command(
         archive_bytes=archive_bytes(chosen, found.trainable_parameters, 1),
         rows=_rows(ui, whole, chosen, store) if rows else None,
     )
+    if output.estimate.clients_at_once < setting.clients_at_once:
+        ui.note("such clients do not train together: they go one after another", "note")
     _show(ui, output.estimate, setting.micro_batch, setting.sequence_length)
     rates = output.learning_rates
     ui.line("learning rate", "strong")
@@ -163,7 +174,8 @@ def _show(ui: Ui, found: Estimate, micro_batch: int, sequence_length: int) -> No
     ui.line(f"  in all          {traffic.total_mib:,.3f} MiB ({traffic.total_gib:,.3f} GiB)")
     if traffic.budget_share is not None:
         ui.line(f"  of the budget   {traffic.budget_share:.2%}, which allows {traffic.rounds_within_budget:,} rounds")
-    ui.line(f"memory of a client, {micro_batch} x {sequence_length} tokens at once", "strong")
+    whose = "a client" if found.clients_at_once == 1 else f"{found.clients_at_once} clients together, each"
+    ui.line(f"memory of {whose}, {micro_batch} x {sequence_length} tokens at once", "strong")
     for part in found.memory:
         ui.line(f"  {part.name:<22} {'' if part.exact else '~':>1}{_size(part.bytes):>11}  {part.how}")
     ui.line(f"  {'in all':<22} ~{_size(found.memory_bytes):>11}")

@@ -67,9 +67,9 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
 
 
 def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    """0 for `auto`."""
+    """-1 for `auto`."""
     if text is None or text == "auto":
-        return None if text is None else 0
+        return None if text is None else -1
     if not text.isdecimal() or int(text) < 1:
         raise click.BadParameter("it must be a whole number from 1, or auto")
     return int(text)
@@ -119,7 +119,8 @@ def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text:
     "--clients-at-once",
     metavar="N|auto",
     callback=_clients_at_once,
-    help="CPU: clients of a round that train at once; the result is the same (default: auto).",
+    help="Clients of a round that train at once. CPU: the result is the same (default: auto). One CUDA device, "
+    "--engine inline: in shared passes, near the same, and the ledger says so (default: 1).",
 )
 @eval_workers_option
 @out_option("Folder for runs; each makes a folder of its own there (default: runs).")

@@ -130,6 +130,8 @@ class Round(Block):
 
     privacy: Released | None = None
     """What the round was released under; null where the spec promises nothing."""
+    clients_together: Annotated[int, Field(ge=2)] | None = None
+    """Most clients that trained in shared passes on one device; null: each trained by itself."""
 
 
 class Resumed(Block):

@@ -75,7 +75,8 @@ class RunSettings(Block):
     client_gpus: float | None = None
     """CUDA devices of a simulated client, or the share of one; null: one each where there are several."""
     clients_at_once: int = 0
-    """Clients of a round that train at once on a CPU; 0: as many as cores and memory allow."""
+    """Clients of a round that train at once; 0: on a CPU as many as cores and memory allow, on a CUDA device one;
+    -1: as many as memory allows on either."""
     eval_workers: int | None = None
     """Processes that evaluate at once; null: on a CPU as many as cores and memory allow, else one."""
     keep: int = -1

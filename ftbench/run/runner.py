@@ -29,7 +29,7 @@ from ftbench.errors import FtbenchError, InvalidInput, RunFailed, RunIncomplete
 from ftbench.result import ledger
 from ftbench.result.documents import Finished, Selection
 from ftbench.result.references import due_references
-from ftbench.run import conclude, keep, knowable, noise, open_division, preflight
+from ftbench.run import conclude, keep, knowable, noise, open_division, preflight, together
 from ftbench.run import start as marks
 from ftbench.run.base_model import bring
 from ftbench.run.engines import devices, private, resources
@@ -44,6 +44,7 @@ from ftbench.run.progress_file import Keeping
 from ftbench.run.references import train_references
 from ftbench.run.rundir import Limits, RunDir, RunSettings
 from ftbench.run.summary import RunOutcome
+from ftbench.spec.entries import apply
 from ftbench.spec.entry import ResolvedEntry
 
 __all__ = ["RunOutcome", "resume", "start"]
@@ -383,9 +384,10 @@ class _Start:
         """Clients that train at once: no more than are asked, have a core, and fit beside the server in memory."""
         import psutil
 
-        asked = self.settings.clients_at_once
+        asked = max(0, self.settings.clients_at_once)
         if self.devices and self.settings.engine == "inline":
-            return 1
+            wanted, chosen = self.settings.clients_at_once, apply(self.plan.typed_spec(), self.entry)
+            return together.clients(wanted, chosen, self.settings.micro_batch, self.store, self.follower.say)
         if self.devices:
             return min(sampled, resources.places(self.settings, self.devices))
         folder = self.store.model_path(self.store.model_digest(self.entry.model))

@@ -11,13 +11,25 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+import numpy
 import pytest
 import torch
 from test_app_layers import net
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ftbench.app import captured, flat, layers, model, objective, passes, prepared, training
+from ftbench.app import (
+    captured,
+    flat,
+    layers,
+    model,
+    objective,
+    passes,
+    prepared,
+    together,
+    together_steps,
+    training,
+)
 from ftbench.app.objective.dpo import Pair
 from ftbench.app.tokens import IGNORED, Example
 
@@ -211,3 +223,45 @@ def test_dropout_is_drawn_anew_and_hooks_hinder(fake: None) -> None:
     assert "beside the adapter" in captured._hindered(other)
     handle.remove()
     assert captured._hindered(other) == ""
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+@pytest.mark.parametrize("adapter", ["lora", "dora"])
+def test_captured_steps_of_clients_together_are_their_steps(fake: None, kind: str, adapter: str) -> None:
+    made = net("llama", adapter)
+    assert prepared.prepare(made) == ""
+    start = model.get_arrays(made)
+    every = examples(kind)
+    # AdamW divides by the gradient's size: where that is next to nothing, rounding decides without an epsilon.
+    optimizer = {**recipe(kind).optimizer, "epsilon": 1e-4}
+
+    def client(k: int) -> together_steps.Client:
+        wanted = recipe(kind, steps=9 - 2 * k, optimizer=optimizer)
+        return together_steps.Client(start, every[k:], itertools.cycle(range(6 - k)), wanted, k)
+
+    def clients() -> list[together_steps.Client]:
+        return [client(k) for k in range(3)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(captured, "of", lambda _: None)
+        due = together_steps.train(made, together.Adapters(made, 3), clients())
+    adapters = together.Adapters(made, 3)
+    found = together_steps.train(made, adapters, clients())
+    graphs = adapters._graphs
+    assert graphs is not None
+    assert graphs.reason == ""
+    assert graphs.captured >= 3, "of three, two and one client"
+    assert (graphs._refresh is not None) == (adapter == "dora")
+    for (arrays, outcome), (others, other) in zip(due, found, strict=True):
+        for name, array in arrays.items():
+            numpy.testing.assert_allclose(others[name], array, rtol=1e-5, atol=1e-5)
+        assert other.loss == pytest.approx(outcome.loss, rel=1e-6)
+        assert other.padding > outcome.padding, "one length for all: shapes are few"
+    again = together_steps.train(made, adapters, clients())
+    assert all((again[k][0][name] == array).all() for k in range(3) for name, array in found[k][0].items() if k)
+
+
+def test_dropout_of_clients_together_is_not_captured(fake: None) -> None:
+    made = net("llama", "lora", 0.2)
+    assert prepared.prepare(made) == ""
+    assert together.Adapters(made, 2).graphs(together_steps.Graphs) is None

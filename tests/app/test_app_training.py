@@ -227,7 +227,7 @@ def wide(kind: str) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(1)
     large, small = (torch.nn.Parameter(torch.randn(shape)) for shape in ((64, 128), (16,)))
     settings = {"kind": "adamw", "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0, "moments": kind}
-    optimizer = training._optimizer([large, small], recipe(optimizer=settings))
+    optimizer = training.optimizer_of([large, small], recipe(optimizer=settings))
     for _ in range(5):
         optimizer.zero_grad()
         ((large**2).sum() + (large.sin() ** 2).sum() + (small**2).sum()).backward()

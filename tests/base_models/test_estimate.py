@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -143,3 +144,34 @@ print([m for m in {heavy!r} if m in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_clients_together_share_the_weights_and_nothing_else() -> None:
+    model = find_base_model("SmolLM2-135M-Instruct")
+    setting = replace(TEMPLATE, kind="dora", bits=4, strategy="scaffold", gradient_checkpointing=True)
+    alone, four = (estimate(model, replace(setting, clients_at_once=n)) for n in (1, 4))
+    assert (alone.clients_at_once, four.clients_at_once) == (1, 4)
+    one, many = ({part.name: part.bytes for part in found.memory} for found in (alone, four))
+    for name in ("4-bit weights", "scales of the weights", "not quantised"):
+        assert many[name] == one[name]
+    for name in ("optimiser", "control variates", "activations"):
+        assert many[name] == 4 * one[name]
+    for name in ("adapter", "gradients", "held for a step"):
+        assert many[name] == 5 * one[name], "the model's own wait beside them"
+    assert one["for a moment"] < many["for a moment"] <= 4 * one["for a moment"]
+    assert four.memory_bytes < 4 * alone.memory_bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("SmolLM2-135M-Instruct", {"strategy": "flora"}),
+        ("SmolLM2-135M-Instruct", {"moment_bits": 8}),
+        ("SmolLM2-135M-Instruct", {"attention": "eager"}),
+        ("SmolLM2-135M-Instruct", {"bits": 8}),
+        ("gemma-2-9b-it", {}),
+    ],
+)
+def test_who_does_not_train_together_is_counted_alone(name: str, change: dict[str, Any]) -> None:
+    model, setting = find_base_model(name), replace(TEMPLATE, **change)
+    assert estimate(model, replace(setting, clients_at_once=3)) == estimate(model, setting)

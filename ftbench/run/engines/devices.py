@@ -11,6 +11,7 @@ _ASK = """
 import json, torch
 print(json.dumps([torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]))
 """
+_ASK_FREE = "import json, torch; print(json.dumps(torch.cuda.mem_get_info(0)[0]))"
 SECONDS = 120
 
 
@@ -21,11 +22,23 @@ def found() -> list[str]:
             return []
     except metadata.PackageNotFoundError:
         return []
+    names = _asked(_ASK)
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def free_bytes() -> int:
+    """Memory of the first CUDA device that nobody uses now; 0 where torch does not say."""
+    told = _asked(_ASK_FREE)
+    return told if isinstance(told, int) else 0
+
+
+def _asked(text: str) -> object:
+    """What a process of its own prints, which has torch; None where it fails."""
     try:
         asked = subprocess.run(  # noqa: S603  (our own interpreter and text)
-            [sys.executable, "-c", _ASK], capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+            [sys.executable, "-c", text], capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
         )
-        names = json.loads(asked.stdout)
+        found: object = json.loads(asked.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
-        return []
-    return [str(name) for name in names] if isinstance(names, list) else []
+        return None
+    return found

@@ -72,9 +72,13 @@ class InlineGrid(Grid):  # type: ignore[misc]
         return [reply for reply in replies if reply is not None]
 
     def _answer(self, name: str) -> Message | None:
+        return copy.deepcopy(self.deliver(self._sent(name)))
+
+    def _sent(self, name: str) -> Message:
+        """A copy of what waits under that name, which waits no more."""
         sent = copy.deepcopy(self._waiting.pop(name))
         sent.metadata.__dict__["_message_id"] = name
-        return copy.deepcopy(self.deliver(sent))
+        return sent
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
         """Push, then pull."""
@@ -82,17 +86,24 @@ class InlineGrid(Grid):  # type: ignore[misc]
 
     def deliver(self, message: Message) -> Message | None:
         """Let the node's client answer. None would mean that no reply ever comes."""
+        try:
+            return self.client(message, self._context(message))
+        except Exception as error:
+            return self._raised(message, error)
+
+    def _context(self, message: Message) -> Context:
+        """That of the node to which a message goes."""
         node = message.metadata.dst_node_id
         partition = self.partitions[node]
         config = {"partition-id": partition, "num-partitions": len(self.partitions)}
         config |= self.node_configs.get(partition, {})
-        context = Context(
+        return Context(
             run_id=RUN_ID, node_id=node, node_config=config, state=RecordDict(), run_config=dict(self.run_config)
         )
-        try:
-            return self.client(message, context)
-        except Exception as error:
-            traceback.print_exc()
-            # In Flower's own words, so that a ledger reads the same whichever engine carried the messages.
-            raised = ClientAppException(str(error))
-            return Message(Error(code=CLIENT_RAISED, reason=f"{type(raised)}:<'{raised}'>"), reply_to=message)
+
+    def _raised(self, message: Message, error: Exception) -> Message:
+        """The error reply of a client that raised, in Flower's own words, so that a ledger reads the same whichever
+        engine carried the messages."""
+        traceback.print_exception(error)
+        raised = ClientAppException(str(error))
+        return Message(Error(code=CLIENT_RAISED, reason=f"{type(raised)}:<'{raised}'>"), reply_to=message)

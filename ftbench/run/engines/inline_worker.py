@@ -1,8 +1,10 @@
 """`python -m ftbench.run.engines.inline_worker APP_DIR CONFIG.json [--guarded]`: runs of a compiled app in here.
 
 CONFIG.json holds `runs`, each with `clients`, `run_config` and `processes` (clients at once); they are carried out in
-order and share the loaded base model. Exit status 0: the ServerApp returned each time; 1: it raised; 3: with
-`--guarded`, standard input was closed, because whoever started this wants no more of it or is gone.
+order and share the loaded base model. On a CUDA device clients at once share its passes.
+
+Exit status 0: the ServerApp returned each time; 1: it raised; 3: with `--guarded`, standard input was
+closed, because whoever started this wants no more of it or is gone.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ def run(app_dir: Path, overrides: Mapping[str, Any], clients: int, processes: in
 
     from ftbench.run.engines.inline_grid import RUN_ID, SERVER_NODE, InlineGrid
     from ftbench.run.engines.inline_processes import ProcessGrid
+    from ftbench.run.engines.inline_together import TogetherGrid
 
     config = fused_config(app_dir, overrides)
     if str(app_dir) not in sys.path:
@@ -66,7 +69,14 @@ def run(app_dir: Path, overrides: Mapping[str, Any], clients: int, processes: in
     module = importlib.import_module(f"{PACKAGE}.client_app")
     mark("data, models and the first round")
     context = Context(run_id=RUN_ID, node_id=SERVER_NODE, node_config={}, state=RecordDict(), run_config=config)
-    if processes == 1:
+    device = processes > 1 and _on_a_device()
+    together = getattr(module, "train_together", None) if device else None
+    if together is not None:
+        server(TogetherGrid(module.app, config, clients, processes, together), context)
+        return
+    if device:
+        print("ftbench: clients one after another: this benchmark was compiled before they could train together")
+    if processes == 1 or device:
         server(InlineGrid(module.app, config, clients), context)
         return
     grid = ProcessGrid(module.app, config, clients, processes, getattr(module, "warm", None))
@@ -74,6 +84,12 @@ def run(app_dir: Path, overrides: Mapping[str, Any], clients: int, processes: in
         server(grid, context)
     finally:
         grid.close()
+
+
+def _on_a_device() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def end_with_stdin() -> None:

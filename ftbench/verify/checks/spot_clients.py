@@ -49,6 +49,12 @@ def run(context: Context) -> str | Failure:
             farthest = max(farthest, one.distance)
             if one.loss is None or abs(one.loss - reply.loss) > LOSS * max(abs(reply.loss), 1e-3):
                 problems.append(f"{where}: its loss is {one.loss}, the ledger says {reply.loss}")
+    beside = {body.round for body in context.rounds if body.clients_together}
+    if again := [one for one in evidence.clients if one.round in beside]:
+        context.notes.append(
+            f"{plural(len(again), 'client round')} of those drawn were trained beside others on one device, and again "
+            "alone: they are held to the band, and to the last bit only by chance."
+        )
     replies = len(told)
     context.notes.append(
         f"Rounds that were not drawn: {len(evidence.clients)} of {replies:,} client rounds and "
