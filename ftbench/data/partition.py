@@ -16,6 +16,7 @@ from ftbench.data.partitions import dirichlet, iid, natural, pathological, shard
 from ftbench.data.partitions.base import Given, Shares, refuse
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
+from ftbench.spec import canaries
 from ftbench.spec.canonical import canonical
 from ftbench.spec.model import Partition, Spec, Validation
 from ftbench.spec.partitions import column
@@ -93,11 +94,21 @@ def validation_cut(rows: int, block: Validation, seed: int) -> list[int]:
 
 
 def deal_rows(count: int, spec: Spec, rows: Callable[[], Sequence[Mapping[str, Any]]]) -> Dealt:
-    """The spec's validation cut and its partition of the other rows.
+    """The spec's validation cut and its partition of the other rows. Canaries, which stand last, are dealt after them,
+    each to its own client, whatever the partition goes by.
 
     `rows` gives the `count` training rows; it is called only where the partition goes by a column.
     Raises InvalidInput (FTB308, FTB309), and what `rows` raises.
     """
+    holders = canaries.holders(spec)
+    first = count - len(holders)
+    dealt = _deal_rows(first, spec, lambda: rows()[:first])
+    for number, client in enumerate(holders, first):
+        dealt.shares[client].append(number)
+    return dealt
+
+
+def _deal_rows(count: int, spec: Spec, rows: Callable[[], Sequence[Mapping[str, Any]]]) -> Dealt:
     federation, seed, block = spec.federation, spec.seeds.partition, spec.data.validation
     labels = _labels(federation.partition, count, rows)
     if block is None:

@@ -275,6 +275,28 @@ class Elsewhere(Block):
     """Tuned minus untuned on the same items: what was gained or lost there."""
 
 
+class Exposed(Block):
+    """How exposed the canaries are by one model."""
+
+    mean: Annotated[float, Field(ge=0, le=10)]
+    """Bits, over all canaries: log2 candidates − log2 rank of the planted secret."""
+    most: Annotated[float, Field(ge=0, le=10)]
+    """Of the canary that is exposed most."""
+
+
+class Exposure(Block):
+    """What the spec's `evaluation.canaries` tell, unranked."""
+
+    canaries: Annotated[int, Field(ge=1)]
+    """Rows that were planted, not counting how often each was."""
+    candidates: Annotated[int, Field(ge=2)]
+    """Secrets that one canary's was compared with, itself among them, without those of other canaries."""
+    untuned: Exposed
+    """By the base model, which never saw them: about 1.4 bits is chance."""
+    tuned: Exposed
+    """After training."""
+
+
 class Scores(Block):
     """All scores; `tuned` ranks."""
 
@@ -292,6 +314,8 @@ class Scores(Block):
     """Domain of the spec's `evaluation.also` → what the adapter does on its tasks; no part of the means above."""
     robustness: Difference | None = None
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
+    exposure: Annotated[Exposure | None, Field(exclude_if=lambda value: value is None)] = None
+    """How far the model gives canaries away; left out where the spec plants none."""
 
 
 class ClientMemory(Block):
