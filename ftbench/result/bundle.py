@@ -44,7 +44,7 @@ def assemble(
     Raises MissingResource (FTB609) where the run folder lacks a file, OSError where the disk refuses.
     """
     sources = {name: run_dir / path for name, path in COPIED.items()}
-    for task in sorted(result.scores.tasks):
+    for task in sorted(result.scores.asked):
         sources[names.samples_name(task)] = run_dir / "evaluation" / names.samples_name(task)
     sources |= {name: run_dir / name for name in names.OPEN.values() if (run_dir / name).is_file()}
     missing = [path for path in sources.values() if not path.is_file()]

@@ -13,6 +13,7 @@ from ftbench.result.privacy_spent import PrivacySpent
 from ftbench.result.sample_documents import Answer, Sample, Withheld
 from ftbench.result.selection import Selection
 from ftbench.result.signed import Signed
+from ftbench.spec.canaries import NAME as CANARIES
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
@@ -316,6 +317,11 @@ class Scores(Block):
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
     exposure: Annotated[Exposure | None, Field(exclude_if=lambda value: value is None)] = None
     """How far the model gives canaries away; left out where the spec plants none."""
+
+    @property
+    def asked(self) -> list[str]:
+        """The tasks of which there are samples."""
+        return [*self.tasks, *([CANARIES] if self.exposure is not None else [])]
 
 
 class ClientMemory(Block):
