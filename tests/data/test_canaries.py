@@ -24,6 +24,7 @@ from ftbench.spec.load import load_pins, load_spec
 from ftbench.spec.model import ChoiceTask, Spec
 from ftbench.spec.sources import CanarySource
 from ftbench.spec.template import fill
+from ftbench.verify.checks.scores_recomputed import _differences
 
 PATH = builtin.specs()["micro/medical"]
 COUNT, CANDIDATES, REPEATS = 6, 32, 3
@@ -167,6 +168,11 @@ def test_scores_have_the_exposure_beside_and_nothing_of_it_in_a_mean() -> None:
     assert list(told.tasks) == ["medmcqa"] and told.asked == ["medmcqa", "canaries"]
     assert told.tuned.value == 1 and told.exposure is not None and told.exposure.candidates == CANDIDATES
     assert told.exposure.tuned.mean == pytest.approx(math.log2(CANDIDATES / 10), abs=1e-6)
+    claimed = told.model_dump(mode="json")
+    claimed["exposure"]["tuned"]["mean"] = 0.1
+    assert [*_differences("scores", claimed, told.model_dump(mode="json"))] == [
+        f"scores.exposure.tuned.mean is 0.1, recomputed {told.exposure.tuned.mean}"
+    ]
     without = told.model_copy(update={"exposure": None}).model_dump(mode="json")
     assert "exposure" not in without and Scores.model_validate(without).asked == ["medmcqa"]
 
