@@ -68,7 +68,7 @@ def main() -> int:
         if folder and path:
             own = load(folder, compiled_of(path), store)
             worlds[name] = (own, own, path)
-    told = {
+    told: dict[str, Any] = {
         "rule": RULE.model_dump(mode="json"),
         "sizes": {
             "items": sum(len(lines) for lines in context_of(run).samples.values()),

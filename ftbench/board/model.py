@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ftbench.result.documents import Exposure, Interval, Level
+from ftbench.result.documents import Interval, Level
+from ftbench.result.exposure_documents import Exposure
 from ftbench.spec.model import BaseModelRef, Sha256
 from ftbench.spec.primitives import Block
 

@@ -13,8 +13,9 @@ from ftbench.board import budgets, figures, twolevel
 from ftbench.board.compare import METHOD, Contender, mean_marks, standard_errors
 from ftbench.board.model import BundleRef, Estimate, Rank, Row
 from ftbench.board.submission import Clusters, Marks, Submission
-from ftbench.result.documents import LEVELS, Exposed, Exposure, Level, Result
+from ftbench.result.documents import LEVELS, Level, Result
 from ftbench.result.exposure import exposed
+from ftbench.result.exposure_documents import Exposed, Exposure
 from ftbench.spec import labels
 
 GENERIC = {"custom", "default"}

@@ -16,10 +16,10 @@ from ftbench.data.partitions import dirichlet, iid, natural, pathological, shard
 from ftbench.data.partitions.base import Given, Shares, refuse
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
-from ftbench.spec import canaries
 from ftbench.spec.canonical import canonical
 from ftbench.spec.model import Partition, Spec, Validation
 from ftbench.spec.partitions import column
+from ftbench.spec.planted import holders
 
 VALIDATION_STREAM = 0x56414C49
 """Second word of the validation cut's seed ("VALI"), so that it never shares a stream with the partition."""
@@ -100,10 +100,10 @@ def deal_rows(count: int, spec: Spec, rows: Callable[[], Sequence[Mapping[str, A
     `rows` gives the `count` training rows; it is called only where the partition goes by a column.
     Raises InvalidInput (FTB308, FTB309), and what `rows` raises.
     """
-    holders = canaries.holders(spec)
-    first = count - len(holders)
+    held_by = holders(spec)
+    first = count - len(held_by)
     dealt = _deal_rows(first, spec, lambda: rows()[:first])
-    for number, client in enumerate(holders, first):
+    for number, client in enumerate(held_by, first):
         dealt.shares[client].append(number)
     return dealt
 

@@ -15,6 +15,7 @@ from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec import canaries
 from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Spec
+from ftbench.spec.planted import planted as canaries_of
 from ftbench.spec.sources import AnySource, CanarySource, Columns, SitesSource, TypedColumn, source_column
 
 TRAIN = "train"
@@ -80,7 +81,7 @@ def load(source: AnySource, columns: Columns, request: Request | None = None) ->
 
 def planted(spec: Spec, key: str) -> list[dict[str, str]]:
     """What is planted among the rows of the source with that key: canaries among the training rows."""
-    return canaries.planted(spec) if key == TRAIN else []
+    return canaries_of(spec) if key == TRAIN else []
 
 
 def _with_planted(table: Table, planted: Sequence[Mapping[str, str]]) -> Table:

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.budget_documents import TargetCost, WithinBudget
+from ftbench.result.exposure_documents import Exposure
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
 from ftbench.result.privacy_spent import PrivacySpent
 from ftbench.result.sample_documents import Answer, Sample, Withheld
 from ftbench.result.selection import Selection
 from ftbench.result.signed import Signed
-from ftbench.spec.canaries import NAME as CANARIES
 from ftbench.spec.lock import Lock
 from ftbench.spec.model import BaseModelRef, Name, Sha256
 from ftbench.spec.primitives import Block
@@ -276,28 +276,6 @@ class Elsewhere(Block):
     """Tuned minus untuned on the same items: what was gained or lost there."""
 
 
-class Exposed(Block):
-    """How exposed the canaries are by one model."""
-
-    mean: Annotated[float, Field(ge=0, le=10)]
-    """Bits, over all canaries: log2 candidates − log2 rank of the planted secret."""
-    most: Annotated[float, Field(ge=0, le=10)]
-    """Of the canary that is exposed most."""
-
-
-class Exposure(Block):
-    """What the spec's `evaluation.canaries` tell, unranked."""
-
-    canaries: Annotated[int, Field(ge=1)]
-    """Rows that were planted, not counting how often each was."""
-    candidates: Annotated[int, Field(ge=2)]
-    """Secrets that one canary's was compared with, itself among them, without those of other canaries."""
-    untuned: Exposed
-    """By the base model, which never saw them: about 1.4 bits is chance."""
-    tuned: Exposed
-    """After training."""
-
-
 class Scores(Block):
     """All scores; `tuned` ranks."""
 
@@ -317,11 +295,6 @@ class Scores(Block):
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
     exposure: Annotated[Exposure | None, Field(exclude_if=lambda value: value is None)] = None
     """How far the model gives canaries away; left out where the spec plants none."""
-
-    @property
-    def asked(self) -> list[str]:
-        """The tasks of which there are samples."""
-        return [*self.tasks, *([CANARIES] if self.exposure is not None else [])]
 
 
 class ClientMemory(Block):

@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from ftbench.result.documents import Answer, Exposed, Exposure, Sample
+from ftbench.result.documents import Answer, Sample, Scores
+from ftbench.result.exposure_documents import Exposed, Exposure
+from ftbench.spec.canaries import NAME as CANARIES
 
 DIGITS = 6
 """Of an exposure: the last ones of a logarithm are not the same everywhere, and a verifier compares them all."""
@@ -31,6 +33,11 @@ def exposure(samples: Sequence[Sample]) -> Exposure:
         untuned=_over([_bits(one.untuned, one.target, kept) for one in samples]),
         tuned=_over([_bits(one.tuned, one.target, kept) for one in samples]),
     )
+
+
+def asked(scores: Scores) -> list[str]:
+    """The tasks of which a result has samples: those with scores, and the canaries'."""
+    return [*scores.tasks, *([CANARIES] if scores.exposure is not None else [])]
 
 
 def exposed(found: Exposure) -> str:

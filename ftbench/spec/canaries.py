@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
@@ -19,9 +19,6 @@ from ftbench.spec import template
 from ftbench.spec.primitives import Block, Count
 from ftbench.spec.sources import CanarySource
 from ftbench.spec.tasks import ChoiceTask
-
-if TYPE_CHECKING:
-    from ftbench.spec.model import Data, Spec
 
 NAME = "canaries"
 """The task in which their secrets are asked for; no other task may have this name with them."""
@@ -42,18 +39,16 @@ class Canaries(Block):
     """How often each stands in its client's partition."""
 
 
-def unfit(data: Data, block: Canaries) -> str:
-    """Why such rows cannot be planted among these; empty where they can."""
+def unfit(block: Canaries, prompt: str, completion: str) -> str:
+    """Why such rows cannot be made for these templates; empty where they can."""
     try:
-        asked, learnt = template.columns(data.prompt), template.columns(data.completion)
+        asked, learnt = set(template.columns(prompt)), set(template.columns(completion))
     except template.TemplateError:
         return ""  # said of the template itself
     faults = {
-        "the training rows stay at their sites": data.source.kind == "sites",
-        "a pair of answers has no one secret": data.rejected is not None,
-        f"`data.completion` names {len(set(learnt))} columns, and a secret fills one": len(set(learnt)) != 1,
-        "`data.prompt` names no column of its own, so that all would have one prompt": not set(asked) - set(learnt),
-        "`data.prompt` shows the column that a secret fills": bool(set(asked) & set(learnt)),
+        f"`data.completion` names {len(learnt)} columns, and a secret fills one": len(learnt) != 1,
+        "`data.prompt` names no column of its own, so that all would have one prompt": not asked - learnt,
+        "`data.prompt` shows the column that a secret fills": bool(asked & learnt),
         f"{block.candidates} candidates are too few for {block.count} canaries, which are not compared together": (
             2 * block.count >= block.candidates
         ),
@@ -61,19 +56,17 @@ def unfit(data: Data, block: Canaries) -> str:
     return next((why for why, holds in faults.items() if holds), "")
 
 
-def task(spec: Spec) -> ChoiceTask:
-    """The test set that asks for the secrets. The spec must have canaries that fit it."""
-    data, block = spec.data, spec.evaluation.canaries
-    assert block is not None
-    (filled,) = set(template.columns(data.completion))
-    options = [_escaped(template.fill(data.completion, {filled: one})) for one in _secrets(spec)]
-    columns: dict[str, str] = dict.fromkeys(template.columns(data.prompt), "number")
+def task(block: Canaries, prompt: str, completion: str, seed: int) -> ChoiceTask:
+    """The test set that asks for the secrets. The templates must be fit for them; `seed`: the partition's."""
+    (filled,) = set(template.columns(completion))
+    options = [_escaped(template.fill(completion, {filled: one})) for one in _secrets(block, seed)]
+    columns: dict[str, str] = dict.fromkeys(template.columns(prompt), "number")
     return ChoiceTask(
         kind="choice",
         name=NAME,
-        source=CanarySource(kind="canaries", seed=spec.seeds.partition, count=block.count, candidates=block.candidates),
+        source=CanarySource(kind="canaries", seed=seed, count=block.count, candidates=block.candidates),
         columns={**columns, ANSWER: "secret"},
-        prompt=data.prompt,
+        prompt=prompt,
         options=options,
         answer=ANSWER,
         scoring=["likelihood"],
@@ -82,39 +75,38 @@ def task(spec: Spec) -> ChoiceTask:
 
 def items(source: CanarySource) -> list[dict[str, object]]:
     """Number and place of the secret of each canary."""
-    numbers = _distinct(source.seed, "number", source.count, 10**NUMBER_DIGITS)
-    places = _distinct(source.seed, "place", source.count, source.candidates)
-    return [{"number": f"{n:0{NUMBER_DIGITS}}", "secret": place} for n, place in zip(numbers, places, strict=True)]
+    pairs = zip(_numbers(source.seed, source.count), _places(source), strict=True)
+    return [{"number": number, "secret": place} for number, place in pairs]
 
 
-def planted(spec: Spec) -> list[dict[str, str]]:
-    """What the columns of each planted row are that its templates name, in the order of the rows; empty without any."""
-    block = spec.evaluation.canaries
-    if block is None or unfit(spec.data, block):
-        return []
-    asked, learnt = template.columns(spec.data.prompt), template.columns(spec.data.completion)
-    secrets, source = _secrets(spec), task(spec).source
-    assert isinstance(source, CanarySource)
-    rows = [
-        {**dict.fromkeys(asked, str(one["number"])), learnt[0]: secrets[int(str(one["secret"]))]}
-        for one in items(source)
+def rows(block: Canaries, prompt: str, completion: str, seed: int) -> list[dict[str, str]]:
+    """What the columns of each planted row are that the templates name, in the order of the rows."""
+    asked, (learnt,) = template.columns(prompt), set(template.columns(completion))
+    places = _places(CanarySource(kind="canaries", seed=seed, count=block.count, candidates=block.candidates))
+    secrets = _secrets(block, seed)
+    made = [
+        {**dict.fromkeys(asked, number), learnt: secrets[place]}
+        for number, place in zip(_numbers(seed, block.count), places, strict=True)
     ]
-    return [row for row in rows for _ in range(block.repeats)]
+    return [row for row in made for _ in range(block.repeats)]
 
 
-def holders(spec: Spec) -> list[int]:
+def holders(block: Canaries, seed: int, clients: int) -> list[int]:
     """The client of each planted row, in the order of the rows. No client gets a second canary before all have one."""
-    block, clients = spec.evaluation.canaries, spec.federation.clients
-    if block is None or unfit(spec.data, block):
-        return []
-    drawn = _distinct(spec.seeds.partition, "client", min(block.count, clients), clients)
+    drawn = _distinct(seed, "client", min(block.count, clients), clients)
     return [drawn[number % clients] for number in range(block.count) for _ in range(block.repeats)]
 
 
-def _secrets(spec: Spec) -> list[str]:
-    block = spec.evaluation.canaries
-    assert block is not None
-    drawn = _distinct(spec.seeds.partition, "secret", block.candidates, 10**SECRET_DIGITS)
+def _numbers(seed: int, count: int) -> list[str]:
+    return [f"{one:0{NUMBER_DIGITS}}" for one in _distinct(seed, "number", count, 10**NUMBER_DIGITS)]
+
+
+def _places(source: CanarySource) -> list[int]:
+    return _distinct(source.seed, "place", source.count, source.candidates)
+
+
+def _secrets(block: Canaries, seed: int) -> list[str]:
+    drawn = _distinct(seed, "secret", block.candidates, 10**SECRET_DIGITS)
     return [" ".join(f"{one:0{SECRET_DIGITS}}") for one in drawn]
 
 

@@ -482,7 +482,8 @@ class Spec(Block):
         block = self.evaluation.canaries
         if block is None or any(task.name == planting.NAME for task in self.evaluation.tasks):
             return self
-        if planting.unfit(self.data, block):
+        if planting.unfit(block, self.data.prompt, self.data.completion):
             return self  # what the checks say
-        tasks = [*self.evaluation.tasks, planting.task(self)]
+        own = planting.task(block, self.data.prompt, self.data.completion, self.seeds.partition)
+        tasks = [*self.evaluation.tasks, own]
         return self.model_copy(update={"evaluation": self.evaluation.model_copy(update={"tasks": tasks})})

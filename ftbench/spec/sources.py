@@ -116,6 +116,8 @@ class CanarySource(Block):
     """How many secrets are compared."""
 
 
+UNWRITTEN = frozenset({"canaries"})
+"""Kinds that no author writes, so that no message offers them."""
 ROWS = "(rows)"
 """What stands for the files of a `file` source in a plan: its rows, which the pins name by digest."""
 

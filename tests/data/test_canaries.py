@@ -16,12 +16,14 @@ from ftbench.data.pinning import lock
 from ftbench.data.pins_check import confirm_pins
 from ftbench.data.store import Store
 from ftbench.result.documents import Answer, Sample, Scores
+from ftbench.result.exposure import asked as tasks_of
 from ftbench.result.exposure import exposed, exposure
 from ftbench.result.score import score
-from ftbench.spec.canaries import holders, items, planted
+from ftbench.spec.canaries import items
 from ftbench.spec.checks import check_pins
 from ftbench.spec.load import load_pins, load_spec
 from ftbench.spec.model import ChoiceTask, Spec
+from ftbench.spec.planted import holders, planted
 from ftbench.spec.sources import CanarySource
 from ftbench.spec.template import fill
 from ftbench.verify.checks.scores_recomputed import _differences
@@ -141,9 +143,15 @@ def test_draws_are_spread_and_follow_the_seed_alone() -> None:
 
 
 def sample(index: int, target: int, untuned: list[float], tuned: list[float]) -> Sample:
-    options = [f" {n}" for n in range(len(tuned))]
-    answers = {"untuned": Answer(loglikelihoods=untuned), "tuned": Answer(loglikelihoods=tuned)}
-    return Sample(index=index, item="0" * 64, prompt="p", options=options, target=target, **answers)
+    return Sample(
+        index=index,
+        item="0" * 64,
+        prompt="p",
+        options=[f" {n}" for n in range(len(tuned))],
+        target=target,
+        untuned=Answer(loglikelihoods=untuned),
+        tuned=Answer(loglikelihoods=tuned),
+    )
 
 
 def test_exposure_is_by_the_rank_among_secrets_that_nobody_planted() -> None:
@@ -165,7 +173,7 @@ def test_scores_have_the_exposure_beside_and_nothing_of_it_in_a_mean() -> None:
     options = [-float(n + 1) for n in range(CANDIDATES)]
     plain = [sample(n, 0, [-1.0, -2.0, -3.0, -4.0], [-1.0, -2.0, -3.0, -4.0]) for n in range(4)]
     told = score({"canaries": [sample(0, 9, options, options)], "medmcqa": plain_text(plain)}, block)
-    assert list(told.tasks) == ["medmcqa"] and told.asked == ["medmcqa", "canaries"]
+    assert list(told.tasks) == ["medmcqa"] and tasks_of(told) == ["medmcqa", "canaries"]
     assert told.tuned.value == 1 and told.exposure is not None and told.exposure.candidates == CANDIDATES
     assert told.exposure.tuned.mean == pytest.approx(math.log2(CANDIDATES / 10), abs=1e-6)
     claimed = told.model_dump(mode="json")
@@ -174,7 +182,7 @@ def test_scores_have_the_exposure_beside_and_nothing_of_it_in_a_mean() -> None:
         f"scores.exposure.tuned.mean is 0.1, recomputed {told.exposure.tuned.mean}"
     ]
     without = told.model_copy(update={"exposure": None}).model_dump(mode="json")
-    assert "exposure" not in without and Scores.model_validate(without).asked == ["medmcqa"]
+    assert "exposure" not in without and tasks_of(Scores.model_validate(without)) == ["medmcqa"]
 
 
 def plain_text(lines: list[Sample]) -> list[Sample]:

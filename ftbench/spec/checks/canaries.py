@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ftbench import codes
 from ftbench.spec import canaries
 from ftbench.spec.model import Spec
+from ftbench.spec.planted import unfit
 from ftbench.spec.problems import Problem
 from ftbench.spec.sources import CanarySource
 
@@ -16,10 +17,12 @@ HINT = "leave `evaluation.canaries` out, or change what stands in its way"
 def check_canaries(spec: Spec) -> Iterator[Problem]:
     """Rows of that kind fit the templates, and the task of their secrets is the one that follows from the spec."""
     block = spec.evaluation.canaries
-    why = "" if block is None else canaries.unfit(spec.data, block)
+    why = unfit(spec)
     if why:
         yield Problem(codes.CANARIES, ("evaluation", "canaries"), f"canaries cannot be planted: {why}", HINT)
-    due = None if block is None or why else canaries.task(spec)
+    due = None
+    if block is not None and not why:
+        due = canaries.task(block, spec.data.prompt, spec.data.completion, spec.seeds.partition)
     for number, task in enumerate(spec.evaluation.tasks):
         at = ("evaluation", "tasks", number)
         if task != due and isinstance(task.source, CanarySource):

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
-from ftbench.spec import canaries
 from ftbench.spec.model import BuiltinSource, FileSource, HubSource, SitesSource, Spec
 from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_inputs
+from ftbench.spec.planted import planted
 from ftbench.spec.sources import AnySource, CanarySource
 
 _AGAIN = "run `ftbench lock` on the spec again"
@@ -58,13 +58,13 @@ def sources(spec: Spec) -> dict[str, AnySource]:
 
 def inputs(spec: Spec) -> dict[str, str]:
     """Key of each source that a spec names (`train`, `task:NAME`) → digest of what its pin must be made from."""
-    named = {"train": source_inputs(spec.data.source, spec.data.columns, canaries.planted(spec))}
+    named = {"train": source_inputs(spec.data.source, spec.data.columns, planted(spec))}
     return named | {f"task:{task.name}": source_inputs(task.source, task.columns) for task in spec.evaluation.tasks}
 
 
 def _sources(spec: Spec, pins: Pins) -> Iterator[tuple[str, str]]:
     wanted, named = inputs(spec), sources(spec)
-    planted = {"train": len(canaries.planted(spec))}
+    extra = {"train": len(planted(spec))}
     for key, digest in wanted.items():
         pin, source = pins.sources.get(key), named[key]
         if pin is None:
@@ -82,7 +82,7 @@ def _sources(spec: Spec, pins: Pins) -> Iterator[tuple[str, str]]:
         elif (
             not isinstance(source, BuiltinSource | SitesSource | CanarySource)
             and source.rows
-            and pin.rows not in (None, source.rows + planted.get(key, 0))
+            and pin.rows not in (None, source.rows + extra.get(key, 0))
         ):
             yield codes.PIN_SIZES, f"the pin of `{key}` has {pin.rows} rows, and the spec says {source.rows}"
     for key in pins.sources:
