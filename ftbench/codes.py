@@ -281,6 +281,9 @@ EVIDENCE_OTHER = _code("FTB853", "evidence of a spot-run cannot be read")
 NO_OS_NOISE = _code("FTB863", "noise from the operating system does not go with a run")
 BAD_POLICY = _code("FTB854", "a reader's policy cannot be read")
 
+# FTB87x: canaries
+CANARIES = _code("FTB870", "canaries cannot be planted among the training rows of a spec")
+
 # FTB9xx: the command line, the environment, generated files
 USAGE = _code("FTB901", "the command line was not understood")
 BUG = _code("FTB902", "ftbench itself failed: a bug")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ftbench.replay import rounds, spot
@@ -20,10 +20,11 @@ from ftbench.result.documents import CheckResult, Verdict
 from ftbench.run.environment import installed
 from ftbench.run.evaluation.job import UNTUNED, Job, Phase, read_answers
 from ftbench.run.evaluation.process import work
+from ftbench.spec.model import SpotRule
 from ftbench.verify import verifier
 from ftbench.verify.context import Context
-from ftbench.verify.draw import Draw
-from ftbench.verify.evidence import AggregationAgain, ClientAgain, Evidence, ItemAgain, Machine
+from ftbench.verify.draw import Draw, validations
+from ftbench.verify.evidence import AggregationAgain, ClientAgain, Evidence, ItemAgain, Machine, ValidationAgain
 
 Items = Mapping[tuple[str, int], ItemAgain]
 
@@ -35,12 +36,18 @@ class Again:
     items: Items
     clients: Mapping[tuple[int, int], ClientAgain]
     aggregations: Mapping[int, AggregationAgain]
+    validations: Mapping[int, ValidationAgain]
 
 
 def every(context: Context) -> Draw:
-    """All client rounds and aggregations."""
+    """All client rounds, aggregations and, where the spec has a validation cut, validation losses."""
     replies = [(body.round, reply.partition) for body in context.rounds for reply in body.replies]
-    return Draw({}, replies, [body.round for body in context.rounds])
+    rounds = [body.round for body in context.rounds]
+    drawn = Draw({}, replies, rounds)
+    if context.spec.data.validation is None:
+        return drawn
+    whole = SpotRule(aggregations=len(rounds))
+    return replace(drawn, validations=validations(drawn, whole, context.result.checkpoint_round, rounds[-1]))
 
 
 def ask(contexts: Sequence[Context], threads: int = 1) -> list[Items]:
@@ -119,6 +126,7 @@ def whole(items: Items, redone: rounds.Redone) -> Again:
         items,
         {(one.round, one.partition): one for one in redone.clients},
         {one.round: one for one in redone.aggregations},
+        {one.round: one for one in redone.validations},
     )
 
 
@@ -133,6 +141,7 @@ def judged(context: Context, below: Verdict, again: Again, nonce: bytes, keep_ev
         items=[],
         clients=[],
         aggregations=[],
+        validations=[],
     )
     context.spot = empty
     context.__dict__.pop("drawn", None)
@@ -142,6 +151,7 @@ def judged(context: Context, below: Verdict, again: Again, nonce: bytes, keep_ev
             "items": [again.items[task, i] for task, indices in sorted(drawn.items.items()) for i in indices],
             "clients": [again.clients[one] for one in drawn.clients],
             "aggregations": [again.aggregations[one] for one in drawn.aggregations],
+            "validations": [again.validations[one] for one in drawn.validations],
         }
     )
     made: dict[str, CheckResult] = {one.check: one for one in below.checks}

@@ -29,6 +29,8 @@ class False_:
     items: dict[str, set[int]] = field(default_factory=dict)
     clients: set[tuple[int, int]] = field(default_factory=set)
     aggregations: set[int] = field(default_factory=set)
+    validations: set[int] = field(default_factory=set)
+    """Rounds whose validation loss is not what is told."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Kind:
     says: str
     edit: Callable[[Run, Run], False_]
     world: str
-    """`plain` or `privacy`."""
+    """`plain`, `privacy` or `validation`."""
 
 
 KINDS: list[Kind] = []
@@ -317,3 +319,32 @@ def _quiet(run: Run, number: int, part: float, seed: int) -> None:
         run.hand_in(dict(made))
     with run.forged.round(number) as told_round:
         told_round["adapter"] = run.put(dict(made))
+
+
+# --- validation losses ---
+
+
+@kind("validation")
+def validation_losses_invented(run: Run, _: Run) -> False_:
+    """Every round's validation loss is told lower than it was, so that a target seems to be reached earlier."""
+    with run.forged.lines() as lines:
+        for line in lines:
+            if line["body"]["event"] == "round":
+                line["body"]["validation_loss"] *= 0.5
+    return False_(validations={body["round"] for body in run.rounds()})
+
+
+@kind("validation")
+def best_round_hidden(run: Run, _: Run) -> False_:
+    """The best round's validation loss is told higher than it was, so that the next best is scored, which does better
+    on the test items, say. Its adapter and its answers are its own."""
+    losses = {body["round"]: body["validation_loss"] for body in run.rounds()}
+    best = min(losses, key=lambda number: (losses[number], number))
+    losses[best] = max(losses.values()) + 0.1
+    scored = min(losses, key=lambda number: (losses[number], number))
+    with run.forged.round(best) as body:
+        body["validation_loss"] = losses[best]
+    run.hand_in(run.arrays(run.rounds()[scored - 1]["adapter"]))
+    with run.forged.lines() as lines, run.forged.result() as result:
+        lines[-1]["body"]["round"] = result["checkpoint_round"] = scored
+    return False_(validations={best})

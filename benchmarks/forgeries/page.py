@@ -49,7 +49,7 @@ FACTS: dict[str, tuple[str, ...]] = {
 PASSED = {
     "adapter_swapped_and_the_ledger_rewritten": "random-adapter",
     "answers_invented": "answers-invented",
-    "validation_loss_invented": "the choice of the round",
+    "validation_loss_invented": "validation-losses-invented",
     "hardware_invented": "hardware and times",
     "interruption_hidden": "interruptions",
     "round_asked_again_since_nobody_replied": "who did not reply",
@@ -79,8 +79,9 @@ UNCATCHABLE = {
     "interruptions": ("An interruption that the ledger hides. It changes nothing that is claimed.", "nobody"),
     "the choice of the round": (
         "The validation loss of the scored round is computed again, and of as many others as `reporting.spot` has "
-        "aggregations. Another round's, told higher than it was, escapes as often as it is not drawn, and leads the "
-        "spec's rule to the next best round. Its adapter is one that the run had.",
+        "aggregations. Another round's, told higher than it was, escapes as often as it is not drawn "
+        "(best-round-hidden), and that of the last round, if it is not scored, always, since its adapter lies in no "
+        "archive. The spec's rule is led to the next best round, whose adapter is one that the run had.",
         "a larger draw; a whole run (REPRODUCED): all rounds must agree",
     ),
     "noise that protects": (
@@ -102,6 +103,10 @@ UNCATCHABLE = {
     ),
 }
 """What no draw tells → what it is, and who could tell."""
+
+
+OLDER = ", of when one aggregation was drawn yet"
+"""Of a command that was not typed again since."""
 
 
 def render(told: dict[str, Any]) -> str:
@@ -127,11 +132,13 @@ def render(told: dict[str, Any]) -> str:
         *_text(
             f"Each kind was forged into a real run of the quickstart ({sizes['items']} items, {sizes['client_rounds']}",
             f"client rounds, {sizes['aggregations']} aggregations; those of noise into a smaller one with central",
-            "privacy), sealed again, and believed up to RESCORED. All of it was done again once; then",
+            "privacy, those of validation losses into one that chooses its round by them), sealed again, and believed",
+            "up to RESCORED. All of it was done again once; then",
             f"{told['kinds'][0]['draws']} nonces drew {rule['items']} items and {rule['client_rounds']} client round",
             "each, the default of `reporting.spot`, and all aggregations that were kept, which take no training.",
             "*Computed* is the chance (hypergeometric) that a draw meets something false. *Enough* is a draw that",
-            "meets it with 95 %: items, client rounds.",
+            "meets it with 95 %: items, client rounds, and where validation losses are false aggregations, as many of",
+            "which are computed again.",
         ),
         "| forgery | false in it | caught | computed | enough |",
         "|---|---|---|---|---|",
@@ -139,6 +146,8 @@ def render(told: dict[str, Any]) -> str:
     for one in told["kinds"]:
         draw = one["enough"]
         enough = f"{draw['items']}, {draw['client_rounds']}" if draw else "no draw"
+        if draw and one["false"].get("validation_losses"):
+            enough += f", {draw['aggregations']}"
         lines.append(
             f"| **{one['name']}**: {one['says']} | {_false(one['false'])} | {one['caught']} of {one['draws']} |"
             f" {100 * one['computed']:.1f} % | {enough} |"
@@ -174,12 +183,11 @@ def render(told: dict[str, Any]) -> str:
             "",
             *_text(
                 f"`ftbench verify BUNDLE --spot`, {len(told['commands'])} times, each with a nonce of its own; median",
-                f"{seconds[len(seconds) // 2]:.0f} s on two cores that others used at the same time, while",
-                "one aggregation was drawn yet.",
+                f"{seconds[len(seconds) // 2]:.0f} s on two cores that others used at the same time.",
             ),
             "| forgery | level |",
             "|---|---|",
-            *(f"| {one['kind']} | {one['level']} |" for one in told["commands"]),
+            *(f"| {one['kind']} | {one['level']}{OLDER * ('before' in one)} |" for one in told["commands"]),
             "",
         ]
     sealed = sum(one.sealed is not None for one in attacks.values())

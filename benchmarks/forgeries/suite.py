@@ -3,8 +3,9 @@
     python benchmarks/forgeries/suite.py --run RUN --other RUN --privacy RUN [--honest RUN ...] --work DIR --out FILE
 
 RUN, the other one and --honest are folders of quickstart runs that kept all rounds, --other of another seed, --honest
-made on other settings; --privacy is one of specs/… with central privacy, given with --privacy-spec. With --commands N
-whole commands are run as well. `page.py` makes docs/how-a-result-could-be-false.md of FILE.
+made on other settings; --privacy is one of a spec with central privacy, given with --privacy-spec, --validation one of
+a spec that chooses its round on a validation cut, given with --validation-spec. With --commands N whole commands are
+run as well. `page.py` makes docs/how-a-result-could-be-false.md of FILE.
 """
 
 from __future__ import annotations
@@ -43,27 +44,31 @@ DRAWS = 200
 HONEST_DRAWS = 100
 """For each setting."""
 RULE = SpotRule()
+WITH = {"plain": "", "privacy": " with noise", "validation": " with a validation cut"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--run", "--other", "--work", "--out"):
         parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--privacy", type=Path)
-    parser.add_argument("--privacy-spec", type=Path)
+    for name in ("privacy", "validation"):
+        parser.add_argument(f"--{name}", type=Path)
+        parser.add_argument(f"--{name}-spec", type=Path)
     parser.add_argument("--honest", type=Path, nargs="*", default=[])
     parser.add_argument("--commands", type=int, default=0)
-    parser.add_argument("--parts", nargs="+", default=["plain", "privacy", "honest", "commands"])
+    parser.add_argument("--parts", nargs="+", default=["plain", "privacy", "validation", "honest", "commands"])
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     store = Store.default(None)
     plain = compiled_of(builtin.specs()["quickstart"])
     run, other = load(asked.run, plain, store), load(asked.other, plain, store)
     worlds = {"plain": (run, other, builtin.specs()["quickstart"])}
-    if asked.privacy and asked.privacy_spec:
-        private = load(asked.privacy, compiled_of(asked.privacy_spec), store)
-        worlds["privacy"] = (private, private, asked.privacy_spec)
-    told = {
+    for name in ("privacy", "validation"):
+        folder, path = getattr(asked, name), getattr(asked, f"{name}_spec")
+        if folder and path:
+            own = load(folder, compiled_of(path), store)
+            worlds[name] = (own, own, path)
+    told: dict[str, Any] = {
         "rule": RULE.model_dump(mode="json"),
         "sizes": {
             "items": sum(len(lines) for lines in context_of(run).samples.values()),
@@ -82,9 +87,10 @@ def main() -> int:
         elif part == "honest":
             found = of_honest(run, asked, plain, store)
         else:
-            found, told["commands"] = [], []
-            for one in commands(asked.commands, worlds, asked.work):
-                told["commands"].append(one)
+            found = []
+            for one in commands(asked.commands, worlds, asked.work, told["commands"]):
+                known = {other["kind"]: other for other in told["commands"]} | {one["kind"]: one}
+                told["commands"] = [known[name] for name, _ in every(worlds) if name in known]
                 asked.out.write_text(json.dumps(told, indent=1) + "\n")
         put(told, found)
         asked.out.write_text(json.dumps(told, indent=1) + "\n")
@@ -150,7 +156,7 @@ def of_world(world: str, *, run: Run, other: Run, work: Path) -> list[dict[str, 
     say(f"asking the items of {len(made) + 1} adapters")
     by_adapter = {one.context.result.adapter: one.context for one in [honest, *made]}
     items = dict(zip(by_adapter, again.ask(list(by_adapter.values())), strict=True))
-    if world == "privacy":  # each gets the answers that its adapter gives: the noise alone is the lie
+    if world != "plain":  # each gets the answers that its adapter gives: noise or a loss alone is the lie
         for one in made:
             answers(one.run, items[one.context.result.adapter])
         made = [Made.of(one.kind, one.run, one.told, one.folder) for one in made]
@@ -172,6 +178,7 @@ def of_world(world: str, *, run: Run, other: Run, work: Path) -> list[dict[str, 
                     "items": sum(map(len, one.told.items.values())),
                     "client_rounds": len(one.told.clients),
                     "aggregations": len(one.told.aggregations),
+                    "validation_losses": len(one.told.validations),
                 },
                 "draws": DRAWS,
                 "caught": caught,
@@ -182,7 +189,7 @@ def of_world(world: str, *, run: Run, other: Run, work: Path) -> list[dict[str, 
         )
         say(f"{one.kind.name}: {caught} of {DRAWS}, computed {told[-1]['computed']}")
     whole = again.whole(items[honest.context.result.adapter], by_kind["honest"])
-    return [*told, alarms(f"the quickstart{' with noise' * (world == 'privacy')}", honest, whole)]
+    return [*told, alarms(f"the quickstart{WITH[world]}", honest, whole)]
 
 
 def _own_files(one: Made, honest: Made) -> bool:
@@ -209,7 +216,7 @@ def borrowed(one: Made, honest: Redone) -> Redone:
     made = [
         one_.model_copy(update={"adapter": None, **why}) if one_.round in lost else one_ for one_ in honest.aggregations
     ]
-    return Redone(clients, made)
+    return Redone(clients, made, honest.validations)
 
 
 def answers(run: Run, items: again.Items) -> None:
@@ -264,6 +271,12 @@ def chance(one: Made, rule: SpotRule) -> float:
     missed = math.prod(escape(sizes[task], len(told.items.get(task, ())), drawn_[task]) for task in sizes)
     missed *= escape(replies, len(told.clients), min(rule.client_rounds, replies))
     missed *= escape(len(context.rounds), len(told.aggregations), min(rule.aggregations, len(context.rounds)))
+    scored, last = context.result.checkpoint_round, context.rounds[-1].round
+    others = [body.round for body in context.rounds if body.round not in {scored, last}]
+    if told.validations and scored not in told.validations:
+        missed *= escape(len(others), len(told.validations - {last}), min(rule.aggregations, len(others)))
+    elif told.validations:
+        missed = 0.0
     return 1 - missed
 
 
@@ -277,7 +290,7 @@ def enough(one: Made) -> dict[str, int] | None:
         rule = SpotRule(
             items=min(items, RULE.items * scale if told.items else RULE.items),
             client_rounds=min(replies, scale if told.clients else 1),
-            aggregations=min(len(context.rounds), scale if told.aggregations else 1),
+            aggregations=min(len(context.rounds), scale if told.aggregations or told.validations else 1),
         )
         if chance(one, rule) >= 0.95:
             best = rule.model_dump(mode="json")
@@ -313,12 +326,22 @@ def nats(context: Context, found: again.Again) -> list[float]:
     ]
 
 
-def commands(number: int, worlds: Mapping[str, tuple[Run, Run, Path]], work: Path) -> Iterator[dict[str, Any]]:
-    """Whole commands as a verifier would type them, each with a nonce of its own: an honest run and every kind."""
-    every = [("honest-plain", "plain"), *((one.name, one.world) for one in KINDS if one.world in worlds)]
-    for place in range(number):
-        name, world = every[place % len(every)]
+def every(worlds: Mapping[str, tuple[Run, Run, Path]]) -> list[tuple[str, str]]:
+    """An honest run and every kind, each with its world."""
+    return [("honest-plain", "plain"), *((one.name, one.world) for one in KINDS if one.world in worlds)]
+
+
+def commands(
+    number: int, worlds: Mapping[str, tuple[Run, Run, Path]], work: Path, known: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Whole commands as a verifier would type them, each with a nonce of its own. What was never asked comes first."""
+    kinds, asked = {one.name: one for one in KINDS}, {one["kind"] for one in known}
+    for name, world in sorted(every(worlds), key=lambda one: one[0] in asked)[:number]:
         folder = work / name
+        if world == "plain" and not (folder / "bundle").is_dir():
+            forged = worlds[world][0].copy()
+            kind = kinds.get(name) or Kind(name, "", lambda *_: False_(), world)
+            Made.of(kind, forged, kind.edit(forged, worlds[world][1]), folder)
         words = ["verify", folder / "bundle", "--spec", worlds[world][2], "--spot", "--archive", folder / "archive"]
         begun = time.monotonic()
         done = subprocess.run(

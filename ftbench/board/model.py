@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.documents import Interval, Level
+from ftbench.result.exposure_documents import Exposure
 from ftbench.spec.model import BaseModelRef, Sha256
 from ftbench.spec.primitives import Block
 
@@ -162,6 +163,8 @@ class Row(Block):
     """Epsilon spent, the most over bundles; null where the spec promises no privacy."""
     robustness: Estimate | None
     """Tuned minus the fault-free reference on the same items; null where the spec has none."""
+    exposure: Annotated[Exposure | None, Field(exclude_if=lambda value: value is None)] = None
+    """How far the model gives canaries away, means over runs, `most` over all; left out where the spec plants none."""
     target: Reached | None
     """What the spec's target cost; null where it sets none."""
     within: list[Within]

@@ -14,6 +14,8 @@ from ftbench.board.compare import METHOD, Contender, mean_marks, standard_errors
 from ftbench.board.model import BundleRef, Estimate, Rank, Row
 from ftbench.board.submission import Clusters, Marks, Submission
 from ftbench.result.documents import LEVELS, Level, Result
+from ftbench.result.exposure import exposed
+from ftbench.result.exposure_documents import Exposed, Exposure
 from ftbench.spec import labels
 
 GENERIC = {"custom", "default"}
@@ -80,6 +82,7 @@ def row(
         planned_exclusions=sum(result.planned_exclusions for result in results),
         epsilon=max((one.privacy.epsilon for one in results if one.privacy is not None), default=None),
         robustness=_robustness(results),
+        exposure=_exposure(results),
         target=budgets.target(results),
         within=budgets.reached_within(results),
         bundles=[_reference(one) for one in group],
@@ -108,6 +111,19 @@ def _robustness(results: Sequence[Result]) -> Estimate | None:
     known = [(one.seed, one.scores.robustness) for one in results]
     told = [(seed, figures.estimate(change)) for seed, change in known if change is not None]
     return figures.over_seeds(told) if told else None
+
+
+def _exposure(results: Sequence[Result]) -> Exposure | None:
+    """Plain means over the runs, and the canary that any of them exposes most."""
+    told = [one.scores.exposure for one in results if one.scores.exposure is not None]
+    if not told:
+        return None
+
+    def over(found: Sequence[Exposed]) -> Exposed:
+        return Exposed(mean=fmean(one.mean for one in found), most=max(one.most for one in found))
+
+    both = {"untuned": over([one.untuned for one in told]), "tuned": over([one.tuned for one in told])}
+    return told[0].model_copy(update=both)
 
 
 def contender(group: Sequence[Submission], finished: Row) -> Contender:
@@ -170,6 +186,8 @@ def _notes(group: Sequence[Submission]) -> list[str]:
     if spent:
         most = max(spent, key=lambda one: one.epsilon)
         notes.append(f"{most.kind} privacy: epsilon {most.epsilon:.3g} at delta {most.delta:g}")
+    if (exposure := _exposure([one.result for one in group])) is not None:
+        notes.append(f"canaries: {exposed(exposure)}")
     if not all(one.result.bit_reproducible for one in group):
         notes.append("not bit-reproducible")
     for seed, runs in _by_seed(group).items():

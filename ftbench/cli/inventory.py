@@ -85,7 +85,7 @@ def tasks(spec: str) -> Iterator[Item]:
     asked_in: dict[bytes, tuple[Task, list[str]]] = {}
     for name, path in builtin.specs().items():
         try:
-            found = load_spec(path).spec.evaluation.tasks
+            found = load_spec(path).spec.evaluation.scored
         except FtbenchError:
             continue
         for task in found:

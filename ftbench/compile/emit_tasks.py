@@ -37,8 +37,9 @@ def emit(plan: Plan) -> dict[str, bytes]:
     task, and where there are several tasks `tasks/ftbench_mean.yaml`. No absolute path."""
     tasks = plan.typed_spec().evaluation.tasks
     files = {f"tasks/{name}.yaml": _dump(value) for task in tasks for name, value in _tasks(task).items()}
-    if len(tasks) > 1:
-        files[f"tasks/{GROUP}.yaml"] = _dump(_group([ranking_task(task) for task in tasks]))
+    scored = plan.typed_spec().evaluation.scored
+    if len(scored) > 1:
+        files[f"tasks/{GROUP}.yaml"] = _dump(_group([ranking_task(task) for task in scored]))
     return files
 
 
@@ -64,7 +65,7 @@ def lm_eval_command(plan: Plan, adapter: str | None = None) -> str:
     arguments = f"{model},dtype={spec.model.dtype},add_bos_token={spec.data.bos}"
     if adapter is not None:
         arguments += f",peft={adapter}"
-    tasks = spec.evaluation.tasks
+    tasks = spec.evaluation.scored
     names = [GROUP] if len(tasks) > 1 else [ranking_task(tasks[0])]
     # What is reported beside the ranking scores.
     names += [name for task in tasks for name in _tasks(task) if name != ranking_task(task)]

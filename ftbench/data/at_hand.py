@@ -23,12 +23,13 @@ def rows_at_hand(loaded: LoadedSpec, key: str, store: Store) -> list[Row]:
     Raises MissingResource (FTB301, FTB326 where nothing is pinned, FTB348), and what reading files raises.
     """
     source, columns = sources.named_sources(loaded.spec)[key]
+    planted = sources.planted(loaded.spec, key)
     digest = None
     with suppress(FtbenchError):  # without pins there is nothing to fall back on
         digest = load_pins(loaded.path).sources[key].digest if key in load_pins(loaded.path).sources else None
     if source.kind in sources.OFFLINE:
         try:
-            return sources.load(source, columns, Request(beside=beside(loaded)[key])).rows
+            return sources.load(source, columns, Request(beside=beside(loaded)[key], planted=planted)).rows
         except MissingResource as error:
             if error.diagnostics[0].code != codes.NO_FILE or digest is None:
                 raise

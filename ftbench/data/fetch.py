@@ -11,7 +11,7 @@ from ftbench.data.hub import Hub
 from ftbench.data.loaded import Request, describe
 from ftbench.data.partitions.sites import shares as shares_of
 from ftbench.data.pinning import Near, ensure
-from ftbench.data.sources import TRAIN, named_sources
+from ftbench.data.sources import TRAIN, named_sources, planted
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput, MissingResource
@@ -54,7 +54,7 @@ def fetch(
         assert pin.digest is not None
         if isinstance(source, SitesSource):
             continue  # they stay where they are
-        request = Request(connect, beside=(near or {}).get(key))
+        request = Request(connect, beside=(near or {}).get(key), planted=planted(spec, key))
         new = ensure(key, source=source, columns=columns, pin=pin, store=store, request=request)
         found.append(FetchedRows(key, pin.digest, pin.rows, pin.licence, pin.revision, new))
     return [*found, *_partitions(spec, pins, store)]

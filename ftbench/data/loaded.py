@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftbench.data.table import Row, Table
 from ftbench.spec.model import BuiltinSource, FileSource, SitesSource
-from ftbench.spec.sources import TrainSource
+from ftbench.spec.sources import AnySource, CanarySource
 
 if TYPE_CHECKING:
     from ftbench.data.hub import Hub
@@ -42,6 +42,8 @@ class Request:
     """Commit to load; None: the source's own, or else that of the main branch today."""
     beside: Beside | None = None
     """Where the paths of a `file` source begin; None: unknown."""
+    planted: Sequence[Mapping[str, str]] = ()
+    """Canaries to be planted after the rows: what their columns are that templates name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,14 @@ class Beside:
     tree: Path
 
 
-def describe(source: TrainSource, revision: str | None = None) -> str:
+def describe(source: AnySource, revision: str | None = None) -> str:
     """The source in a few words, for messages."""
     if isinstance(source, BuiltinSource):
         return f"builtin data set {source.name}, split {source.split}"
     if isinstance(source, FileSource):
         return f"local data {', '.join(source.files)}"
+    if isinstance(source, CanarySource):
+        return f"the secrets of {source.count} canaries"
     if isinstance(source, SitesSource):
         return f"rows at the sites {', '.join(source.sites[:3])}{', …' * (len(source.sites) > 3)}"
     commit = revision or source.revision

@@ -46,7 +46,7 @@ def find_overlaps(spec: Spec, pins: Pins, store: Store) -> list[Overlap]:
         for text in texts(spec.data.prompt, row):
             seen.setdefault(text, number)
     found = []
-    for task in spec.evaluation.tasks:
+    for task in spec.evaluation.scored:  # canaries are in the training rows on purpose
         pin = pins.sources[f"task:{task.name}"]
         if pin.digest is None or not store.has_rows(pin.digest):
             continue

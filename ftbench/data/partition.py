@@ -19,6 +19,7 @@ from ftbench.errors import InvalidInput
 from ftbench.spec.canonical import canonical
 from ftbench.spec.model import Partition, Spec, Validation
 from ftbench.spec.partitions import column
+from ftbench.spec.planted import holders
 
 VALIDATION_STREAM = 0x56414C49
 """Second word of the validation cut's seed ("VALI"), so that it never shares a stream with the partition."""
@@ -93,11 +94,21 @@ def validation_cut(rows: int, block: Validation, seed: int) -> list[int]:
 
 
 def deal_rows(count: int, spec: Spec, rows: Callable[[], Sequence[Mapping[str, Any]]]) -> Dealt:
-    """The spec's validation cut and its partition of the other rows.
+    """The spec's validation cut and its partition of the other rows. Canaries, which stand last, are dealt after them,
+    each to its own client, whatever the partition goes by.
 
     `rows` gives the `count` training rows; it is called only where the partition goes by a column.
     Raises InvalidInput (FTB308, FTB309), and what `rows` raises.
     """
+    held_by = holders(spec)
+    first = count - len(held_by)
+    dealt = _deal_rows(first, spec, lambda: rows()[:first])
+    for number, client in enumerate(held_by, first):
+        dealt.shares[client].append(number)
+    return dealt
+
+
+def _deal_rows(count: int, spec: Spec, rows: Callable[[], Sequence[Mapping[str, Any]]]) -> Dealt:
     federation, seed, block = spec.federation, spec.seeds.partition, spec.data.validation
     labels = _labels(federation.partition, count, rows)
     if block is None:

@@ -11,15 +11,16 @@ from ftbench.data import digests, fitness, local, partition, sites, sources
 from ftbench.data.files import write_atomic
 from ftbench.data.hub import Hub
 from ftbench.data.loaded import Beside, Request, describe
-from ftbench.data.sources import TRAIN, named_sources
+from ftbench.data.sources import TRAIN, named_sources, planted
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import pretty
+from ftbench.spec.checks.pins import inputs
 from ftbench.spec.model import FileSource, HubSource, SitesSource, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
 from ftbench.spec.sites import SiteLock
-from ftbench.spec.sources import Columns, TrainSource
+from ftbench.spec.sources import AnySource, Columns
 
 __all__ = ["TRAIN", "lock", "named_sources", "unresolved_pins", "write_pins"]
 
@@ -139,21 +140,23 @@ def attempt(
     connect = hub or (lambda: Hub(store.scratch()))
     made = Attempt(place, near)
     unreachable = False
+    due = inputs(spec)
     for key, (source, columns) in named_sources(spec).items():
-        old = _resolved(known, key, source, columns)
+        old = _resolved(known, key, due[key])
         if isinstance(source, SitesSource):
-            made.sources[TRAIN] = old or _unresolved(source, columns, None)
+            made.sources[TRAIN] = old or _unresolved(due[key], None)
             made.partition = _known_partition(spec, made.sources[TRAIN], known, None)
             if locked:
                 _at_sites(made, spec, store, locked)
             continue
         fresh = None if renew else old
-        pin = old or _unresolved(source, columns, _revision(known, key, source, columns, renew))
+        revision = _revision(known, key, source, due[key], renew)
+        pin = old or _unresolved(due[key], revision)
         if fresh is None and unreachable and source.kind not in sources.OFFLINE:
             made.sources[key] = pin  # asked once more, the hub would take as long and say the same
             continue
         try:
-            request = Request(connect, _revision(known, key, source, columns, renew), (near or {}).get(key))
+            request = Request(connect, revision, (near or {}).get(key), planted(spec, key))
             found = _pin(made, key, source, columns, fresh=fresh, store=store, request=request)
             if isinstance(source, FileSource):
                 made.note_change(key, known.sources.get(key) if known else None, found)
@@ -188,7 +191,7 @@ def _at_sites(made: Attempt, spec: Spec, store: Store, locked: Sequence[SiteLock
 def _pin(
     made: Attempt,
     key: str,
-    source: TrainSource,
+    source: AnySource,
     columns: Columns,
     *,
     fresh: SourcePin | None,
@@ -213,20 +216,18 @@ def _at(key: str) -> str:
     return "data.source" if key == TRAIN else f"evaluation.tasks.{key.partition(':')[2]}.source"
 
 
-def _unresolved(source: TrainSource, columns: Columns, revision: str | None) -> SourcePin:
-    return SourcePin(
-        inputs=source_inputs(source, columns), revision=revision, digest=None, rows=None, licence=UNKNOWN_LICENCE
-    )
+def _unresolved(inputs: str, revision: str | None) -> SourcePin:
+    return SourcePin(inputs=inputs, revision=revision, digest=None, rows=None, licence=UNKNOWN_LICENCE)
 
 
-def load_pin(source: TrainSource, columns: Columns, store: Store, request: Request) -> SourcePin:
+def load_pin(source: AnySource, columns: Columns, store: Store, request: Request) -> SourcePin:
     """Load one source, keep its rows, return their pin. Raises as `lock` does."""
     loaded = sources.load(source, columns, request)
     if not loaded.rows:
         message = f"{describe(source, loaded.revision)} gives no rows"
         raise MissingResource(Diagnostic(codes.NO_ROWS, message, hint="look at `files`, `normalise` and `subset`"))
     return SourcePin(
-        inputs=source_inputs(source, columns),
+        inputs=source_inputs(source, columns, request.planted),
         revision=loaded.revision,
         digest=store.put_rows(loaded.rows),
         rows=len(loaded.rows),
@@ -238,7 +239,7 @@ def load_pin(source: TrainSource, columns: Columns, store: Store, request: Reque
 def ensure(
     key: str,
     *,
-    source: TrainSource,
+    source: AnySource,
     columns: Columns,
     pin: SourcePin,
     store: Store,
@@ -278,17 +279,18 @@ def unresolved_pins(
     null. With a `store` their rows go there, as `lock` does. `place` gives the place of a path in the spec's file.
     Raises InvalidInput as `lock` does, with the faults of all rows together.
     """
-    pins, errors = {}, []
+    pins, errors, due = {}, [], inputs(spec)
     for key, (source, columns) in named_sources(spec).items():
-        old = _resolved(known, key, source, columns)
+        old = _resolved(known, key, due[key])
         if isinstance(source, HubSource | SitesSource):
-            pins[key] = old or _unresolved(source, columns, _revision(known, key, source, columns, renew=False))
+            pins[key] = old or _unresolved(due[key], _revision(known, key, source, due[key], renew=False))
             continue
-        loaded = sources.load(source, columns, Request(beside=(near or {}).get(key)))
+        request = Request(beside=(near or {}).get(key), planted=planted(spec, key))
+        loaded = sources.load(source, columns, request)
         errors += fitness.place_problems(fitness.look(spec, key, loaded.rows), place)[0]
         digest = store.put_rows(loaded.rows) if store else digests.rows_digest(loaded.rows)
         pins[key] = SourcePin(
-            inputs=source_inputs(source, columns),
+            inputs=due[key],
             digest=digest,
             rows=len(loaded.rows),
             licence=loaded.licence,
@@ -329,18 +331,18 @@ def _partition_inputs(spec: Spec, train_digest: str) -> str:
     return partition_inputs(train_digest, spec.federation, spec.seeds.partition, spec.data.validation)
 
 
-def _resolved(known: Pins | None, key: str, source: TrainSource, columns: Columns) -> SourcePin | None:
+def _resolved(known: Pins | None, key: str, inputs: str) -> SourcePin | None:
     """The known pin of `key`, if it is resolved and was made from these inputs."""
     old = known.sources.get(key) if known else None
-    return old if old is not None and old.digest and old.inputs == source_inputs(source, columns) else None
+    return old if old is not None and old.digest and old.inputs == inputs else None
 
 
-def _revision(known: Pins | None, key: str, source: TrainSource, columns: Columns, renew: bool) -> str | None:
+def _revision(known: Pins | None, key: str, source: AnySource, inputs: str, renew: bool) -> str | None:
     """The commit to load: the spec's own, else the one pinned for these inputs."""
     if not isinstance(source, HubSource):
         return None
     old = known.sources.get(key) if known else None
-    if source.revision or renew or old is None or old.inputs != source_inputs(source, columns):
+    if source.revision or renew or old is None or old.inputs != inputs:
         return source.revision
     return old.revision
 

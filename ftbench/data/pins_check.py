@@ -18,7 +18,7 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import FileSource, SitesSource, Spec
 from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, source_inputs
-from ftbench.spec.sources import Columns, TrainSource
+from ftbench.spec.sources import AnySource, Columns
 
 AGAIN = "run: ftbench lock SPEC"
 
@@ -61,7 +61,8 @@ def _unresolved(spec: Spec, pins: Pins) -> Diagnostic:
 
 def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store, beside: Beside | None) -> list[Diagnostic]:
     source, columns = named_sources(spec)[key]
-    if pin.inputs != source_inputs(source, columns):
+    planted = sources.planted(spec, key)
+    if pin.inputs != source_inputs(source, columns, planted):
         message = f"the pin of `{key}` was made from another source or other columns"
         return [_problem(codes.STALE_SOURCE, message, AGAIN)]
     wanted = getattr(source, "revision", None)
@@ -74,7 +75,7 @@ def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store, beside: Be
     if pin.digest is None or isinstance(source, SitesSource):
         return []
     try:
-        rows, found = _rows(source, columns, pin, store, beside)
+        rows, found = _rows(source, columns, pin, store, Request(beside=beside, planted=planted))
     except MissingResource as error:
         if error.diagnostics[0].code not in (codes.MISSING_DATA, codes.CORRUPT):
             raise
@@ -85,12 +86,12 @@ def _check_source(spec: Spec, key: str, pin: SourcePin, store: Store, beside: Be
 
 
 def _rows(
-    source: TrainSource, columns: Columns, pin: SourcePin, store: Store, beside: Beside | None
+    source: AnySource, columns: Columns, pin: SourcePin, store: Store, request: Request
 ) -> tuple[list[Row], dict[str, Any]]:
     """The rows as they are now, and what else of the pin they say; from the store where they can't be made here."""
     if source.kind in sources.OFFLINE:
         try:
-            loaded = sources.load(source, columns, Request(beside=beside))
+            loaded = sources.load(source, columns, request)
             return loaded.rows, {"licence": loaded.licence}
         except MissingResource as error:
             if error.diagnostics[0].code != codes.NO_FILE:
@@ -117,7 +118,8 @@ def _check_partition(  # noqa: PLR0911 - one return for each finding
 
     @cache
     def rows() -> list[dict[str, Any]]:
-        return _rows(spec.data.source, spec.data.columns, train, store, near.get(TRAIN))[0]
+        request = Request(beside=near.get(TRAIN), planted=sources.planted(spec, TRAIN))
+        return _rows(spec.data.source, spec.data.columns, train, store, request)[0]
 
     try:
         dealt = partition.deal_rows(train.rows, spec, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +13,10 @@ from ftbench.data.loaded import Loaded, Request, describe
 from ftbench.data.table import Table
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
+from ftbench.spec import canaries
 from ftbench.spec.model import BuiltinSource, FileSource, HubSource, Spec
-from ftbench.spec.sources import Columns, SitesSource, TrainSource, TypedColumn, source_column
+from ftbench.spec.planted import planted as canaries_of
+from ftbench.spec.sources import AnySource, CanarySource, Columns, SitesSource, TypedColumn, source_column
 
 TRAIN = "train"
 """Key of the training rows in the pins; a task's is `task:NAME`."""
@@ -38,6 +40,10 @@ def _file(source: FileSource, request: Request) -> Loaded:
     return local.load(source, request.beside)
 
 
+def _canaries(source: CanarySource, request: Request) -> Loaded:
+    return Loaded(Table.unplaced(canaries.items(source)), "CC0-1.0")
+
+
 def _sites(source: SitesSource, request: Request) -> Loaded:
     message = f"the training rows are at their {len(source.sites)} sites, and this needs them in one place"
     hint = "what is known of them here are counts and digests: `ftbench lock SPEC` shows them"
@@ -48,32 +54,51 @@ LOADERS: dict[str, Callable[[Any, Request], Loaded]] = {
     "builtin": _builtin,
     "hub": _hub,
     "file": _file,
+    "canaries": _canaries,
     "sites": _sites,
 }
 """`source.kind` → what loads it, with the source's own columns."""
 
-OFFLINE = frozenset({"builtin", "file"})
+OFFLINE = frozenset({"builtin", "file", "canaries"})
 """Kinds whose rows can be had again without the network."""
 
 
-def load(source: TrainSource, columns: Columns, request: Request | None = None) -> Loaded:
-    """Rows of `source`, in its order, with our columns only, each column of one type.
+def load(source: AnySource, columns: Columns, request: Request | None = None) -> Loaded:
+    """Rows of `source`, in its order, with our columns only, each column of one type; after them what is planted.
 
     Raises InvalidInput: FTB304 to FTB306; FTB307, FTB338, FTB339 for a value that its column cannot hold; and what
     `ftbench.data.hub_source.load` and `ftbench.data.local.load` raise.
     """
-    loaded = LOADERS[source.kind](source, request or Request())
+    request = request or Request()
+    loaded = LOADERS[source.kind](source, request)
     table = _mapped(loaded.table, columns, describe(source))
     types = {ours: one.type for ours, one in columns.items() if isinstance(one, TypedColumn)}
     names = {ours: source_column(one) for ours, one in columns.items()}
     table = values.typed(table, types, names)
     values.check(table, names)
-    return replace(loaded, table=table)
+    return replace(loaded, table=_with_planted(table, request.planted))
 
 
-def named_sources(spec: Spec) -> dict[str, tuple[TrainSource, Columns]]:
+def planted(spec: Spec, key: str) -> list[dict[str, str]]:
+    """What is planted among the rows of the source with that key: canaries among the training rows."""
+    return canaries_of(spec) if key == TRAIN else []
+
+
+def _with_planted(table: Table, planted: Sequence[Mapping[str, str]]) -> Table:
+    """A planted row is the first row but for the columns that templates name; a whole number stays one."""
+    if not planted or not table.rows:
+        return table
+    like = table.rows[0]
+    rows = [
+        {**like, **{name: int(value) if isinstance(like[name], int) else value for name, value in one.items()}}
+        for one in planted
+    ]
+    return Table([*table.rows, *rows], [])
+
+
+def named_sources(spec: Spec) -> dict[str, tuple[AnySource, Columns]]:
     """Every source of a spec with its columns, by its key in the pins."""
-    tasks: dict[str, tuple[TrainSource, Columns]] = {
+    tasks: dict[str, tuple[AnySource, Columns]] = {
         f"task:{task.name}": (task.source, task.columns) for task in spec.evaluation.tasks
     }
     return {TRAIN: (spec.data.source, spec.data.columns), **tasks}

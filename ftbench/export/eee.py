@@ -135,7 +135,7 @@ def _model(one: Exported, model: Model) -> dict[str, Any]:
 
 def _results(one: Exported, model: Model) -> Iterator[dict[str, Any]]:
     evaluation = one.plan.typed_spec().evaluation
-    for task in evaluation.tasks:
+    for task in evaluation.scored:
         scores = one.result.scores.tasks[task.name]
         every: dict[str, ScoringScores] = {scores.scoring: scores, **scores.also}
         for scoring, told in every.items():
@@ -242,7 +242,7 @@ def _arguments(task: Task, scoring: str) -> dict[str, Any]:
 
 
 def _instances(one: Exported, told: Told, model: Model) -> Iterator[dict[str, Any]]:
-    for task in one.plan.typed_spec().evaluation.tasks:
+    for task in one.plan.typed_spec().evaluation.scored:
         scores = one.result.scores.tasks[task.name]
         for scoring in (scores.scoring, *scores.also):
             for sample, whole in zip(one.samples[task.name], one.whole[task.name], strict=True):

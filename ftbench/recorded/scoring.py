@@ -45,7 +45,7 @@ def task_named(spec: Spec, name: str | None, path: Path) -> Task:
 
     Raises InvalidInput (FTB685) where it is none, or not plain which.
     """
-    tasks = {task.name: task for task in spec.evaluation.tasks}
+    tasks = {task.name: task for task in spec.evaluation.scored}
     if name is not None:
         if name not in tasks:
             hint = did_you_mean(name, tasks) or f"its tasks: {', '.join(tasks)}"

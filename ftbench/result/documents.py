@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ftbench.result.budget_documents import TargetCost, WithinBudget
+from ftbench.result.exposure_documents import Exposure
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
 from ftbench.result.privacy_spent import PrivacySpent
 from ftbench.result.sample_documents import Answer, Sample, Withheld
@@ -294,6 +295,8 @@ class Scores(Block):
     """Domain of the spec's `evaluation.also` → what the adapter does on its tasks; no part of the means above."""
     robustness: Difference | None = None
     """Tuned minus the fault-free reference on the same items: what the spec's faults cost; null where there is none."""
+    exposure: Annotated[Exposure | None, Field(exclude_if=lambda value: value is None)] = None
+    """How far the model gives canaries away; left out where the spec plants none."""
 
 
 class ClientMemory(Block):

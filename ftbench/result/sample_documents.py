@@ -14,7 +14,7 @@ from ftbench.spec.primitives import Block
 class Answer(Block):
     """What one model answered to one item. What the task's scorings do not ask for is null."""
 
-    loglikelihoods: Annotated[list[float], Field(max_length=64)] | None = None
+    loglikelihoods: Annotated[list[float], Field(max_length=1024)] | None = None
     """Log-likelihood of each option given the prompt, in nats, in the order of the task's options."""
     text: str | None = None
     """What the model wrote, cut at the first stop string: whatever is extracted from it can be extracted again."""

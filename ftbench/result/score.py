@@ -28,9 +28,11 @@ from ftbench.result.documents import (
     TaskScores,
     Written,
 )
+from ftbench.result.exposure import exposure
 from ftbench.result.marks import Given, Mark, asks_text, mark, mark_of, picked, problems
 from ftbench.result.references import FAULT_FREE, LOCAL
 from ftbench.result.statistics import Estimate, mcnemar, mover_mean, paired_difference, stratified, wilson
+from ftbench.spec.canaries import NAME as CANARIES
 from ftbench.spec.model import Evaluation
 from ftbench.spec.tasks import CodeTask, Task
 
@@ -46,7 +48,13 @@ def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluatio
     wrong = list(_problems(samples_by_task, tasks))
     if wrong:
         raise InvalidInput(wrong[:10])
-    scored = {name: _task(tasks[name], lines, evaluation.confidence) for name, lines in samples_by_task.items()}
+    told = {task.name for task in evaluation.scored}
+    scored = {
+        name: _task(tasks[name], lines, evaluation.confidence)
+        for name, lines in samples_by_task.items()
+        if name in told
+    }
+    planted = samples_by_task.get(CANARIES) if evaluation.canaries is not None else None
     ranked = {task.name for task in evaluation.ranked}
     scores = [one for name, one in scored.items() if name in ranked]
     if not scores:
@@ -72,6 +80,7 @@ def score(samples_by_task: Mapping[str, Sequence[Sample]], evaluation: Evaluatio
             for domain, names in (evaluation.also or {}).items()
             if any(name in scored for name in names)
         },
+        exposure=exposure(planted) if planted else None,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ftbench.result.documents import Sample, Withheld
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import BuiltinSource, Evaluation
+from ftbench.spec.sources import CanarySource
 
 
 def withheld_tasks(evaluation: Evaluation) -> list[str]:
@@ -14,7 +15,7 @@ def withheld_tasks(evaluation: Evaluation) -> list[str]:
     return [
         task.name
         for task in evaluation.tasks
-        if not isinstance(task.source, BuiltinSource) and task.source.redistribute == "no"
+        if not isinstance(task.source, BuiltinSource | CanarySource) and task.source.redistribute == "no"
     ]
 
 

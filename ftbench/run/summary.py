@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ftbench.diagnostics import printable
 from ftbench.result.documents import Cost, Result, Score, Scores, TaskScores
+from ftbench.result.exposure import exposed
 from ftbench.result.options import is_constant, is_constant_mean
 from ftbench.result.references import LOCAL
 from ftbench.run.views import duration, size
@@ -63,6 +64,8 @@ def rows(outcome: RunOutcome) -> list[tuple[str, str]]:
         against = scores.robustness
         change = _signed(against.value, against.interval.low, against.interval.high)
         found.append(("under faults", f"{change} against the same run without"))
+    if scores.exposure is not None:
+        found.append(("canaries", exposed(scores.exposure)))
     if result.checkpoint_round != cost.rounds:
         found.append(("round", f"{result.checkpoint_round} of {cost.rounds}, chosen on the validation rows"))
     found += _budgets(result)

@@ -14,6 +14,7 @@ from ftbench.data.store import Store
 from ftbench.errors import FtbenchError
 from ftbench.result.documents import Answer, Sample, Withheld
 from ftbench.result.marks import Given, chosen, mark
+from ftbench.spec.canaries import NAME as CANARIES
 from ftbench.spec.tasks import Task
 from ftbench.verify.filled import filled
 
@@ -72,12 +73,14 @@ def answers(
     if plan is not None:
         with suppress(FtbenchError):
             whole = filled(samples, plan, store)
-    rules = {task.name: task for task in plan.typed_spec().evaluation.tasks} if plan else {}
+    rules = {task.name: task for task in plan.typed_spec().evaluation.scored} if plan else {}
+    # No page for the canaries' secrets: hundreds of numbers each, and the entry's page has what they come to.
+    shown = [name for name in sorted(samples) if not (plan and name == CANARIES and name not in rules)]
     return [
         _answers(
             name, rules.get(name), _sorted(samples[name]), _sorted(whole[name]), tuned.get(name), untuned.get(name)
         )
-        for name in sorted(samples)
+        for name in shown
     ]
 
 

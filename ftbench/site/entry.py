@@ -12,6 +12,7 @@ from markupsafe import Markup
 from ftbench.board import render
 from ftbench.board.model import BundleRef, Row, Table
 from ftbench.result.documents import LEVELS, CheckResult, Environment, Round, Verdict
+from ftbench.result.exposure import exposed
 from ftbench.site import again, bars, figures, links, plots, samples, svg
 from ftbench.site.answers import Answers, answers
 from ftbench.site.compare import shown as compared
@@ -226,6 +227,8 @@ def _costs(context: Context, table: Table, row: Row) -> list[tuple[str, str]]:
     found += memory(results, context.submission(row.bundles[0]).entry, spec).told
     if row.epsilon is not None:
         found.append(("epsilon", f"{row.epsilon:.3g}"))
+    if row.exposure is not None:
+        found.append(("canaries", exposed(row.exposure)))
     if row.target is not None:
         from ftbench.board.budgets import describe_reached
 

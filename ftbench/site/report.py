@@ -25,6 +25,7 @@ from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import ledger
 from ftbench.result.documents import LedgerLine, Result, Round, Verdict
+from ftbench.result.exposure import exposed
 from ftbench.result.opening import open_bundle
 from ftbench.site import bars, plots, svg
 from ftbench.site import figures as words
@@ -170,6 +171,8 @@ def costs(report: Report) -> list[tuple[str, str]]:
         found += memory([report.documents.result], report.documents.entry, report.plan.typed_spec()).told
     if report.row is not None and report.row.epsilon is not None:
         found.append(("epsilon", f"{report.row.epsilon:.3g}"))
+    if report.row is not None and report.row.exposure is not None:
+        found.append(("canaries", exposed(report.row.exposure)))
     return found
 
 

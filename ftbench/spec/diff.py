@@ -38,6 +38,7 @@ RULES: tuple[tuple[str, Impact], ...] = (
     ("federation.weigh_by", "score-affecting"),
     ("evaluation.tasks.*.reference", "operational"),  # what `lock` holds stop strings to
     ("evaluation.tasks.**", "incomparable"),
+    ("evaluation.canaries.**", "incomparable"),  # other training rows
     ("evaluation.confidence", "operational"),
     ("evaluation.references.**", "operational"),
     ("pins.sources.*.inputs", "operational"),

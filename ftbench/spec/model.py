@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from ftbench.spec import canaries as planting
 from ftbench.spec import strategies
 from ftbench.spec.budgets import CostToTarget, QualityWithin
 from ftbench.spec.faults import Faults
@@ -350,14 +351,22 @@ class Evaluation(Block):
     also: dict[Name, Annotated[list[Name], Field(min_length=1)]] | None = None
     """Another domain's name → those of `tasks` that are its own: asked, pinned and scored as the others, and told
     against the untuned model, but no part of the score that ranks. null: every task ranks."""
+    canaries: planting.Canaries | None = None
+    """Rows with a secret, planted into training at `ftbench lock`: how exposed these are after it stands beside the
+    score. null: none."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Level of every interval."""
+
+    @property
+    def scored(self) -> list[Task]:
+        """The test sets that the author wrote: all but the one that asks for the canaries' secrets."""
+        return [task for task in self.tasks if self.canaries is None or task.name != planting.NAME]
 
     @property
     def ranked(self) -> list[Task]:
         """The tasks whose mean ranks."""
         beside = {name for names in (self.also or {}).values() for name in names}
-        return [task for task in self.tasks if task.name not in beside]
+        return [task for task in self.scored if task.name not in beside]
 
 
 class Seeds(Block):
@@ -466,3 +475,15 @@ class Spec(Block):
     """How results are told; null: as ever. Never hashed."""
     knobs: dict[str, Knob] = {}
     """Path of a field → the values an entry may give it. Everything else is frozen. The spec's value is the default."""
+
+    @model_validator(mode="after")
+    def _asks_for_canaries(self) -> Spec:
+        """The spec with the task that asks for the canaries' secrets, whether or not it was there already."""
+        block = self.evaluation.canaries
+        if block is None or any(task.name == planting.NAME for task in self.evaluation.tasks):
+            return self
+        if planting.unfit(block, self.data.prompt, self.data.completion):
+            return self  # what the checks say
+        own = planting.task(block, self.data.prompt, self.data.completion, self.seeds.partition)
+        tasks = [*self.evaluation.tasks, own]
+        return self.model_copy(update={"evaluation": self.evaluation.model_copy(update={"tasks": tasks})})

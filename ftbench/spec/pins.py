@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -70,12 +71,14 @@ class Pins(Block):
         return self.model_copy(update={"sources": bare})
 
 
-def source_inputs(source: Block, columns: Columns) -> str:
-    """Digest that ties a source pin to the spec's `source` and `columns`; what changes no row is not in it."""
+def source_inputs(source: Block, columns: Columns, planted: Sequence[Mapping[str, str]] = ()) -> str:
+    """Digest that ties a source pin to the spec's `source` and `columns`, and to the canaries that are `planted` among
+    its rows; what changes no row is not in it."""
     if isinstance(source, FileSource):
         source = source.hashed()
     plain = {ours: theirs if isinstance(theirs, str) else theirs.model_dump() for ours, theirs in columns.items()}
-    return digest({"source": source.model_dump(mode="json", exclude={"redistribute"}), "columns": plain})
+    named = {"source": source.model_dump(mode="json", exclude={"redistribute"}), "columns": plain}
+    return digest({**named, "planted": [dict(row) for row in planted]} if planted else named)
 
 
 def partition_inputs(

@@ -16,6 +16,7 @@ from ftbench.spec import fields, near, paths, words
 from ftbench.spec.fields import Shape
 from ftbench.spec.paths import Path
 from ftbench.spec.primitives import Block
+from ftbench.spec.sources import UNWRITTEN
 from ftbench.spec.yaml import Document
 
 _OLD_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -236,7 +237,7 @@ def _choice(item: _Located, there: Any) -> Problem:
         # The whole block is named; the word that decides stands in its `kind`.
         path: Path = (*item.path, "kind")
         kinds = [m.fields["kind"].words for m in item.shape.members if "kind" in m.fields] if item.shape else []
-        known = [word for group in kinds for word in group or ()]
+        known = [word for group in kinds for word in group or () if word not in UNWRITTEN]
         there = there.get("kind") if isinstance(there, dict) else None
         if item.error["type"] == "union_tag_not_found":
             message = f"{_block_name(item.path)} lacks `kind`, which is {words.listed(known)}"

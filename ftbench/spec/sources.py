@@ -103,6 +103,21 @@ class SitesSource(Block):
     """Names of the sites. A site is a client, in this order."""
 
 
+class CanarySource(Block):
+    """The canaries that `evaluation.canaries` plants. ftbench writes this itself, of a task that nobody writes."""
+
+    kind: Literal["canaries"]
+    """Where the rows come from."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """The spec's `seeds.partition`."""
+    count: Annotated[int, Field(ge=1, le=256)]
+    """How many canaries."""
+    candidates: Annotated[int, Field(ge=4, le=1024)]
+    """How many secrets are compared."""
+
+
+UNWRITTEN = frozenset({"canaries"})
+"""Kinds that no author writes, so that no message offers them."""
 ROWS = "(rows)"
 """What stands for the files of a `file` source in a plan: its rows, which the pins name by digest."""
 
@@ -135,5 +150,6 @@ def source_column(value: str | TypedColumn) -> str:
     return value if isinstance(value, str) else value.column
 
 
-Source = Annotated[BuiltinSource | HubSource | FileSource, Field(discriminator="kind")]
+Source = Annotated[BuiltinSource | HubSource | FileSource | CanarySource, Field(discriminator="kind")]
 TrainSource = Annotated[BuiltinSource | HubSource | FileSource | SitesSource, Field(discriminator="kind")]
+AnySource = Source | TrainSource

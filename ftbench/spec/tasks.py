@@ -36,7 +36,7 @@ class ChoiceTask(Block):
     csv are texts."""
     prompt: Template
     """Template of the question. Must not end in white space."""
-    options: Annotated[list[Template], Field(min_length=2, max_length=64)]
+    options: Annotated[list[Template], Field(min_length=2, max_length=1024)]
     """Templates of the answers to choose from, in order; each begins with the space that parts it from the prompt, or
     with `data.chat_template: model` without one."""
     answer: str

@@ -8,6 +8,7 @@ from ftbench.board.collect import marks_of
 from ftbench.result.documents import Answer, Sample
 from ftbench.result.score import score
 from ftbench.spec.model import Evaluation
+from ftbench.verify.checks.scores_attainable import _problems
 
 OPTIONS = [" a", " b"]
 
@@ -54,3 +55,13 @@ def test_marks_that_rank_are_of_the_own_tasks() -> None:
 def test_without_it_every_task_ranks() -> None:
     found = score({"home": lines(9, 4), "away": lines(2, 6)}, block())
     assert found.tuned.value == 0.55 and found.also == {}
+
+
+def test_a_mean_of_the_own_tasks_is_believed() -> None:
+    """Without which no result of a spec with `evaluation.also` was even CLAIMED."""
+    found = score({"home": lines(9, 4), "away": lines(2, 6)}, block(also={"medical": ["away"]}))
+    assert [*_problems(found)] == []
+    other = found.model_copy(update={"tuned": found.tuned.model_copy(update={"value": 0.55})})
+    assert any("the mean tuned is 0.55" in told for told in _problems(other))
+    everything = {"medical": found.also["medical"].model_copy(update={"tasks": ["home", "away"]})}
+    assert [*_problems(found.model_copy(update={"also": everything}))] == ["there is no task that ranks"]

@@ -118,12 +118,12 @@ def evaluate_adapter(
     job = _job(compiled, base_model, [phase], store, out, limit=limit, batch_size=batch_size)
     unsafe = unsafe_no_sandbox
     asked = _work(job, store, out, out / "logs", on_progress=on_progress, workers=workers, unsafe=unsafe)
-    answers = {task.name: [a for a in asked[name] if a.task == task.name] for task in evaluation.tasks}
+    answers = {task.name: [a for a in asked[name] if a.task == task.name] for task in evaluation.scored}
     scored, mean = score_answers(
         {task: [Given(a.answer, a.options, a.target, a.prompt) for a in given] for task, given in answers.items()},
         evaluation,
     )
-    first = {task.name: task.scoring[0] for task in evaluation.tasks}
+    first = {task.name: task.scoring[0] for task in evaluation.scored}
     return AdapterScores(
         answers,
         {task: scores[first[task]] for task, scores in scored.items()},

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ftbench.spec.checks import (
     beside,
     budgets,
+    canaries,
     effects,
     faults,
     federation,
@@ -49,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     federation.budget,
     weighing.weighing,
     beside.also,
+    canaries.check_canaries,
     budgets.target,
     budgets.check_within,
     partitions.columns,

@@ -11,7 +11,8 @@ from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.spec.model import BuiltinSource, FileSource, HubSource, SitesSource, Spec
 from ftbench.spec.pins import PartitionPin, Pins, partition_inputs, source_inputs
-from ftbench.spec.sources import TrainSource
+from ftbench.spec.planted import planted
+from ftbench.spec.sources import AnySource, CanarySource
 
 _AGAIN = "run `ftbench lock` on the spec again"
 _ONLINE = "run `ftbench lock` on the spec, online: it asks the hub once and writes what it finds"
@@ -49,20 +50,21 @@ def unresolved(spec: Spec, pins: Pins, place: Place | None = None) -> list[Diagn
     return [Diagnostic(codes.UNRESOLVED, message, place, how, "warning")]
 
 
-def sources(spec: Spec) -> dict[str, TrainSource]:
+def sources(spec: Spec) -> dict[str, AnySource]:
     """Key of each source that a spec names → the source."""
-    tasks: dict[str, TrainSource] = {f"task:{task.name}": task.source for task in spec.evaluation.tasks}
+    tasks: dict[str, AnySource] = {f"task:{task.name}": task.source for task in spec.evaluation.tasks}
     return {"train": spec.data.source, **tasks}
 
 
 def inputs(spec: Spec) -> dict[str, str]:
     """Key of each source that a spec names (`train`, `task:NAME`) → digest of what its pin must be made from."""
-    named = {"train": source_inputs(spec.data.source, spec.data.columns)}
+    named = {"train": source_inputs(spec.data.source, spec.data.columns, planted(spec))}
     return named | {f"task:{task.name}": source_inputs(task.source, task.columns) for task in spec.evaluation.tasks}
 
 
 def _sources(spec: Spec, pins: Pins) -> Iterator[tuple[str, str]]:
     wanted, named = inputs(spec), sources(spec)
+    extra = {"train": len(planted(spec))}
     for key, digest in wanted.items():
         pin, source = pins.sources.get(key), named[key]
         if pin is None:
@@ -78,7 +80,9 @@ def _sources(spec: Spec, pins: Pins) -> Iterator[tuple[str, str]]:
         elif isinstance(source, FileSource) and pin.files is not None and not source.names(pin.files):
             yield codes.STALE_PINS, f"the pin of `{key}` was made from other files than the spec names"
         elif (
-            not isinstance(source, BuiltinSource | SitesSource) and source.rows and pin.rows not in (None, source.rows)
+            not isinstance(source, BuiltinSource | SitesSource | CanarySource)
+            and source.rows
+            and pin.rows not in (None, source.rows + extra.get(key, 0))
         ):
             yield codes.PIN_SIZES, f"the pin of `{key}` has {pin.rows} rows, and the spec says {source.rows}"
     for key in pins.sources:

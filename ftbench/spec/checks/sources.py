@@ -8,6 +8,7 @@ from ftbench import codes
 from ftbench.spec.model import BuiltinSource, Data, FileSource, HubSource, SitesSource, Spec, Task
 from ftbench.spec.paths import Path, show
 from ftbench.spec.problems import Problem
+from ftbench.spec.sources import CanarySource
 
 
 def files(spec: Spec) -> Iterator[Problem]:
@@ -16,7 +17,7 @@ def files(spec: Spec) -> Iterator[Problem]:
     holders += [(task, ("evaluation", "tasks", i, "source")) for i, task in enumerate(spec.evaluation.tasks)]
     for holder, at in holders:
         try:
-            if not isinstance(holder.source, BuiltinSource | SitesSource):
+            if not isinstance(holder.source, BuiltinSource | SitesSource | CanarySource):
                 yield from _member(holder.source, at)
                 yield from _files(holder.source, at)
                 if holder is spec.data and holder.source.redistribute is not None:

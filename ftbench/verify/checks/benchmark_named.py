@@ -15,7 +15,7 @@ def run(context: Context) -> str | Failure:
         "spec hash": (result.spec_hash, plan.spec_hash),
     }
     problems = [f"the {what} is {told}, the plan has {due}" for what, (told, due) in pairs.items() if told != due]
-    tasks = [task.name for task in context.spec.evaluation.tasks]
+    tasks = [task.name for task in context.spec.evaluation.scored]
     if sorted(result.scores.tasks) != sorted(tasks):
         problems.append(f"scores are given for {sorted(result.scores.tasks)}, the tasks are {sorted(tasks)}")
     return judge(problems, f"{result.name} {result.version}, spec hash {plan.spec_hash[:12]}, {', '.join(tasks)}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ftbench.result import names
+from ftbench.result.exposure import asked
 from ftbench.verify.check import Check, Failure, judge, plural
 from ftbench.verify.context import Context
 
 
 def run(context: Context) -> str | Failure:
     """A fixed list, one samples file for each task claimed, and the modules that an open entry names."""
-    due = {*names.FIXED, *map(names.samples_name, context.result.scores.tasks)}
+    due = {*names.FIXED, *map(names.samples_name, asked(context.result.scores))}
     due |= {name for kind, name in names.OPEN.items() if context.entry.open and getattr(context.entry.open, kind)}
     # A bundle of ftbench 0.1 has no card.
     here = {*context.bundle.files, *context.bundle.left_out} - {names.CARD, names.SIGNATURE}

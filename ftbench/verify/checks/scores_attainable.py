@@ -28,15 +28,20 @@ def _problems(scores: Scores) -> Iterator[str]:
             yield from _score(f"{name} {reference}", score)
             if score.items != task.tuned.items:
                 yield f"{name}: {score.items} items for {reference}, {task.tuned.items} tuned"
+    beside = {name for domain in scores.also.values() for name in domain.tasks}
+    ranked = [task for name, task in scores.tasks.items() if name not in beside]
+    if not ranked:
+        yield "there is no task that ranks"
+        return
     for kind in ("tuned", "untuned", "difference"):
         claimed = getattr(scores, kind)
-        mean = sum(getattr(task, kind).value for task in scores.tasks.values()) / len(scores.tasks)
+        mean = sum(getattr(task, kind).value for task in ranked) / len(ranked)
         if abs(claimed.value - mean) > 1e-9:
             yield f"the mean {kind} is {claimed.value}, the tasks give {mean:.6f}"
         yield from _interval(f"mean {kind}", claimed.value, claimed.interval)
     for reference, told in scores.references.items():
-        values = [task.references[reference].value for task in scores.tasks.values() if reference in task.references]
-        if len(values) != len(scores.tasks) or abs(told.value - sum(values) / len(values)) > 1e-9:
+        values = [task.references[reference].value for task in ranked if reference in task.references]
+        if len(values) != len(ranked) or abs(told.value - sum(values) / len(values)) > 1e-9:
             yield f"the mean of {reference} is {told.value}, which the tasks do not give"
         yield from _interval(f"mean {reference}", told.value, told.interval)
 

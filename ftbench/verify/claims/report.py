@@ -41,7 +41,7 @@ def report(
     `named`: column → task, where their names differ. `constants`: task → items that the best constant answer is right
     of; where the items are in the store it is counted. Raises InvalidInput (FTB760) for what is no table of these.
     """
-    tasks = {task.name: task for task in spec.evaluation.tasks}
+    tasks = {task.name: task for task in spec.evaluation.scored}
     items = {name: size for name, task in tasks.items() if (size := _size(task, pins)) is not None}
     found = table.read(path, list(tasks.values()), named or {})
     notes = [f"{name}: neither spec nor pins say how many items it has." for name in found.columns if name not in items]
