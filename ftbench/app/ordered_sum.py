@@ -7,8 +7,6 @@ those of `weighted_mean` over all of them.
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,10 +30,7 @@ class OrderedSum:
         self._waiting: dict[int, tuple[float, Mapping[str, NDArray[Any]]] | None] = {}
         """What came before its turn; None: nothing of that client enters the sum."""
         self._weight = 0.0
-        self._total: Exact = numpy.zeros(0)
-        """All tensors one after another: one large array costs less to begin with than many."""
-        self._parts: dict[str, Exact] = {}
-        """Its views by name."""
+        self._total: dict[str, Exact] = {}
 
     def take(self, partition: int, weight: float, arrays: Arrays) -> None:
         """Add a client's reply, now or when its turn comes."""
@@ -59,8 +54,9 @@ class OrderedSum:
         self._go_on()
         if not self._weight > 0:
             return []
-        self._total /= self._weight
-        return [(self._weight, self._parts)]
+        for total in self._total.values():
+            total /= self._weight
+        return [(self._weight, self._total)]
 
     def _go_on(self) -> None:
         while self._turns and self._turns[0] in self._waiting:
@@ -70,14 +66,9 @@ class OrderedSum:
                 self.inbox.drop(partition)
 
     def _add(self, weight: float, arrays: Mapping[str, NDArray[Any]]) -> None:
-        if not self._parts:
-            self._begin({name: array.shape for name, array in arrays.items()})
         self._weight += weight
-        for name, part in self._parts.items():
-            add(part, arrays[name], weight)
-
-    def _begin(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        ends = list(itertools.accumulate(math.prod(shape) for shape in shapes.values()))
-        self._total = numpy.zeros(ends[-1] if ends else 0)
-        for (name, shape), begin, end in zip(shapes.items(), [0, *ends], ends, strict=False):
-            self._parts[name] = self._total[begin:end].reshape(shape)
+        for name in arrays:
+            array = arrays[name]
+            if name not in self._total:
+                self._total[name] = numpy.zeros(array.shape)
+            add(self._total[name], array, weight)
