@@ -41,11 +41,12 @@ def shares(replies: Weighted) -> list[float]:
 
 
 def weighted_mean(replies: Weighted, name: str) -> Exact:
-    """Σ nₖ θₖ / Σ nₖ of one tensor, in the order given, in float64. Of one reply it is that reply, bit for bit."""
+    """Σ nₖ θₖ / Σ nₖ of one tensor, in the order given, in float64. Of one reply it is that reply, bit for bit, and where
+    that is in float64 already no copy of it: not to be written to."""
     total = whole(replies)
     first = replies[0][1][name]
     if len(replies) == 1:
-        return first.astype(numpy.float64)
+        return numpy.asarray(first, dtype=numpy.float64)
     mean: Exact = numpy.zeros(first.shape, dtype=numpy.float64)
     for weight, arrays in replies:
         add(mean, arrays[name], weight)
