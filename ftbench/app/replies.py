@@ -15,6 +15,7 @@ from . import arrays as arr
 from . import client_rows, codec, open_division
 from .arrays import Arrays
 from .inbox import Inbox
+from .ordered_sum import OrderedSum
 from .settings import Settings
 from .strategy import Weighted
 from .transport import one_line, reason_of
@@ -57,7 +58,7 @@ class Usable:
     line: dict[str, Any]
     """The ledger's `Reply`."""
     arrays: Mapping[str, NDArray[Any]]
-    """In float32, where the inbox keeps them."""
+    """In float32, where the inbox keeps them; none where replies are added up as they come."""
     state: str
     """Digest of the client's new state; empty: it keeps none."""
 
@@ -80,6 +81,8 @@ class Harvest:
     much its resident set grew, and the fewest examples in one pass. What no client knows is not there."""
     together: int = 1
     """Most clients that trained in shared passes by their own word."""
+    total: OrderedSum | None = None
+    """Where replies are added up as they come: their sum."""
     by_used: bool = False
     """Whether a client counts by the rows that it used, not by those that it holds."""
     deterministic: bool = True
@@ -101,11 +104,16 @@ class Harvest:
         """The ledger's lines of the others, by ascending partition id."""
         return [self.unusable[partition] for partition in sorted(self.unusable)]
 
-    @property
+    def weight(self, line: Mapping[str, Any]) -> float:
+        """Rows by which the client of that `Reply` counts."""
+        return float(line["used" if self.by_used else "examples"])
+
     def weighted(self) -> Weighted:
-        """(rows by which the client counts, arrays) of usable replies, by ascending partition id."""
-        rows = "used" if self.by_used else "examples"
-        return [(float(self.usable[k].line[rows]), self.usable[k].arrays) for k in sorted(self.usable)]
+        """(rows by which the client counts, arrays) of usable replies, by ascending partition id; where they were added
+        up, one reply in their place."""
+        if self.total is not None:
+            return self.total.replies()
+        return [(self.weight(self.usable[k].line), self.usable[k].arrays) for k in sorted(self.usable)]
 
     @property
     def states(self) -> dict[str, str]:
@@ -127,13 +135,16 @@ class _Unusable(Exception):
 class Judge:
     """Judges the replies of one round as they come."""
 
-    def __init__(self, settings: Settings, awaited: Callable[[int], Arrays], inbox: Inbox) -> None:
-        """`awaited`: partition id → what its reply must be like, as the strategy says."""
+    def __init__(
+        self, settings: Settings, awaited: Callable[[int], Arrays], inbox: Inbox, total: OrderedSum | None = None
+    ) -> None:
+        """`awaited`: partition id → what its reply must be like, as the strategy says; `total`: where replies are added
+        up, if each by itself is of no use."""
         self.settings = settings
         self.awaited = awaited
         self.inbox = inbox
         self.sizes = client_rows.sizes(settings)
-        self.harvest = Harvest(by_used=settings.spec["federation"].get("weigh_by") == ROWS_USED)
+        self.harvest = Harvest(total=total, by_used=settings.spec["federation"].get("weigh_by") == ROWS_USED)
 
     def take(self, partition: int, message: Message) -> None:
         """Take the reply of that client in, or note why it is of no use."""
@@ -141,6 +152,8 @@ class Judge:
             self.harvest.usable[partition] = self._usable(partition, message)
         except _Unusable as problem:
             self.harvest.leave_out(partition, problem.reason, problem.detail)
+            if self.harvest.total is not None:
+                self.harvest.total.leave_out(partition)
 
     def _usable(self, partition: int, message: Message) -> Usable:
         harvest, rows, steps = self.harvest, self.sizes[partition], self.settings.local_steps
@@ -178,7 +191,13 @@ class Judge:
             "loss": loss,
             "update": arr.digest(self.settings.adapter, arrays),
         }
-        return Usable(line, self.inbox.keep(partition, arrays), metrics["client-state"])
+        return Usable(line, self._kept(partition, line, arrays), metrics["client-state"])
+
+    def _kept(self, partition: int, line: Mapping[str, Any], arrays: Arrays) -> Mapping[str, NDArray[Any]]:
+        if self.harvest.total is None:
+            return self.inbox.keep(partition, arrays)
+        self.harvest.total.take(partition, self.harvest.weight(line), arrays)
+        return {}
 
     def _used(self, told: int, rows: int) -> int | None:
         """Rows that a client used by its own word; None where its own code does not say and nothing hangs on it."""
@@ -195,7 +214,7 @@ def _open(harvest: Harvest, message: Message) -> tuple[Arrays | None, dict[str, 
     arrays: Arrays | None = {}
     for record in message.content.array_records.values():
         try:
-            arrays = arr.from_record(record)
+            arrays = arr.views(record)
             harvest.bytes_up += arr.nbytes(arrays)
         except ValueError:
             arrays = None

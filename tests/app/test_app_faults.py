@@ -215,7 +215,8 @@ def test_the_spec_s_minimum_holds(make_bench: MakeBench) -> None:
 
 
 def test_a_mean_that_overflows_is_not_committed(make_bench: MakeBench) -> None:
-    bench = make_bench({"federation.sampling.fraction": 1.0})
+    # One round: whether a client can train on from such a number hangs on the processor's kernels.
+    bench = make_bench({"federation.sampling.fraction": 1.0, "federation.rounds": 1})
     bench.play(grid_that(arrays_changed(first_to(3e38)), {0, 1, 2}))
     assert bench.ledger[-1]["event"] == "finished"  # the mean of large numbers is computed in double precision
 

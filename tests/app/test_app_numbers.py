@@ -190,6 +190,13 @@ def test_records_carry_arrays_unchanged() -> None:
     assert all((back[name] == values[name]).all() and back[name].dtype == numpy.float32 for name in values)
 
 
+def test_a_received_reply_is_in_memory_once() -> None:
+    record = arrays.to_record(some(1))
+    sent = numpy.frombuffer(record[arrays.PACKED].data, dtype="u1")
+    assert all(numpy.shares_memory(array, sent) for array in arrays.views(record).values())
+    assert not any(numpy.shares_memory(array, sent) for array in arrays.from_record(record).values())
+
+
 def test_what_does_not_fit_is_named() -> None:
     good = some(1)
     assert arrays.mismatch(good, some(2)) == ""

@@ -47,6 +47,13 @@ class Counting(InlineGrid):
         Counting.most = max(Counting.most, len(train))
 
 
+class Backwards(InlineGrid):
+    """Hands over the last reply first."""
+
+    def pull_messages(self, message_ids: Any) -> list[Message]:
+        return super().pull_messages(list(message_ids))[::-1]
+
+
 @pytest.mark.parametrize("kind", ["fedavg", "fedadam", "flexlora"])
 def test_replies_on_disk_make_the_same_ledger(make_bench: MakeBench, kind: str, request: pytest.FixtureRequest) -> None:
     parameters = ADAM if kind == "fedadam" else {}
@@ -77,18 +84,18 @@ def test_small_replies_are_fetched_together(make_bench: MakeBench) -> None:
 
 def test_arrays_on_disk_are_the_arrays(tmp_path: Path) -> None:
     arrays = {name: numpy.arange(6, dtype="f4").reshape(shape) for name, shape in {"a": (2, 3), "b": (6,)}.items()}
-    kept = inbox.OnDisk(tmp_path / "deep" / "0.safetensors", arrays)
+    kept = inbox.OnDisk(tmp_path / "deep" / "0.arrays", arrays)
     assert list(kept) == ["a", "b"] and len(kept) == 2
     assert all(numpy.array_equal(kept[name], arrays[name]) and kept[name].dtype == "f4" for name in arrays)
 
 
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
-    """As an OSError, which ends the run with FTB558; safetensors' own writing raises an error of its own."""
+    """As an OSError, which ends the run with FTB558."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, before[1]))
     try:
         with pytest.raises(OSError) as full:
-            inbox.OnDisk(tmp_path / "0.safetensors", {"a": numpy.zeros(64, dtype="f4")})
+            inbox.OnDisk(tmp_path / "0.arrays", {"a": numpy.zeros(64, dtype="f4")})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert full.value.errno == errno.EFBIG
@@ -97,18 +104,13 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
 def test_what_an_interrupted_round_left_is_gone(tmp_path: Path) -> None:
     first = inbox.Inbox(tmp_path, inbox.MEMORY_BYTES + 1)
     first.keep(3, {"a": numpy.zeros(2, dtype="f4")})
-    assert (tmp_path / inbox.FOLDER / "3.safetensors").exists()
+    assert (tmp_path / inbox.FOLDER / "3.arrays").exists()
     inbox.Inbox(tmp_path, 1)
     assert not (tmp_path / inbox.FOLDER).exists()
 
 
 def test_replies_keep_their_places(make_bench: MakeBench) -> None:
     """Whatever the order in which replies come, each is handed over with the position of its message."""
-
-    class Backwards(InlineGrid):
-        def pull_messages(self, message_ids: Any) -> list[Message]:
-            return super().pull_messages(list(message_ids))[::-1]
-
     grid = make_bench(EVERYONE).grid(Backwards)
     nodes = list(grid.get_node_ids())
     messages = [Message(RecordDict(), dst_node_id=node, message_type=MessageType.QUERY) for node in nodes]
