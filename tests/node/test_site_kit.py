@@ -17,11 +17,19 @@ from sites_world import Sites
 
 from ftbench import codes
 from ftbench.cli.main import run
-from ftbench.errors import FtbenchError, InvalidInput
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import FtbenchError, InvalidInput, MissingResource
 from ftbench.node import allowed, box, certificates, join, settings
 from ftbench.node.serve import Server
 
 ROWS = [{"question": f"Where is herb {number}?", "answer": f"jar {number % 4}"} for number in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def tokens(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where a test is about them are rows counted in tokens, which takes a process with transformers."""
+    if "counted" not in request.node.name:
+        monkeypatch.setattr("ftbench.cli.site_kit._learnt", lambda *_: None)
 
 
 @pytest.fixture
@@ -61,6 +69,29 @@ def test_what_leaves_a_site_holds_counts_and_no_text(made: Sites) -> None:
     home = made.folder / "clinic-0"
     for secret in ("node.key", "rows.jsonl", "rows.salt"):
         assert stat.S_IMODE((home / secret).stat().st_mode) == 0o600
+
+
+def test_a_site_without_the_model_joins_and_is_told_that_nothing_was_counted(
+    made: Sites, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise MissingResource(Diagnostic(codes.PACKAGE_MISSING, "package transformers is not installed"))
+
+    monkeypatch.setattr("ftbench.run.evaluation.trial.try_tokenizer", none)
+    joined(made, "clinic-0", ROWS)
+    came = capsys.readouterr()
+    assert "not counted in tokens" in came.out and "transformers" in came.err
+
+
+@pytest.mark.slow
+def test_rows_are_counted_in_tokens_for_the_site_alone(made: Sites, capsys: pytest.CaptureFixture[str]) -> None:
+    """Too long ones would be left out in the first round, where nobody looks at the site's log."""
+    long = {"question": "Where? " * 400, "answer": "jar 1"}
+    handed = joined(made, "clinic-0", [*ROWS, long], "--json")
+    told = json.loads(capsys.readouterr().out)["joined"]["learnt"]
+    assert told["left_out"] == {"longer than training.sequence_length": 1}
+    assert told["clients"] == [{"held": 13, "looked": 13, "used": 12}]
+    assert "longer" not in handed.read_text()
 
 
 def test_a_guess_of_the_rows_is_not_borne_out_by_the_digest(made: Sites) -> None:
