@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,16 @@ def test_foundation_imports_nothing_above() -> None:
             assert level == 0
             parts = module.split(".")
             assert parts[0] != "ftbench" or parts[1] in FOUNDATION, module
+
+
+def test_names_of_test_modules_are_their_own() -> None:
+    """Test folders are no packages: of two modules with one name, the one that was loaded first is found. Every folder
+    may have a `conftest`, and which of them it is depends on what else is collected: nothing is imported from it."""
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    names = Counter(path.stem for path in files if path.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
+    borrowed = re.compile(r"^\s*(?:from|import) conftest\b", re.MULTILINE)
+    assert [str(path) for path in files if borrowed.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_no_file_is_too_long() -> None:

@@ -12,6 +12,8 @@ from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
     from ftbench.data.store import Store
+    from ftbench.run.evaluation.trial import Report
+    from ftbench.spec.model import Spec
 
 ACTIONS = ("join", "open")
 
@@ -56,9 +58,10 @@ def command(
 ) -> None:
     """Make what a site needs to take part with rows that stay there, at the site and at the organiser's.
 
-    join, at a site: check and lock its own rows and make its key. SITE.site.json is all that leaves: counts, a salted
-    digest and the public key. open, at the organiser's: from these files make the pins, compile, and write
-    `organiser` (certificates, secret, scripts; keep it) and `kit` (send it to every site).
+    join, at a site: check and lock its own rows, count what the base model learns from, and make its key.
+    SITE.site.json is all that leaves: counts, a salted digest and the public key. open, at the organiser's: from these
+    files make the pins, compile, and write `organiser` (certificates, secret, scripts; keep it) and `kit` (send it to
+    every site).
     """
     from ftbench.data.store import Store
 
@@ -77,9 +80,10 @@ def command(
 def _join(ui: Ui, spec: str, site: str, rows: tuple[Path, ...], *, out: Path, licence: str, store: Store) -> None:
     from ftbench.cli.benchmark import load
     from ftbench.cli.outputs.sites import Joined, SiteKitOutput
-    from ftbench.node.join import join
+    from ftbench.node.join import ROWS, join
 
-    file, locked = join(load(ui, spec).spec, site, rows, out, licence=licence, store=store)
+    loaded = load(ui, spec).spec
+    file, locked = join(loaded, site, rows, out, licence=licence, store=store)
     counts = locked.lock.counts
     ui.diagnostics(locked.notes)
     ui.line(f"{out / site}: {counts.rows:,} of {counts.read:,} rows locked; they and their salt stay here", "good")
@@ -89,9 +93,46 @@ def _join(ui: Ui, spec: str, site: str, rows: tuple[Path, ...], *, out: Path, li
         ui.line("  not compared with the test sets, which are not here")
     else:
         ui.line(f"  {counts.in_tests:,} hold an item of a test set")
+    learnt = _learnt(ui, loaded, out / site / ROWS, counts.rows, store)
     ui.line(f"{file}: send this to the organiser; it is all that leaves: counts, a salted digest, a public key")
-    joined = Joined(folder=str(out / site), handed_out=str(file), lock=locked.lock)
+    joined = Joined(folder=str(out / site), handed_out=str(file), lock=locked.lock, learnt=learnt)
     ui.answer(SiteKitOutput(joined=joined))
+
+
+def _learnt(ui: Ui, spec: Spec, rows: Path, count: int, store: Store) -> Report | None:
+    """What the base model's tokenizer leaves of a site's locked rows, told to the site alone. None where that is not
+    known: the model is not here, or learns from none of them. An entry may bring another, so nothing is refused."""
+    import json
+    import tempfile
+
+    from ftbench.errors import FtbenchError
+    from ftbench.run.base_model import fetch_command
+    from ftbench.run.evaluation.trial import Trial, try_tokenizer
+
+    base = spec.model.base
+    try:
+        folder = store.model_path(store.model_digest(base), base.name, fetch_command(base))
+        with tempfile.TemporaryDirectory() as scratch:
+            shares = Path(scratch) / "shares.json"
+            shares.write_text(json.dumps([list(range(count))]))
+            trial = Trial(
+                model=str(folder.absolute()),
+                name=base.name,
+                spec=spec.model_dump(mode="json", exclude_none=True),
+                rows=str(rows.absolute()),
+                shares=str(shares),
+            )
+            found = try_tokenizer(trial, Path(scratch) / "trial.json", Path(scratch) / "trial.log")
+    except FtbenchError as error:
+        ui.line("  not counted in tokens:", "warning")
+        ui.diagnostics(error.diagnostics)
+        return None
+    total = found.total
+    of = "" if total.looked == total.held else f", spread over {total.held:,}"
+    ui.line(f"  {base.name} learns from {total.used:,} of {total.looked:,}{of}")
+    for reason, number in sorted(found.left_out.items()):
+        ui.line(f"  left out in training: {number:,} {reason}", "warning")
+    return found
 
 
 def _open(ui: Ui, spec: str, locks: tuple[Path, ...], superlink: str, *, out: Path, store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from ftbench import codes
 from ftbench.atomic import PRIVATE, write_file
-from ftbench.diagnostics import Diagnostic, Place
+from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import InvalidInput
 from ftbench.node import certificates
 from ftbench.node.join import KIT
@@ -18,6 +19,8 @@ from ftbench.spec.sites import SiteLock
 
 SECRET_BYTES = 48
 CONNECTION = "federation"
+ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]):(?P<port>[0-9]{1,5})")
+"""HOST:PORT, where HOST stands in certificates, in a script and in Flower's settings."""
 SUPERLINK = """\
 #!/bin/sh
 # The SuperLink of this federation. It runs no app itself: who holds `secret` runs a run's ServerApp.
@@ -53,18 +56,14 @@ def write(
     `lock`, `app`: of the compiled benchmark, and its files by their paths. Raises InvalidInput (FTB518) for a
     SuperLink that is not HOST:PORT.
     """
-    host, _, port = superlink.rpartition(":")
-    if not host or not port.isdecimal():
-        raise InvalidInput(Diagnostic(codes.NODE_FOLDER, f"`{superlink}` is not HOST:PORT", Place(str(out))))
+    found = ADDRESS.fullmatch(superlink)
+    if found is None or not 0 < int(found["port"]) < 2**16:
+        why = f"`{printable(superlink)}` is not HOST:PORT, a name, an IPv4 address or [an IPv6 address] and a port"
+        raise InvalidInput(Diagnostic(codes.NODE_FOLDER, why, Place(str(out))))
+    host, port = found["host"], found["port"]
     organiser, kit = out / "organiser", out / "kit"
     organiser.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (organiser / "superlink.pem").exists():
-        made = certificates.make(lock.name, [host])
-        write_file(organiser / "ca.key", made.authority_key, PRIVATE)
-        write_file(organiser / "superlink.key", made.superlink_key, PRIVATE)
-        write_file(organiser / "secret", secrets.token_urlsafe(SECRET_BYTES).encode(), PRIVATE)
-        write_file(organiser / "ca.pem", made.authority)
-        write_file(organiser / "superlink.pem", made.superlink)
+    _certify(organiser, lock.name, host)
     for one in locks:
         (organiser / "keys").mkdir(exist_ok=True)
         write_file(organiser / "keys" / f"{one.site}.pub", one.key.encode() + b"\n")
@@ -85,8 +84,27 @@ def write(
     return organiser, kit
 
 
+def _certify(organiser: Path, federation: str, host: str) -> None:
+    """Certificates and secret of the SuperLink. What is there stays, but for a certificate of another name, or one
+    that ends soon: a new one is by the same authority while that lasts, so that sites need nothing new."""
+    certificate = organiser / "superlink.pem"
+    if certificate.exists() and certificates.serves(certificate.read_bytes(), host):
+        return
+    there = [organiser / name for name in ("ca.pem", "ca.key", "secret")]
+    known = (there[0].read_bytes(), there[1].read_bytes()) if all(path.exists() for path in there) else None
+    made = certificates.make(federation, host, known)
+    if known is None:
+        write_file(organiser / "secret", secrets.token_urlsafe(SECRET_BYTES).encode(), PRIVATE)
+    write_file(organiser / "ca.key", made.authority_key, PRIVATE)
+    write_file(organiser / "superlink.key", made.superlink_key, PRIVATE)
+    write_file(organiser / "ca.pem", made.authority)
+    write_file(certificate, made.superlink)
+
+
 def _listens(host: str) -> str:
     """The address to listen on: a name may lead to an address that is not this machine's own, as behind a router."""
+    if host.startswith("["):
+        return host.strip("[]")
     return host if host.replace(".", "").isdecimal() else "0.0.0.0"  # noqa: S104  (TLS, and keys for nodes)
 
 

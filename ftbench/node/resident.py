@@ -14,10 +14,9 @@ from typing import IO, Any
 
 from ftbench.node import box
 from ftbench.node.inside import LENGTH, write_frame
+from ftbench.spec.privacy import OS_NOISE
 
 END_SECONDS = 10.0
-OS_NOISE = "FTBENCH_OS_NOISE"
-"""The app's switch for noise that nobody can draw again (`ftbench.app.privacy.noise`)."""
 MAX_FRAME = 2**31
 """Bytes of an answer; protobuf takes no more."""
 

@@ -1,7 +1,7 @@
 """Noise from the operating system, by the operator's switch: what it asks of a run.
 
-Replies that are kept, and the adapter that they gave with noise, tell the noise: so nothing is kept of such a run. The
-variable is what `app/privacy/noise.py` reads; whoever runs the app without ftbench sets it by hand.
+Replies that are kept, and the adapter that they gave with noise, tell the noise: so nothing is kept of such a run.
+Whoever runs the app without ftbench sets the variable by hand.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic
 from ftbench.errors import InvalidInput
 from ftbench.run.keep import AUTO
-
-SWITCH = "FTBENCH_OS_NOISE"
+from ftbench.spec.privacy import OS_NOISE
 
 
 def variables(*, asked: bool) -> dict[str, str]:
     """Environment variables for the app."""
-    return {SWITCH: "1"} if asked else {}
+    return {OS_NOISE: "1"} if asked else {}
 
 
 def keeping(plan: Plan, keep: int, engine: str, *, asked: bool) -> int:
@@ -32,7 +31,7 @@ def keeping(plan: Plan, keep: int, engine: str, *, asked: bool) -> int:
     if engine == "flower-deployment":
         _refuse(
             "the machines of a deployment are set up by their operators",
-            f"set {SWITCH}=1 where the SuperLink, or for local privacy each SuperNode, is started",
+            f"set {OS_NOISE}=1 where the SuperLink, or for local privacy each SuperNode, is started",
         )
     if keep not in {0, AUTO}:
         _refuse("replies that are kept would tell the noise", "leave out --keep")

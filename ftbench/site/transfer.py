@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from ftbench.board import figures
@@ -14,18 +14,23 @@ from ftbench.site.context import Context, label
 
 def matrix(context: Context) -> dict[str, Any] | None:
     """Columns are domains; a line for each entry whose benchmark asks other domains too. None where none does."""
-    lines, domains = [], []
+    lines = []
     for table in context.board.tables:
         for row in table.rows:
             results = [context.submission(bundle).result for bundle in row.bundles]
             found = _elsewhere(results)
             if found:
-                domains += [name for name in [_home(table, found), *found] if name not in domains]
-                lines.append((table, row, found))
+                lines.append((table, row, found, _own(results[0])))
     if not lines:
         return None
-    domains.sort()
-    return {"domains": domains, "lines": [_line(table, row, found, domains) for table, row, found in lines]}
+    known = {frozenset(one.tasks): name for _, _, found, _ in lines for name, ((_, one), *_) in found.items()}
+    homes = [_home(table, found, known.get(own)) for table, _, found, own in lines]
+    domains = sorted({*homes, *(name for _, _, found, _ in lines for name in found)})
+    cells = zip(lines, homes, strict=True)
+    return {
+        "domains": domains,
+        "lines": [_line(table, row, found, home, domains) for (table, row, found, _), home in cells],
+    }
 
 
 def _elsewhere(results: Sequence[Result]) -> dict[str, list[tuple[int, Elsewhere]]]:
@@ -35,14 +40,19 @@ def _elsewhere(results: Sequence[Result]) -> dict[str, list[tuple[int, Elsewhere
     return {name: [(result.seed, result.scores.also[name]) for result in results] for name in sorted(names)}
 
 
-def _home(table: Table, found: dict[str, Any]) -> str:
-    """The own domain: what the benchmark's name ends in, as `micro-across-finance`."""
-    parts = table.name.split("across-")
-    return parts[-1] if parts[-1] not in found else table.name
+def _own(result: Result) -> frozenset[str]:
+    """The tasks that rank."""
+    return frozenset(result.scores.tasks) - {task for one in result.scores.also.values() for task in one.tasks}
 
 
-def _line(table: Table, row: Row, found: dict[str, list[tuple[int, Elsewhere]]], domains: list[str]) -> dict[str, Any]:
-    home = _home(table, found)
+def _home(table: Table, found: Container[str], known: str | None) -> str:
+    """The own domain: the name by which another benchmark here knows its tasks (`known`), else the benchmark's own."""
+    return known if known is not None and known not in found else table.name
+
+
+def _line(
+    table: Table, row: Row, found: dict[str, list[tuple[int, Elsewhere]]], home: str, domains: list[str]
+) -> dict[str, Any]:
     cells: list[dict[str, Any] | None] = []
     for name in domains:
         if name == home:

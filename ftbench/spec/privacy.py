@@ -8,6 +8,9 @@ from pydantic import Field
 
 from ftbench.spec.primitives import Block, PositiveFloat
 
+OS_NOISE = "FTBENCH_OS_NOISE"
+"""Environment variable that the app reads (`app/privacy/noise.py`): `1` takes noise from the operating system."""
+
 
 class Privacy(Block):
     """Client-level (epsilon, delta) differential privacy: two federations that differ in one client's data.

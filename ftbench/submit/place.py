@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import queue
+import socket
 import threading
 import time
 import urllib.error
@@ -51,15 +53,20 @@ def bring(path: Path, *, adapter: bool = True, limits: Limits = LIMITS) -> Bundl
         # Whoever writes a submission names the address, and the verifier's machine asks: nothing but public servers.
         if not told.place.startswith("https://"):
             _other(told.place, "an address begins with https://")
-        return from_address(told.place, told.bundle, adapter=adapter, limits=limits)
+        return from_address(told.place, told.bundle, adapter=adapter, limits=limits, public=True)
     return _local(path.parent.parent, told, limits)
 
 
-def from_address(address: str, digest: str | None, *, adapter: bool = True, limits: Limits = LIMITS) -> Bundle:
-    """The bundle whose files lie below an address. `digest`: of its manifest; None: whatever lies there is taken."""
+def from_address(
+    address: str, digest: str | None, *, adapter: bool = True, limits: Limits = LIMITS, public: bool = False
+) -> Bundle:
+    """The bundle whose files lie below an address. `digest`: of its manifest; None: whatever lies there is taken.
+
+    `public`: nothing is asked of this machine or a private network. Else where the address itself lies decides.
+    """
     base, until = address.rstrip("/"), time.monotonic() + PATIENCE
     bundle = Bundle(Path(base.rpartition("/")[2] or "bundle"), limits)
-    data = _get(f"{base}/{names.MANIFEST}", MANIFEST_BYTES, until)
+    data = _get(f"{base}/{names.MANIFEST}", MANIFEST_BYTES, until, public)
     if digest is not None and sha256(data) != digest:
         _other(address, f"its manifest has sha256 {sha256(data)[:12]}…, {digest[:12]}… was handed in")
     manifest = safejson.parse_model(data, Manifest, names.MANIFEST, max_bytes=MANIFEST_BYTES)
@@ -72,11 +79,11 @@ def from_address(address: str, digest: str | None, *, adapter: bool = True, limi
             bundle.refuse(name, "is no file of a bundle")
         elif bundle.admits(name, listed.size):
             until += listed.size / RATE
-            content = _get(f"{base}/{name}", listed.size, until)
+            content = _get(f"{base}/{name}", listed.size, until, public)
             if len(content) != listed.size or sha256(content) != listed.sha256:
                 _other(address, f"`{printable(name)}` is not the file that the manifest names")
             bundle.add(name, content)
-    signature = _get(f"{base}/{names.SIGNATURE}", SIGNATURE_BYTES, until, optional=True)
+    signature = _get(f"{base}/{names.SIGNATURE}", SIGNATURE_BYTES, until, public, optional=True)
     if signature and bundle.admits(names.SIGNATURE, len(signature)):
         bundle.add(names.SIGNATURE, signature)
     return bundle
@@ -106,11 +113,42 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _get(address: str, most: int, until: float, *, optional: bool = False) -> bytes:
+class _Reach(urllib.request.BaseHandler):
+    """Keeps a server out there from leading to what only this machine can reach: itself, and its private networks.
+
+    Names are looked up once more for the connection. One that leads elsewhere by then has no certificate for it.
+    """
+
+    def __init__(self, *, public: bool) -> None:
+        self._inside = False if public else None
+
+    def https_request(self, req: urllib.request.Request) -> urllib.request.Request:
+        """Of every address in turn, before it is asked. Raises URLError."""
+        found = private(urllib.parse.urlsplit(req.full_url).hostname or "")
+        if found and self._inside is False:
+            raise urllib.error.URLError("the address is of this machine or of a private network")
+        if self._inside is None:
+            self._inside = found
+        return req
+
+    http_request = https_request
+
+
+def private(host: str) -> bool:
+    """Whether a name or address is of this machine, a private network or none that the internet has."""
+    try:
+        found = {str(place[4][0]).partition("%")[0] for place in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False  # behind a proxy names need not be known here; whoever connects says that there is no such host
+    addresses = [ipaddress.ip_address(one) for one in found]
+    return not all((getattr(one, "ipv4_mapped", None) or one).is_global for one in addresses)
+
+
+def _get(address: str, most: int, until: float, public: bool, *, optional: bool = False) -> bytes:
     """What lies at an address, never more than `most` bytes, by that moment of the monotonic clock. Empty where it is
     optional and not there."""
     came: queue.Queue[bytes | Exception] = queue.Queue()
-    threading.Thread(target=_ask, args=(address, most, came), daemon=True).start()
+    threading.Thread(target=_ask, args=(address, most, public, came), daemon=True).start()
     try:
         # Whatever it is that the server draws out, headers too, it draws out in its own thread.
         data = came.get(timeout=max(until - time.monotonic(), 0))
@@ -129,13 +167,13 @@ def _get(address: str, most: int, until: float, *, optional: bool = False) -> by
     return data
 
 
-def _ask(address: str, most: int, came: queue.Queue[bytes | Exception]) -> None:
+def _ask(address: str, most: int, public: bool, came: queue.Queue[bytes | Exception]) -> None:
     """Put into `came` what lies at an address, of which no more than `most` bytes and one are read; or what went
     wrong."""
-    quoted = urllib.parse.quote(address, safe=":/?&=%@+,;~")
+    quoted = urllib.parse.quote(address, safe=":/?&=%@+,;~[]")
     try:
         request = urllib.request.Request(quoted, headers={"User-Agent": "ftbench"})  # noqa: S310 - `is_address` holds it
-        with urllib.request.build_opener(_Stay).open(request, timeout=SECONDS) as answer:
+        with urllib.request.build_opener(_Stay, _Reach(public=public)).open(request, timeout=SECONDS) as answer:
             parts, left = [], most + 1
             while left and (part := answer.read(min(CHUNK, left))):
                 parts.append(part)

@@ -16,6 +16,7 @@ from ftbench.app.privacy import clipping, noise, server
 from ftbench.errors import InvalidInput
 from ftbench.run import noise as switch
 from ftbench.run.keep import AUTO
+from ftbench.spec.privacy import OS_NOISE
 
 BLOCK: dict[str, Any] = {"noise_multiplier": 1.0, "clipping": "fixed", "clip": 0.5}
 BASE = {"a": numpy.zeros((200, 300), numpy.float32)}
@@ -28,7 +29,7 @@ def released() -> Any:
 
 
 def test_the_two_sides_name_one_variable() -> None:
-    assert switch.SWITCH == noise.SWITCH
+    assert noise.SWITCH == OS_NOISE
 
 
 def test_it_is_normal_and_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

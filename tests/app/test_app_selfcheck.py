@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -253,3 +254,16 @@ def test_a_commit_leads_to_the_files_that_the_store_noted(make_bench: MakeBench,
     note.write_text("../../elsewhere")
     with pytest.raises(AppError, match="does not hold a digest"):
         store.model(roots, "some/model", "0" * 40)
+
+
+def test_an_error_of_the_app_that_nobody_foresaw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a code for whoever reads the run's folder, and stays what it was for the log."""
+
+    def conduct(*_: object) -> None:
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr(server_app, "conduct", conduct)
+    with pytest.raises(KeyError):
+        server_app.main(SimpleNamespace(), SimpleNamespace(run_config={"run-dir": str(tmp_path)}))
+    told = json.loads((tmp_path / "error.json").read_bytes())
+    assert told["code"] == "FTB559" and "unforeseen" in told["message"]

@@ -6,21 +6,27 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ftbench import builtin, codes
-from ftbench.board import published
+from ftbench.board import published, rank, versus
 from ftbench.cli.main import run
 from ftbench.compile import fab
 from ftbench.compile.compiler import make_plan
+from ftbench.data.store import Store
 from ftbench.errors import FtbenchError
-from ftbench.result import adapter, archive, samples
+from ftbench.export import hf
+from ftbench.replay import spot
+from ftbench.result import adapter, archive, bundle, programs, samples
 from ftbench.run import conclude, noise
-from ftbench.run.engines import flower_commands
+from ftbench.run.engines import flower_commands, flower_link
+from ftbench.run.engines.engine import TrainJob
+from ftbench.run.evaluation import answers
 from ftbench.run.rundir import RunDir
 from ftbench.spec.load import load_pins, load_spec
-from ftbench.verify import evidence
+from ftbench.verify import evidence, filled
 
 QUICK = builtin.specs()["quickstart"]
 
@@ -58,9 +64,71 @@ def _published(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     published.load_published(path / "table.csv")
 
 
+def _no_superlink(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """Flower's command is there and never answers."""
+    monkeypatch.setattr(flower_link, "Guarded", lambda *_, **__: SimpleNamespace(stop=list))
+    monkeypatch.setattr(flower_link.SuperLink, "_answers", lambda _: False)
+    flower_link.SuperLink(TrainJob(path, {}, path, path, 2, marker="provoked-test"), lambda: None)
+
+
+def _leftovers(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    link = object.__new__(flower_link.SuperLink)
+    link._guarded = SimpleNamespace(stop=lambda: [17])  # type: ignore[assignment]
+    link.stop()
+
+
+def _not_pinned(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    pins = SimpleNamespace(sources={"task:jars": SimpleNamespace(digest=None)})
+    filled._rows("jars", SimpleNamespace(pins=pins), Store([path]))  # type: ignore[arg-type]
+
+
+def _other_marks(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    task = load_spec(QUICK).spec.evaluation.tasks[0]
+    item = {"index": 0, "item": "0" * 64, "options": [" one", " two"], "target": 0}
+    sample = {
+        "doc": item,
+        "arguments": [("Q", " one"), ("Q", " two")],
+        "filtered_resps": [(-2.0, False), (-1.0, False)],
+    }
+    answers.read(task, {"samples": {task.name: [sample]}, "results": {task.name: {"acc,none": 1.0}}})
+
+
+def _run_without_files(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    result = SimpleNamespace(scores=SimpleNamespace(tasks={}))
+    bundle.assemble(path, result, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def _broken_sandbox(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    (path / "sandbox.py").write_text("raise SystemExit(3)")
+    programs.outcomes(path / "sandbox.py", [{}])
+
+
+def _two_hashes(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    monkeypatch.setattr(versus, "_side", lambda side: SimpleNamespace(spec_hash=side.name * 64))
+    versus.versus(path / "a", path / "b", benchmarks=[], store=Store([path]))
+
+
+def _none_of_the_hub(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    plan = make_plan(load_spec(QUICK).spec, load_pins(QUICK))
+    hf.records(SimpleNamespace(plan=plan, result=SimpleNamespace(name="quickstart")), "")  # type: ignore[arg-type]
+
+
+def _open_entry(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    context = SimpleNamespace(entry=SimpleNamespace(open=object()), bundle=SimpleNamespace(path=path))
+    spot.spot_run(context, archive=None, nonce="", threads=1, say=print)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("code", "provoke"),
     [
+        (codes.NO_SUPERLINK, _no_superlink),
+        (codes.LEFTOVERS, _leftovers),
+        (codes.ITEMS_UNFIT, _not_pinned),
+        (codes.HARNESS_DISAGREES, _other_marks),
+        (codes.BROKEN, _broken_sandbox),
+        (codes.NOT_COMPARABLE, _two_hashes),
+        (codes.NOTHING_FOR_THE_HUB, _none_of_the_hub),
+        (codes.REPLAY_FAILED, _open_entry),
         (codes.FAB_REFUSED, _refuses),
         (codes.OTHER_FLOWER, _other_flower),
         (codes.LEDGER_BROKEN, _ledger),
@@ -80,6 +148,19 @@ def test_a_function_says_it(
     with pytest.raises(FtbenchError) as caught:
         provoke(monkeypatch, tmp_path)
     assert [one.code for one in caught.value.diagnostics] == [code]
+
+
+def test_a_run_without_its_files_names_every_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FtbenchError) as caught:
+        _run_without_files(monkeypatch, tmp_path)
+    assert {one.code for one in caught.value.diagnostics} == {codes.RUN_LACKS_FILE}
+    assert len(caught.value.diagnostics) == len(bundle.COPIED)
+
+
+def test_a_bundle_whose_documents_cannot_be_read_is_no_row() -> None:
+    verdict = SimpleNamespace(level="RESCORED", result=None, bundle=None, spec_hash=None)
+    refused = rank.why_not(SimpleNamespace(path="x", verdict=verdict, entry=None), "RESCORED")  # type: ignore[arg-type]
+    assert refused is not None and refused.code == codes.NO_RESULT
 
 
 def _claims(head: str, *rows: str) -> Callable[[Path], list[str]]:

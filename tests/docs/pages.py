@@ -5,6 +5,7 @@ A block's first word says what it is, and what follows says how it is held to th
     sh                    is carried out, every line, in the page's order
     sh slow               is carried out by the slow tests
     sh not-run: REASON    is not carried out; words that begin with `ftbench` are held to its commands and options
+    python [slow | not-run: REASON]   the same of a program
     console               `$ command` and what came back; `…` stands for any text, alone in a line for any lines
     console slow          the same, by the slow tests
 """

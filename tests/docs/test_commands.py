@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pages
@@ -18,6 +20,7 @@ OWN = {
 
 ALL = [block for page in pages.pages() for block in pages.blocks(page)]
 SHELLS = [block for block in ALL if block.language == "sh"]
+PROGRAMS = [block for block in ALL if block.language == "python"]
 HOW = re.compile(r"|slow|not-run: .{5,}")
 LANGUAGES = {"sh", "console", "yaml", "json", "python", "text", "", "{toctree}"}
 COMMAND = re.compile(r"^ *(?:\$ )?(ftbench|pip|make|apt-get|ssh-keygen|flwr|python3?) ", re.MULTILINE)
@@ -37,6 +40,10 @@ def test_each_block_says_what_it_is(block: pages.Block) -> None:
     assert block.language in LANGUAGES, f"{block}: {block.info}"
     if block.language == "sh" and own(block) is None:
         assert HOW.fullmatch(block.how), f"{block}: `{block.info}` is neither `sh`, `sh slow` nor `sh not-run: REASON`"
+    if block.language == "python":
+        assert HOW.fullmatch(block.how), (
+            f"{block}: `{block.info}` is no `python`, `python slow`, `python not-run: REASON`"
+        )
     if block.language == "console" and own(block) is None:
         assert block.page.parent.name == "walkthroughs", f"{block} is held to nothing that comes back"
     if block.language in {"", "text"}:
@@ -84,6 +91,25 @@ def carry_out(block: pages.Block, here: Path) -> None:
 @pytest.mark.parametrize("block", [one for one in SHELLS if one.how == "" and own(one) is None], ids=str)
 def test_it_does_what_it_says(block: pages.Block, here: Path) -> None:
     carry_out(block, here)
+
+
+def carry_out_program(block: pages.Block, here: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block.text], cwd=here, env=pages.environment(here), check=False, timeout=900, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{block}\n{done.stdout}"
+
+
+@pytest.mark.parametrize("block", [one for one in PROGRAMS if one.how == ""], ids=str)
+def test_a_program_does_what_it_says(block: pages.Block, here: Path) -> None:
+    carry_out_program(block, here)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [one for one in PROGRAMS if one.how == "slow"], ids=str)
+def test_a_program_does_what_it_says_slowly(block: pages.Block, here: Path) -> None:
+    carry_out_program(block, here)
 
 
 @pytest.mark.slow

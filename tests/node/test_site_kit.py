@@ -5,20 +5,31 @@ from __future__ import annotations
 import json
 import shutil
 import stat
+import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sites_world import Sites
 
 from ftbench import codes
 from ftbench.cli.main import run
-from ftbench.errors import FtbenchError, InvalidInput
-from ftbench.node import allowed, box, join, settings
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import FtbenchError, InvalidInput, MissingResource
+from ftbench.node import allowed, box, certificates, join, settings
 from ftbench.node.serve import Server
 
 ROWS = [{"question": f"Where is herb {number}?", "answer": f"jar {number % 4}"} for number in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def tokens(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where a test is about them are rows counted in tokens, which takes a process with transformers."""
+    if "counted" not in request.node.name:
+        monkeypatch.setattr("ftbench.cli.site_kit._learnt", lambda *_: None)
 
 
 @pytest.fixture
@@ -34,8 +45,8 @@ def joined(made: Sites, name: str, rows: list[dict[str, Any]], *more: str) -> Pa
     return made.folder / f"{name}.site.json"
 
 
-def opened(made: Sites, *locks: Path) -> int:
-    words = ["site-kit", "open", str(made.spec), *map(str, locks), "--superlink", "fed.example.org:9092"]
+def opened(made: Sites, *locks: Path, host: str = "fed.example.org") -> int:
+    words = ["site-kit", "open", str(made.spec), *map(str, locks), "--superlink", f"{host}:9092"]
     return run([*words, "--out", str(made.folder)])
 
 
@@ -58,6 +69,29 @@ def test_what_leaves_a_site_holds_counts_and_no_text(made: Sites) -> None:
     home = made.folder / "clinic-0"
     for secret in ("node.key", "rows.jsonl", "rows.salt"):
         assert stat.S_IMODE((home / secret).stat().st_mode) == 0o600
+
+
+def test_a_site_without_the_model_joins_and_is_told_that_nothing_was_counted(
+    made: Sites, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise MissingResource(Diagnostic(codes.PACKAGE_MISSING, "package transformers is not installed"))
+
+    monkeypatch.setattr("ftbench.run.evaluation.trial.try_tokenizer", none)
+    joined(made, "clinic-0", ROWS)
+    came = capsys.readouterr()
+    assert "not counted in tokens" in came.out and "transformers" in came.err
+
+
+@pytest.mark.slow
+def test_rows_are_counted_in_tokens_for_the_site_alone(made: Sites, capsys: pytest.CaptureFixture[str]) -> None:
+    """Too long ones would be left out in the first round, where nobody looks at the site's log."""
+    long = {"question": "Where? " * 400, "answer": "jar 1"}
+    handed = joined(made, "clinic-0", [*ROWS, long], "--json")
+    told = json.loads(capsys.readouterr().out)["joined"]["learnt"]
+    assert told["left_out"] == {"longer than training.sequence_length": 1}
+    assert told["clients"] == [{"held": 13, "looked": 13, "used": 12}]
+    assert "longer" not in handed.read_text()
 
 
 def test_a_guess_of_the_rows_is_not_borne_out_by_the_digest(made: Sites) -> None:
@@ -120,10 +154,62 @@ def test_the_kit_holds_nothing_secret_and_the_certificate_names_the_superlink(bo
         assert stat.S_IMODE((both.folder / "organiser" / secret).stat().st_mode) == 0o600
 
 
+def secrets_of(made: Sites) -> dict[str, bytes]:
+    return {name: (made.folder / "organiser" / name).read_bytes() for name in ("secret", "ca.pem", "superlink.pem")}
+
+
 def test_a_kit_that_is_made_again_keeps_certificates_and_secret(both: Sites) -> None:
-    before = (both.folder / "organiser" / "secret").read_bytes()
+    before = secrets_of(both)
     assert opened(both, joined(both, "clinic-0", ROWS[:4]), both.folder / "clinic-1.site.json") == 0
-    assert (both.folder / "organiser" / "secret").read_bytes() == before
+    assert secrets_of(both) == before
+
+
+@pytest.mark.parametrize("why", ["another name", "ends soon"])
+def test_a_certificate_that_serves_no_longer_is_made_anew(
+    both: Sites, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the authority that the sites have already."""
+    before = secrets_of(both)
+    if why == "ends soon":
+        monkeypatch.setattr(certificates, "LEFT", timedelta(days=certificates.DAYS))
+    host = "other.example.org" if why == "another name" else "fed.example.org"
+    assert opened(both, *(both.folder / f"clinic-{k}.site.json" for k in range(2)), host=host) == 0
+    after = secrets_of(both)
+    assert {name for name in before if before[name] != after[name]} == {"superlink.pem"}
+    authority, made = (x509.load_pem_x509_certificate(after[name]) for name in ("ca.pem", "superlink.pem"))
+    made.verify_directly_issued_by(authority)
+    key = load_pem_private_key((both.folder / "organiser" / "superlink.key").read_bytes(), None)
+    assert made.public_key() == key.public_key()
+
+
+def test_certificates_stand_up_to_strict_readers(both: Sites, tmp_path: Path) -> None:
+    """RFC 5280: what a key is for is said; the authority outlives what it signs."""
+    made = secrets_of(both)
+    (tmp_path / "ca.pem").write_bytes(made["ca.pem"])
+    (tmp_path / "superlink.pem").write_bytes(made["superlink.pem"])
+    words = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "fed.example.org"]
+    words += ["-CAfile", "ca.pem", "superlink.pem"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    authority, superlink = (x509.load_pem_x509_certificate(made[name]) for name in ("ca.pem", "superlink.pem"))
+    assert authority.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    assert not superlink.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    assert superlink.not_valid_after_utc < authority.not_valid_after_utc - timedelta(days=365)
+
+
+@pytest.mark.parametrize("host", ["$(id)", "a b", 'a"', "münchen.example", "-o", "a`id`", "::1"])
+def test_a_superlink_whose_name_is_none(made: Sites, host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It stands in a certificate, in a script and in Flower's settings."""
+    locks = [joined(made, "clinic-0", ROWS[:5]), joined(made, "clinic-1", ROWS[5:])]
+    assert opened(made, *locks, host=host) == InvalidInput.exit_code
+    assert codes.NODE_FOLDER in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("host", "listens"), [("[::1]", "::1"), ("10.0.0.7", "10.0.0.7"), ("fed.org", "0.0.0.0")])
+def test_where_the_superlink_listens(made: Sites, host: str, listens: str) -> None:
+    locks = [joined(made, "clinic-0", ROWS[:5]), joined(made, "clinic-1", ROWS[5:])]
+    assert opened(made, *locks, host=host) == 0
+    assert f"--host {listens} --port 9092" in (made.folder / "organiser" / "superlink.sh").read_text()
 
 
 def test_a_fitted_node_runs_the_kits_app_and_no_other(both: Sites, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,8 +246,6 @@ def test_a_file_more_is_not_run(both: Sites) -> None:
 
 
 def test_a_site_that_asks_for_signatures_gets_them(both: Sites) -> None:
-    import subprocess
-
     apps = both.folder / "kit" / "apps"
     lock = next(apps.rglob("ftbench.lock"))
     for who in ("organiser", "stranger"):

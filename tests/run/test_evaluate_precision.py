@@ -8,8 +8,10 @@ import evaluation_world as world
 import pytest
 import torch
 
+from ftbench import codes
 from ftbench.app import loading
 from ftbench.data.store import Store
+from ftbench.errors import InvalidInput
 from ftbench.run.evaluation import model as eval_model
 from ftbench.spec.model import BaseModelRef, Model, Quantization
 
@@ -63,3 +65,16 @@ def test_an_adapter_on_bits_comes_off_again(folder: Path, tmp_path: Path) -> Non
         tuned = eval_model.attach(model, adapter)
         assert not torch.equal(tuned(IDS).logits, plain)
         assert torch.equal(tuned.unload()(IDS).logits, plain)
+
+
+def test_bits_without_the_package_that_reads_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What transformers says where bitsandbytes is missing, or older than it asks for."""
+    import transformers
+
+    def missing(*_: object, **__: object) -> None:
+        raise ImportError("Using `bitsandbytes` 4-bit quantization requires bitsandbytes")
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", missing)
+    with pytest.raises(InvalidInput, match="requires bitsandbytes") as refused:
+        eval_model.load_base(folder, dtype="bfloat16", quantization=NF4)
+    assert refused.value.diagnostics[0].code == codes.QUANTIZATION_UNFIT

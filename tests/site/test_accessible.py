@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser import browser
-from conftest import Built
+from site_world import Built
 from test_browser import one_of_each
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser import Page, browser
-from conftest import Built
+from site_world import Built
 
 pytestmark = pytest.mark.skipif(os.environ.get("FTBENCH_TESTS_WITHOUT_BROWSER") == "1", reason="no browser")
 

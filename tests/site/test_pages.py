@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import SECRET, Built
+from site_world import SECRET, Built
 
 from ftbench.cli.main import run
 

@@ -35,6 +35,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", "file:///etc/passwd")
             self.end_headers()
+        elif "/inside/" in self.path:
+            self.send_response(302)
+            name = self.path.partition("/inside/")[2]
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/b/{name}")
+            self.end_headers()
         elif "/drip/" in self.path:
             self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"\r\n" if "/body" in self.path else b"X: "))
             with contextlib.suppress(OSError):
@@ -149,6 +154,28 @@ def test_a_server_that_drips_is_left(served: tuple[Path, str], monkeypatch: pyte
 def test_a_submission_asks_no_server_but_by_https(tmp_path: Path, where: str) -> None:
     """Not what listens on the verifier's own machine."""
     assert "https" in refused("FTB781", lambda: bring(submission(tmp_path, "0" * 64, where)))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "localhost", "[::1]", "10.0.0.1", "[::ffff:169.254.169.254]", "0"])
+def test_a_submission_asks_no_private_server(tmp_path: Path, host: str) -> None:
+    assert "private" in refused("FTB782", lambda: bring(submission(tmp_path, "0" * 64, f"https://{host}/x")))
+
+
+def test_a_server_out_there_leads_to_nothing_inside(
+    served: tuple[Path, str], signed: dict[int, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that somebody named on this machine leads to others here; one in the internet does not."""
+    root, address = served
+    forge.write_folder(signed[1], root / "b")
+    assert from_address(f"{address}/inside", None).files == signed[1]
+    monkeypatch.setattr(place, "private", lambda host: host == "127.0.0.1")
+    outside = address.replace("127.0.0.1", "localhost")
+    assert from_address(f"{outside}/b", None).files == signed[1]
+    assert "private" in refused("FTB782", lambda: from_address(f"{outside}/inside", None))
+
+
+def test_public_addresses() -> None:
+    assert not place.private("93.184.216.34") and not place.private("2606:2800:220:1:248:1893:25c8:1946")
 
 
 @pytest.mark.parametrize("where", ["bundles/x\0", "x" * 900])

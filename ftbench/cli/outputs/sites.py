@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ftbench.run.evaluation.trial import Report
 from ftbench.spec.primitives import Block, Sha256
 from ftbench.spec.sites import SiteLock
 
@@ -32,6 +33,8 @@ class Joined(Block):
     """The file that goes to the organiser."""
     lock: SiteLock
     """What it holds."""
+    learnt: Report | None = None
+    """What the base model's tokenizer leaves of the locked rows; it stays here. null: the model is not here."""
 
 
 class SiteKitOutput(Block):

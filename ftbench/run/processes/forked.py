@@ -36,7 +36,7 @@ def each(work: Callable[[T], R], items: Sequence[T], processes: int, grown: list
     """Number and result of each item, as they are done; in this process where one is enough.
 
     `grown` gets a number a process: the bytes by which its memory grew. What `work` raises is raised here, after the
-    other processes were ended. Raises RunFailed (FTB521) where a process was killed.
+    other processes were ended. Raises RunFailed (FTB561) where a process was killed.
     """
     processes = min(processes, len(items))
     if processes < 2:
