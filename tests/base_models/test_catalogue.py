@@ -29,6 +29,12 @@ EXPECTED = {
     "google/gemma-2-9b",
     "mistralai/Mistral-7B-v0.3",
     "mistralai/Mistral-Small-24B-Base-2501",
+    "HuggingFaceTB/SmolLM3-3B-Base",
+    "Qwen/Qwen3-0.6B-Base",
+    "Qwen/Qwen3-1.7B-Base",
+    "Qwen/Qwen3-4B-Base",
+    "Qwen/Qwen3-8B-Base",
+    "google/gemma-3-1b-pt",
 }
 
 
