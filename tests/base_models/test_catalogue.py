@@ -67,6 +67,13 @@ def test_parameters_follow_from_the_architecture(name: str) -> None:
     assert models()[name].parameters == count(models()[name].architecture)
 
 
+def test_a_head_that_is_stored_again_is_downloaded_again() -> None:
+    model = models()["Qwen/Qwen3-0.6B"]
+    assert model.held == model.parameters + model.architecture.vocabulary * model.architecture.hidden
+    assert model.download_bytes == 2 * model.held == 1_503_264_768  # the hub's file, without its header
+    assert all(one.held is None or one.architecture.tied for one in models().values())
+
+
 @pytest.mark.parametrize("name", models())
 def test_families_name_every_layer_of_the_decoder(name: str) -> None:
     architecture = models()[name].architecture
