@@ -10,13 +10,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ftbench import builtin
+from ftbench.board import figures
 from ftbench.board.collect import collect, known_plans, verifier
+from ftbench.board.model import Estimate
 from ftbench.board.sweep_model import Sweep
 from ftbench.cli.benchmark import benchmark_folders
 from ftbench.data.store import Store
 from ftbench.errors import FtbenchError
 from ftbench.result import ledger
-from ftbench.result.documents import Finished, Round
+from ftbench.result.documents import Finished, Result, Round
+from ftbench.result.statistics import Estimate as Bounded
+from ftbench.result.statistics import mover_mean
+from ftbench.spec import sweep_file
 from ftbench.spec.entries import load_resolved
 
 HEAD = """# Results of the studies
@@ -30,6 +36,10 @@ nothing of real data.
 steps of eight in each of six rounds, LoRA of rank 8, AdamW. Every strategy has four trials on the validation cut at seed 1; the test
 sets (three of 120 items, best constant answer 27 to 29 %) are read for the best alone. With clients alike the best two
 strategies reach 100 % on some seeds, which is a ceiling; with skewed clients none does. Loss of a model that guesses among the four labels: ln 4 / 2 = 0.693.
+
+`micro/adapters-16bit` and `micro/adapters-4bit`: the same federation with FedAvg, LoRA against DoRA of rank 8, on weights in bfloat16 and
+on weights of 4 bits (fp4, bitsandbytes); untuned rates, so nothing is chosen. `micro/across-…`: one domain's adapter asked the other
+domains' questions; `micro/mixed`: clients of all four domains in one federation. Three seeds each.
 """  # noqa: E501
 ELSEWHERE = """## Beside published figures
 
@@ -39,6 +49,9 @@ general NLP are generated there and an unparsable one is wrong, which puts 21.10
 here; the code board's programs are cut by other stop strings; rounds, rates and seeds are free there. What was run of that model on
 rows like finance's is in [results/real-rows.md](../results/real-rows.md).
 """  # noqa: E501
+
+STUDIES = {"strategies": ("paper/strategies",), "adapters": ("paper/adapters", "paper/bits")}
+"""Beginning of the sweeps' folders → whose claims are asked of them: the paper's, in small form."""
 
 
 def main(folder: Path, more: tuple[Path, ...] = ()) -> None:
@@ -56,7 +69,9 @@ def main(folder: Path, more: tuple[Path, ...] = ()) -> None:
             print(table.read_text(encoding="utf-8").replace("\n## ", "\n### ").replace("# Sweep", "### Sweep", 1))
         else:
             print("The sweep is not whole: `benchmarks/studies.sh` goes on with it.\n")
-    print(analysed(folders, more))
+    print("\n".join(matrix(folders)))
+    for study, files in STUDIES.items():
+        print(analysed(study, [one for one in folders if one.name.startswith(study)], more, files))
     print(ELSEWHERE)
 
 
@@ -87,20 +102,68 @@ def trials(folder: Path) -> Iterator[str]:
     yield ""
 
 
-def analysed(folders: list[Path], more: tuple[Path, ...]) -> str:
-    """What `ftbench analyse` says of all of them together; empty while there is too little."""
+def matrix(folders: list[Path]) -> Iterator[str]:
+    """What adapters of one domain, and of all of them at once, score on each domain; nothing where none was asked."""
+    runs = {one.name: results for one in folders if (results := _results(one)) and _across(one.name)}
+    domains = {
+        name: elsewhere.tasks for results in runs.values() for name, elsewhere in sorted(results[0].scores.also.items())
+    }
+    if not domains:
+        return
+    yield "## Across domains"
+    yield ""
+    yield "Mean over a domain's tasks and over seeds, and the gain over the untuned model on the same items, in points;"
+    yield "intervals at 95 % cover items only. `mixed`: two clients of each domain in one federation of 12 rounds; the"
+    yield "others have the rounds of their own domain's spec."
+    yield ""
+    yield f"| trained on | runs | {' | '.join(domains)} |"
+    yield f"|---|---|{'---|' * len(domains)}"
+    for name, results in runs.items():
+        cells = [_on(results, tasks) for tasks in domains.values()]
+        yield f"| {name.removeprefix('across-')} | {len(results)} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _across(name: str) -> bool:
+    return name == "mixed" or name.startswith("across-")
+
+
+def _results(folder: Path) -> list[Result]:
+    found = sorted(folder.glob("*/bundle/result.json"))
+    return [Result.model_validate_json(path.read_bytes()) for path in found]
+
+
+def _on(results: list[Result], tasks: list[str]) -> str:
+    """Score and gain on some tasks: each over seeds, then the plain mean."""
+    by_task = [[(one.seed, one.scores.tasks[task]) for one in results] for task in tasks]
+    score = _mean([figures.over_seeds((s, figures.estimate(x.tuned)) for s, x in runs) for runs in by_task], 0.0)
+    gain = _mean([figures.over_seeds((s, figures.estimate(x.difference)) for s, x in runs) for runs in by_task], -1.0)
+    return f"{_points(score, '.1f')}, {_points(gain, '+.1f')}"
+
+
+def _mean(several: list[Estimate], least: float) -> Bounded:
+    return mover_mean([Bounded(one.value, one.interval.low, one.interval.high) for one in several], (least, 1.0))
+
+
+def _points(one: Bounded, form: str) -> str:
+    return f"{100 * one.value:{form}} [{100 * one.low:{form}}, {100 * one.high:{form}}]"
+
+
+def analysed(study: str, folders: list[Path], more: tuple[Path, ...], files: tuple[str, ...]) -> str:
+    """What `ftbench analyse` says of the sweeps of a study together; empty while there is too little."""
     from ftbench.analysis import text
     from ftbench.analysis.analyse import analyse
 
     benchmarks, store = [*more, *benchmark_folders(())], Store.default(None)
     plans = known_plans(benchmarks)
     verify = verifier(store=store, benchmarks=benchmarks, spec=None, required="CONFORMS")
+    claims = [claim for file in files for claim in sweep_file.load(builtin.sweeps()[file]).claims]
     try:
         found = collect(folders, verify, plans=plans, store=store)
-        made = analyse(found.submissions, plans)
+        made = analyse(found.submissions, plans, stated=claims)
     except FtbenchError:
         return ""
-    return text.markdown(made).replace("\n## ", "\n### ").replace("# Analysis", "## Analysis", 1)
+    return text.markdown(made).replace("\n## ", "\n### ").replace("# Analysis", f"## Analysis of {study}", 1)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ for study in iid dirichlet; do
     --set strategy.beta1=0.9 --set strategy.beta2=0.99 --set strategy.tau=0.001 \
     --select validation --trials 4 --seeds "${SEEDS:-5}" --engine inline --out "$runs/strategies-$study"
 done
+for bits in 16 4; do
+  $ftbench sweep "micro/adapters-${bits}bit" --vary adapter.kind=lora,dora --seeds 3 --engine inline --out "$runs/adapters-${bits}bit"
+done
 for domain in general-nlp finance medical code; do
   $ftbench sweep "micro/across-$domain" --vary adapter.rank=8 --seeds 3 --engine inline --out "$runs/across-$domain"
 done

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from ftbench import codes
-from ftbench.analysis import anova, claims, differences, resources
+from ftbench.analysis import anova, claims, differences, expected, resources
 from ftbench.analysis.documents import PARTS, Analysis, PairDifference
 from ftbench.analysis.observations import Observation, Source, observe
 from ftbench.board.submission import Submission
@@ -49,6 +49,7 @@ def analyse(
             "resources": (costs := resources.resources(kept)),
             "explained": resources.explained(costs),
             "deviation_over_seeds": resources.deviations(kept),
+            "expected": [expected.expected(one, plans[one.result.spec_hash]) for one in kept],
         }
     )
 

@@ -86,6 +86,36 @@ class Resource(Block):
     """Costs in which nothing else scores as much for as little."""
 
 
+class Compared(Block):
+    """A quantity as it is estimated beforehand, and as it was measured."""
+
+    estimated: float
+    measured: Annotated[float, Field(gt=0)]
+
+    @property
+    def ratio(self) -> float:
+        """The estimate over what was measured."""
+        return self.estimated / self.measured
+
+
+class Expected(Block):
+    """What `ftbench estimate` says of one run, beside what the run measured; null where either is not known."""
+
+    benchmark: str
+    name: str
+    seed: int
+    device: str
+    """Where it trained, as the bundle says; `CPU` without an accelerator."""
+    traffic_bytes: Compared | None
+    memory_bytes: Compared | None
+    """Of a client. Estimated without what a card's runtime and allocator take besides; measured as what was allocated,
+    without an accelerator as what the process grew by."""
+    train_seconds: Compared | None
+    """Null without a card whose maker's figure is known here."""
+    operations_per_second: float | None
+    """Operations that training asks for over the seconds that it took: the pace by which other runs can be timed."""
+
+
 class Analysis(Block):
     """`ftbench analyse`."""
 
@@ -111,3 +141,5 @@ class Analysis(Block):
     explained: dict[str, dict[str, float]] = {}
     """Benchmark → cost → part of the variance of its methods' scores that goes with the logarithm of the cost (R² of a
     straight line); benchmarks with three methods and more whose cost differs."""
+    expected: list[Expected] = []
+    """Each run's cost as it is estimated, beside what was measured."""

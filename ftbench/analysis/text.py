@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ftbench.analysis.anova import LEFT
-from ftbench.analysis.documents import PARTS, Analysis, PairDifference, Resource, Share, Verdict
+from ftbench.analysis.documents import PARTS, Analysis, Compared, Expected, PairDifference, Resource, Share, Verdict
 from ftbench.result.documents import Interval
 
 ASSUMED = (
@@ -36,6 +36,20 @@ def grids(analysis: Analysis) -> list[Grid]:
             "Scores and costs",
             ["benchmark", "method", "score", "MiB sent", "MiB held", "s trained", "nothing beats it by"],
             [_resource(one) for one in analysis.resources],
+        ),
+        (
+            "Estimated and measured",
+            [
+                "benchmark",
+                "method",
+                "seed",
+                "on",
+                "MiB sent",
+                "MiB of a client",
+                "s trained",
+                "10⁹ operations a second",
+            ],
+            [_expected(one) for one in analysis.expected],
         ),
     ]
     return [one for one in found if one[2]]
@@ -130,6 +144,20 @@ def _resource(one: Resource) -> list[str]:
     traffic = f"{one.traffic_bytes / 2**20:,.1f}"
     score = f"{100 * one.score:.1f} %"
     return [one.benchmark, one.name, score, traffic, memory, seconds, ", ".join(one.efficient) or "—"]
+
+
+def _expected(one: Expected) -> list[str]:
+    traffic, memory = (_compared(each, 2**20, "{:,.1f}") for each in (one.traffic_bytes, one.memory_bytes))
+    pace = "—" if one.operations_per_second is None else f"{one.operations_per_second / 1e9:,.1f}"
+    seconds = _compared(one.train_seconds, 1, "{:,.0f}")
+    return [one.benchmark, one.name, str(one.seed), one.device, traffic, memory, seconds, pace]
+
+
+def _compared(one: Compared | None, unit: float, form: str) -> str:
+    """Estimate, measurement, and the first over the second."""
+    if one is None:
+        return "—"
+    return f"{form.format(one.estimated / unit)} / {form.format(one.measured / unit)} = {one.ratio:.2f}"
 
 
 def _signed(value: float, interval: Interval | None) -> str:

@@ -80,10 +80,13 @@ def layer_bytes(architecture: Architecture, adapted: list[Linear], step: Step) -
     a, element = architecture, compute_bytes(step.bits)
     wide = element if step.ours and a.model_type in NORMS else 4  # of a row, one number besides
     norms = a.norms * (wide * a.hidden + 4)
+    if a.qk_norm:
+        norms += wide * (a.q_width + a.kv_width) + 4 * (a.heads + a.kv_heads)
     mlp = 3 * element * a.intermediate
     token = norms + _attention(a, step) + mlp
-    # Gemma 2 scales by one plus the norm's weight: a float32 tensor of its own.
-    fixed = a.norms * 4 * a.hidden if a.model_type == "gemma2" else 0
+    # Gemma scales by one plus the norm's weight: a float32 tensor of its own.
+    own = a.model_type in {"gemma2", "gemma3_text"}
+    fixed = 4 * (a.norms * a.hidden + (2 * a.head_dim if a.qk_norm else 0)) if own else 0
     return (
         fixed + step.tokens * token + sum(_adapter(x, step) for x in adapted) + step.tokens * _inputs(a, adapted, step)
     )

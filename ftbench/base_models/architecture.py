@@ -64,7 +64,9 @@ class Architecture(Block):
     fused: bool = False
     """Whether q, k, v are one layer `qkv_proj` and gate, up one layer `gate_up_proj`, as Phi-3 has it."""
     norms: Literal[2, 4] = 2
-    """RMSNorms in a layer; Gemma 2 has two more, after attention and after the MLP."""
+    """RMSNorms in a layer; Gemma 2 and 3 have two more, after attention and after the MLP."""
+    qk_norm: bool = False
+    """Whether each head's queries and keys are normed, with one weight for all heads, as in Qwen3 and Gemma 3."""
     context: Size
     """Most positions (`max_position_embeddings`)."""
     counted: Annotated[Counted | None, Field(exclude=True, repr=False)] = None

@@ -39,6 +39,8 @@ class Variant(Block):
     """Most positions; the variants of a pair may differ in it."""
     parameters: Annotated[int, Field(ge=1)]
     """Number of parameters, a tied head counted once."""
+    held: Annotated[int, Field(ge=1)] | None = None
+    """Elements of the hub's files, where they hold a tied head again; null: as many as parameters."""
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     """A commit of the repository, where one is known."""
     sources: dict[Fact, str]
@@ -69,6 +71,8 @@ class BaseModel(Block):
     """SPDX expression, where it is known."""
     parameters: int
     """Number of parameters, a tied head counted once."""
+    held: int | None = None
+    """Elements of the stored weights, where they hold a tied head again; null: as many as parameters."""
     revision: str | None
     """A commit of the repository (for a built-in model the digest of its files), where one is known."""
     stored: Literal["bfloat16", "float16", "float32"]
@@ -83,7 +87,7 @@ class BaseModel(Block):
     @property
     def download_bytes(self) -> int:
         """Bytes of the weights as stored, without the tokenizer and the files' headers."""
-        return self.parameters * (4 if self.stored == "float32" else 2)
+        return (self.held or self.parameters) * (4 if self.stored == "float32" else 2)
 
 
 @cache
@@ -136,6 +140,7 @@ def _family(path: Path) -> list[BaseModel]:
                 pair=model.pair,
                 licence=model.licence,
                 parameters=model.parameters,
+                held=model.held,
                 revision=model.revision,
                 stored=family.stored,
                 architecture=Architecture.model_validate({**family.architecture, "context": model.context}),

@@ -8,6 +8,7 @@ positions a layer and pass. What is written token by token waits for the weights
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ftbench.base_models.catalogue import BaseModel
@@ -29,11 +30,13 @@ class Device:
     """Operations a second in bfloat16, by its maker, without sparsity."""
     bandwidth: float
     """Bytes a second from its memory, by its maker."""
+    says: tuple[str, ...]
+    """What CUDA's name of a card that computes as it has in it."""
 
 
 DEVICES = (
-    Device("80 GB (H100)", 80, 989e12, 3.35e12),
-    Device("24 GB (RTX 4090)", 24, 165e12, 1.01e12),
+    Device("80 GB (H100)", 80, 989e12, 3.35e12, ("H100", "H200")),
+    Device("24 GB (RTX 4090)", 24, 165e12, 1.01e12, ("RTX 4090",)),
 )
 SHARE = {4: 0.26, 8: 0.2, 16: 0.33, 32: 0.1}
 """Bits of the weights → part of the maker's figure that training reaches: measured with 1.5B on an H200 for 4 and 16
@@ -62,11 +65,8 @@ class Work:
 def work(spec: Spec, model: BaseModel, setting: Setting, device: Device, *, trained_only: bool = False) -> Work:
     """Of one run of `spec`, whose knobs are in force, with `setting` made from it. `trained_only`: a trial."""
     pace = device.operations * SHARE[setting.bits]
-    length = setting.sequence_length
     clients = setting.clients_per_round + (1 if spec.evaluation.references.centralised else 0)
-    tokens = setting.rounds * clients * spec.training.local_steps * spec.training.batch_size * length
-    passes = 3 if setting.gradient_checkpointing else 2
-    train = tokens * passes * _forward(model, length) / pace
+    train = operations(spec, model, setting, clients) / pace
     if trained_only:
         return Work(train, 0.0)
     models = 1 + int(spec.evaluation.references.untuned) + int(spec.evaluation.references.centralised)
@@ -80,6 +80,21 @@ def work(spec: Spec, model: BaseModel, setting: Setting, device: Device, *, trai
         evaluate += prompts * (2 if passed and not isinstance(task, CodeTask) else 1)
         evaluate += items / AT_ONCE * written * weights / device.bandwidth if passed else 0.0
     return Work(train, models * evaluate)
+
+
+def operations(spec: Spec, model: BaseModel, setting: Setting, clients: int) -> float:
+    """Of training by so many clients in each round."""
+    length = setting.sequence_length
+    tokens = setting.rounds * clients * spec.training.local_steps * spec.training.batch_size * length
+    passes = 3 if setting.gradient_checkpointing else 2
+    return tokens * passes * _forward(model, length)
+
+
+def seconds(counted: float, setting: Setting, cards: Sequence[str]) -> float | None:
+    """Of so many operations on the first of `cards`, as CUDA names them; None for one whose maker's figure is not
+    here, and without any."""
+    known = [device for device in DEVICES if cards and any(word in cards[0] for word in device.says)]
+    return counted / (known[0].operations * SHARE[setting.bits]) if known else None
 
 
 def _forward(model: BaseModel, length: int) -> float:

@@ -16,7 +16,7 @@ from ftbench.base_models.architecture import Architecture
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
 
-KNOWN = ("llama", "mistral", "qwen2", "gemma2", "phi3")
+KNOWN = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "phi3", "smollm3")
 """Values of `model_type` whose layers are computed here; every other one is counted."""
 Stored = Literal["bfloat16", "float16", "float32"]
 
@@ -77,11 +77,12 @@ def from_config(config: dict[str, Any]) -> Architecture:
     """The same of a parsed object; what is absent has the default of `transformers` for that model type."""
     kind = config["model_type"]
     heads, hidden = config["num_attention_heads"], config["hidden_size"]
-    head_dim = config.get("head_dim") or (256 if kind == "gemma2" else hidden // heads)
+    gemma = kind in {"gemma2", "gemma3_text"}
+    head_dim = config.get("head_dim") or (256 if gemma else 128 if kind == "qwen3" else hidden // heads)
     bias: Literal["none", "qkv", "qkvo"] = "none"
     if kind == "qwen2":
         bias = "qkv"
-    elif kind in {"llama", "gemma2"} and config.get("attention_bias"):
+    elif kind in {"llama", "gemma2", "gemma3_text", "qwen3", "smollm3"} and config.get("attention_bias"):
         bias = "qkvo"
     return Architecture(
         model_type=kind,
@@ -92,11 +93,12 @@ def from_config(config: dict[str, Any]) -> Architecture:
         head_dim=head_dim,
         intermediate=config["intermediate_size"],
         vocabulary=config["vocab_size"],
-        tied=config.get("tie_word_embeddings", kind == "gemma2"),
+        tied=config.get("tie_word_embeddings", gemma or kind == "smollm3"),
         attention_bias=bias,
-        mlp_bias=kind == "llama" and bool(config.get("mlp_bias")),
+        mlp_bias=kind in {"llama", "smollm3"} and bool(config.get("mlp_bias")),
         fused=kind == "phi3",
-        norms=4 if kind == "gemma2" else 2,
+        norms=4 if gemma else 2,
+        qk_norm=kind in {"qwen3", "gemma3_text"},
         context=config["max_position_embeddings"],
     )
 

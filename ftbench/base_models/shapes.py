@@ -114,4 +114,6 @@ def _parameters(a: Architecture) -> Iterator[Parameter]:
     for layer in range(a.layers):
         for norm in norms:
             yield Parameter(f"model.layers.{layer}.{norm}.weight", (a.hidden,))
+        for norm in ("q_norm", "k_norm") if a.qk_norm else ():
+            yield Parameter(f"model.layers.{layer}.self_attn.{norm}.weight", (a.head_dim,))
     yield Parameter("model.norm.weight", (a.hidden,))

@@ -32,7 +32,8 @@ def shape(layers: int, kind: str = "llama") -> Architecture:
             "intermediate": 384,
             "vocabulary": 100,
             "tied": True,
-            "norms": 4 if kind == "gemma2" else 2,
+            "norms": 4 if kind.startswith("gemma") else 2,
+            "qk_norm": kind in {"qwen3", "gemma3_text"},
             "context": 256,
             "fused": kind == "phi3",
         }
@@ -113,7 +114,14 @@ def prepare_float32(net: Any) -> str:
 @pytest.mark.parametrize("kind", ["lora", "dora"])
 @pytest.mark.parametrize(("bits", "dropout"), [(32, 0.0), (16, 0.0), (32, 0.1), (16, 0.1)])
 @pytest.mark.parametrize(
-    ("family", "targets"), [("llama", "all-linear"), ("llama", ["q_proj", "v_proj"]), ("phi3", "all-linear")]
+    ("family", "targets"),
+    [
+        ("llama", "all-linear"),
+        ("llama", ["q_proj", "v_proj"]),
+        ("phi3", "all-linear"),
+        ("qwen3", "all-linear"),
+        ("gemma3_text", "all-linear"),
+    ],
 )
 def test_our_layers_keep_what_is_counted(
     family: str, targets: Targets, bits: int, dropout: float, kind: AdapterKind

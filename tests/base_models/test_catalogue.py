@@ -29,6 +29,12 @@ EXPECTED = {
     "google/gemma-2-9b",
     "mistralai/Mistral-7B-v0.3",
     "mistralai/Mistral-Small-24B-Base-2501",
+    "HuggingFaceTB/SmolLM3-3B-Base",
+    "Qwen/Qwen3-0.6B-Base",
+    "Qwen/Qwen3-1.7B-Base",
+    "Qwen/Qwen3-4B-Base",
+    "Qwen/Qwen3-8B-Base",
+    "google/gemma-3-1b-pt",
 }
 
 
@@ -59,6 +65,13 @@ def test_every_fact_has_a_source(name: str) -> None:
 @pytest.mark.parametrize("name", models())
 def test_parameters_follow_from_the_architecture(name: str) -> None:
     assert models()[name].parameters == count(models()[name].architecture)
+
+
+def test_a_head_that_is_stored_again_is_downloaded_again() -> None:
+    model = models()["Qwen/Qwen3-0.6B"]
+    assert model.held == model.parameters + model.architecture.vocabulary * model.architecture.hidden
+    assert model.download_bytes == 2 * model.held == 1_503_264_768  # the hub's file, without its header
+    assert all(one.held is None or one.architecture.tied for one in models().values())
 
 
 @pytest.mark.parametrize("name", models())

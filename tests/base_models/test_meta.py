@@ -12,6 +12,7 @@ from ftbench.base_models.adapters import AdapterKind, Targets, adapted, trainabl
 from ftbench.base_models.architecture import Architecture
 from ftbench.base_models.catalogue import BaseModel, models
 from ftbench.base_models.estimate import Setting, estimate
+from ftbench.base_models.hub_config import from_config
 from ftbench.base_models.shapes import count, families, linears, parameters
 
 torch = pytest.importorskip("torch")
@@ -26,6 +27,8 @@ SOME = [
     "google/gemma-2-9b",
     "microsoft/Phi-4-mini-instruct",
     "mistralai/Mistral-Small-24B-Base-2501",
+    "Qwen/Qwen3-0.6B-Base",
+    "google/gemma-3-1b-pt",
 ]
 
 
@@ -92,6 +95,17 @@ def test_linear_layers_are_those_of_transformers(name: str) -> None:
         if isinstance(module, torch.nn.Linear)
     ]
     assert sorted((x.name, x.inputs, x.outputs, x.bias) for x in linears(SHAPES[name].architecture)) == sorted(made)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_configuration_is_read_as_the_catalogue_has_it(name: str) -> None:
+    """What transformers fills in where a config.json is silent included: the family's defaults are ours."""
+    architecture = SHAPES[name].architecture
+    assert from_config(hub_config(architecture).to_dict()) == architecture
+    sizes = hub_config(architecture).to_diff_dict() | {"model_type": architecture.model_type}
+    known = {"num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size", "vocab_size"}
+    if known | {"max_position_embeddings"} <= sizes.keys():
+        assert from_config(sizes) == architecture
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -32,8 +32,8 @@ LLAMA = {
     "vocab_size": 256,
     "max_position_embeddings": 128,
 }
-QWEN3 = LLAMA | {
-    "model_type": "qwen3",
+OLMO2 = LLAMA | {
+    "model_type": "olmo2",
     "hidden_size": 1024,
     "num_hidden_layers": 28,
     "num_attention_heads": 16,
@@ -43,7 +43,7 @@ QWEN3 = LLAMA | {
     "vocab_size": 151936,
     "tie_word_embeddings": True,
 }
-"""Of Qwen3-0.6B, which has 596,049,920 parameters by its own safetensors."""
+"""Of Qwen3-0.6B's sizes and a family without arithmetic: its norms of queries and keys are as wide as these are."""
 
 
 def repository(config: dict[str, Any]) -> dict[str, bytes]:
@@ -99,10 +99,10 @@ def test_another_family_is_counted_on_the_model(
 ) -> None:
     """In a process of its own, with code of the repository named and not run."""
     own = {"auto_map": {"AutoModelForCausalLM": "modeling_own.Own"}}
-    hub.add("model", "some/qwen3", repository(QWEN3 | own), "mit")
-    assert run(["estimate", "finance", "--model", "some/qwen3", "--store", str(store.roots[0]), "--json"]) == 0
+    hub.add("model", "some/olmo2", repository(OLMO2 | own), "mit")
+    assert run(["estimate", "finance", "--model", "some/olmo2", "--store", str(store.roots[0]), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["estimate"]
-    assert (found["parameters"], found["adapted_layers"]) == (596_049_920, 28 * 7)
+    assert (found["parameters"], found["adapted_layers"]) == (596_128_768, 28 * 7)
     assert not hub.asked("GET", "modeling_own")
 
 
@@ -137,9 +137,9 @@ def test_families_without_arithmetic(change: dict[str, Any], names: set[str], pa
     ("change", "words"),
     [
         ({"model_type": "own-thing"}, "transformers says"),
-        ({"model_type": "qwen3", "num_hidden_layers": 10**9}, "1000000000 layers"),
+        ({"model_type": "olmo2", "num_hidden_layers": 10**9}, "1000000000 layers"),
         ({"num_hidden_layers": 10**9}, "1000000000 layers"),
-        ({"model_type": "qwen3", "hidden_size": "wide"}, "transformers says"),
+        ({"model_type": "olmo2", "hidden_size": "wide"}, "transformers says"),
     ],
 )
 def test_settings_that_make_no_model_are_refused(
@@ -178,7 +178,7 @@ def test_a_store_with_odd_names_and_headers_gives_no_traceback(
     refs.mkdir(parents=True)
     (refs / "some--odd@main").write_text("x\n")
     (refs / f"some--odd@{'3' * 40}").write_text("no digest\n")
-    config = json.dumps(LLAMA | {"model_type": "qwen3"}).encode()
+    config = json.dumps(LLAMA | {"model_type": "olmo2"}).encode()
     for number, header in enumerate((b"[]", b'{"a": 1}', b'{"a": {"shape": 3}}', b"{", b"[" * 100_000)):
         files = {"config.json": sha256(config), "model.safetensors": sha256(header)}
         digest = store.put_outline(make(files, config, {"model.safetensors": header}))
