@@ -2,13 +2,13 @@
 
     python benchmarks/aggregation.py [--replies 100] [--mib 50] [--backwards | --held] [--repeat 3]
 
-Each side is a process of its own that is handed so many replies one by one, each in the record in which it travels (ours
-one array of packed bytes, Flower's one array a tensor), and ends with their weighted mean. What is counted is all that
-follows a reply's making: seconds of processor (user and system), seconds by the clock, and the resident memory, that of
-the replies held included. Judging a reply (its digest, whether it is finite) is no part of it; Flower does not do that.
-`--backwards`: the last client's reply comes first, so that all but one wait on disk. `--held`: every reply waits there,
-as for a strategy that looks at each. Flower's side holds as many replies as there are: 100 of 50 MiB ask for 5 GiB.
-The means must agree. The two sides take turns; printed are medians and spread.
+Each side is a process of its own that is handed so many replies one by one, each in the record in which it travels
+(ours one array of packed bytes, Flower's one array a tensor), and ends with their weighted mean. What is counted is
+all that follows a reply's making: seconds of processor (user and system), seconds by the clock, and the resident
+memory, that of the replies held included. Judging a reply (its digest, whether it is finite) is no part of it; Flower
+does not do that. `--backwards`: the last client's reply comes first, so that all but one wait on disk. `--held`:
+every reply waits there, as for a strategy that looks at each. Flower's side holds as many replies as there are: 100
+of 50 MiB ask for 5 GiB. The means must agree. The two sides take turns; printed are medians and spread.
 """
 
 from __future__ import annotations
@@ -149,10 +149,7 @@ def main() -> None:
     found = {side: {name: median(run[name] for run in runs[side]) for name in FIGURES} for side in SIDES}
     for side, one in found.items():
         memory = one["grown"] / (options.mib * MIB)
-        print(
-            f"{side:<7} {one['processor']:6.2f} s of processor, {one['wall']:6.2f} s, "
-            f"memory of {memory:.2f} replies"
-        )
+        print(f"{side:<7} {one['processor']:6.2f} s of processor, {one['wall']:6.2f} s, memory of {memory:.2f} replies")
     apart = max(abs(a - b) for a, b in zip(runs["ours"][0]["some"], runs["flower"][0]["some"], strict=True))
     assert apart < 1e-4, apart
     ratios = {name: spread(runs, name) for name in FIGURES}
