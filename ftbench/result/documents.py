@@ -10,7 +10,7 @@ from pydantic import Field
 from ftbench.result.budget_documents import TargetCost, WithinBudget
 from ftbench.result.exposure_documents import Exposure
 from ftbench.result.option_documents import Majority, NonNegative, OptionCounts, Written
-from ftbench.result.privacy_spent import PrivacySpent
+from ftbench.result.privacy_spent import PrivacySpent, Released
 from ftbench.result.sample_documents import Answer, Sample, Withheld
 from ftbench.result.selection import Selection
 from ftbench.result.signed import Signed
@@ -89,15 +89,6 @@ class Started(Block):
     trainable_parameters: NonNegative
     adapter: Sha256
     """Digest of the adapter before the first round."""
-
-
-class Released(Block):
-    """What a round with differential privacy cost, and what it was clipped to."""
-
-    epsilon: Annotated[float, Field(ge=0)]
-    """Epsilon of all rounds up to this one together, at the spec's delta."""
-    clip: Annotated[float, Field(gt=0)]
-    """Largest L2 norm of a client's change in this round."""
 
 
 class Round(Block):

@@ -1,4 +1,4 @@
-"""What differential privacy cost a run, as its result says it."""
+"""What differential privacy cost a run, as its ledger and its result say it."""
 
 from __future__ import annotations
 
@@ -27,3 +27,12 @@ class PrivacySpent(Block):
     noise: Literal["seed", "operating-system"] = "seed"
     """Where it came from: from the run's `seed`, so that it comes out again and protects nobody who knows that; or from
     the `operating-system`, so that nobody can draw it again."""
+
+
+class Released(Block):
+    """What a round with differential privacy cost, and what it was clipped to."""
+
+    epsilon: Annotated[float, Field(ge=0)]
+    """Epsilon of all rounds up to this one together, at the spec's delta."""
+    clip: Annotated[float, Field(gt=0)]
+    """Largest L2 norm of a client's change in this round."""
