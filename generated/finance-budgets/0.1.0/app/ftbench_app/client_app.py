@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
 from . import client_round, client_rows, node, privacy, worker
-from .arrays import from_record, to_record
+from .arrays import Arrays, from_record, to_record
 from .errors import AppError
 from .measure import peak_device_bytes, peak_memory_bytes, peak_reserved_bytes, resident_bytes
-from .replies import NOT_KNOWN
+from .replies import NOT_KNOWN, TOGETHER
 from .settings import Settings
 
 app = ClientApp()
@@ -49,7 +51,30 @@ def query(message: Message, context: Context) -> Message:
 
 def train(message: Message, context: Context) -> Message:
     """Train from the arrays in the message and answer with the client's own."""
-    wanted = settings_of(context)
+    wanted, task, sent = _asked(message, context)
+    return _reply(message, wanted, task, client_round.carry_out(wanted, task, sent))
+
+
+def train_together(messages: Sequence[Message], contexts: Sequence[Context]) -> list[Message | Exception]:
+    """`train` of several clients of one round at once, on this process's device: the reply of each, or what it raised.
+
+    A reply that came about so says how many trained together. Its arrays are those of `train` but for rounding.
+    """
+    from . import together_round
+
+    asked = [_asked(*one) for one in zip(messages, contexts, strict=True)]
+    found: list[Message | Exception] = []
+    for message, (wanted, task, _), made in zip(messages, asked, together_round.carry_out(asked), strict=True):
+        if isinstance(made, Exception):
+            found.append(made)
+            continue
+        reply = _reply(message, wanted, task, made[0])
+        reply.content["metrics"][TOGETHER] = made[1]
+        found.append(reply)
+    return found
+
+
+def _asked(message: Message, context: Context) -> tuple[Settings, client_round.Task, Arrays]:
     config: ConfigRecord = message.content["config"]
     task = client_round.Task(
         partition=partition_of(context),
@@ -58,7 +83,10 @@ def train(message: Message, context: Context) -> Message:
         state=str(config["client-state"]),
         state_dir=str(context.node_config.get("state-dir", "")),
     )
-    reply = client_round.carry_out(wanted, task, from_record(message.content["adapter"]))
+    return settings_of(context), task, from_record(message.content["adapter"])
+
+
+def _reply(message: Message, wanted: Settings, task: client_round.Task, reply: client_round.Reply) -> Message:
     metrics = MetricRecord(
         {
             "partition-id": task.partition,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +26,7 @@ class Prepared:
 PLAIN = Prepared(None, False)
 """A model as it came."""
 _known: weakref.WeakKeyDictionary[torch.nn.Module, Prepared] = weakref.WeakKeyDictionary()
+_given: weakref.WeakKeyDictionary[torch.nn.Module, torch.Tensor] = weakref.WeakKeyDictionary()
 
 
 def of(model: torch.nn.Module) -> Prepared:
@@ -59,11 +62,23 @@ def _checkpoint(base: Any, random: bool) -> None:
 
 def hidden(model: torch.nn.Module, ids: torch.Tensor, **more: torch.Tensor) -> torch.Tensor:
     """The last hidden states [rows, length, width] of a prepared model."""
+    if model in _given:
+        return _given[model]
     base: Any = model.get_base_model()  # type: ignore[operator]
     _adapter_up_to_date(model)
     backbone = getattr(base, base.base_model_prefix)
     found: torch.Tensor = backbone(input_ids=ids, use_cache=False, **more).last_hidden_state
     return found
+
+
+@contextlib.contextmanager
+def given(model: torch.nn.Module, states: torch.Tensor) -> Iterator[None]:
+    """While it lasts these are the model's last hidden states, whatever it is asked."""
+    _given[model] = states
+    try:
+        yield
+    finally:
+        del _given[model]
 
 
 def _adapter_up_to_date(model: torch.nn.Module) -> None:

@@ -7,6 +7,7 @@ distribution only.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,7 +86,7 @@ def train(
     if unknown := sorted(recipe.frozen - every.keys()):
         raise ValueError(f"there is no tensor {unknown[0]!r} to freeze")
     own, trained = layers.of(model), flat.of(model)
-    terms = _Terms(trained, recipe)
+    terms = Terms(trained, recipe)
     passes = Passes(model, recipe.objective, recipe.micro_batch)
     model.train()
     for name in recipe.frozen:  # no gradient is computed for them
@@ -93,24 +94,19 @@ def train(
     trained.bind(recipe.frozen)
     if own is not None:
         own.bind()
-    optimizer = _optimizer(_parameters(trained, recipe), recipe)
+    optimizer = optimizer_of(parameters_of(trained, recipe), recipe)
     try:
-        for step in range(recipe.steps):
-            _set_rate(optimizer, recipe, step)
-            batch = [examples[next(order)] for _ in range(recipe.batch_size)]
-            if step:
-                trained.gradients.zero_()
-            passes.accumulate(batch)
-            terms.apply()
-            optimizer.step()
-            tell(step + 1)
-        losses = passes.losses()
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _out_of_memory(recipe) from error
-    except RuntimeError as error:
-        if "not enough memory" in str(error) or "can't allocate memory" in str(error):
-            raise _out_of_memory(recipe) from error
-        raise
+        with told_of_memory(recipe):
+            for step in range(recipe.steps):
+                set_rate(optimizer, recipe, step)
+                batch = [examples[next(order)] for _ in range(recipe.batch_size)]
+                if step:
+                    trained.gradients.zero_()
+                passes.accumulate(batch)
+                terms.apply()
+                optimizer.step()
+                tell(step + 1)
+            losses = passes.losses()
     finally:
         passes.end()
         if own is not None:
@@ -121,7 +117,7 @@ def train(
     return Outcome(math.fsum(losses) / len(losses), terms.mean_gradient(), padding=passes.padding)
 
 
-class _Terms:
+class Terms:
     """What becomes of a batch's gradient before the optimiser sees it."""
 
     def __init__(self, trained: flat.Flat, recipe: Recipe) -> None:
@@ -160,7 +156,7 @@ def _vector(trained: flat.Flat, arrays: Mapping[str, NDArray[Any]]) -> torch.Ten
     return found
 
 
-def _parameters(trained: flat.Flat, recipe: Recipe) -> list[torch.nn.Parameter]:
+def parameters_of(trained: flat.Flat, recipe: Recipe) -> list[torch.nn.Parameter]:
     """What the optimiser is given: everything that is trained in as few pieces as there can be.
 
     With moments of 8 bits the tensors one by one, since each has blocks, or float32 moments where it is small, of its
@@ -188,13 +184,15 @@ def add_proximal(gradients: torch.Tensor, now: torch.Tensor, start: torch.Tensor
     gradients.add_(now - start, alpha=proximal)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
+    """The learning rate of that step, from 0."""
     if recipe.factors:
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * recipe.factors[step]
 
 
-def _optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer_of(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """The local optimiser of these parameters, its moments at zero."""
     block = recipe.optimizer
     if block["kind"] == "sgd":
         return torch.optim.SGD(
@@ -234,6 +232,19 @@ def _paged(parameters: list[torch.nn.Parameter], settings: Mapping[str, Any]) ->
     warnings.filterwarnings("ignore", message="Paged optimizers are not supported on CPU")
     made: torch.optim.Optimizer = PagedAdamW8bit(parameters, **settings)
     return made
+
+
+@contextlib.contextmanager
+def told_of_memory(recipe: Recipe) -> Iterator[None]:
+    """Memory that runs out inside is an AppError that names the setting to change."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise _out_of_memory(recipe) from error
+    except RuntimeError as error:
+        if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+            raise _out_of_memory(recipe) from error
+        raise
 
 
 def _out_of_memory(recipe: Recipe) -> AppError:

@@ -11,6 +11,8 @@ import numpy
 import rfc8785
 from numpy.typing import NDArray
 
+from . import packed
+
 if TYPE_CHECKING:
     from flwr.app import ArrayRecord
 
@@ -30,7 +32,7 @@ def ordered(arrays: Mapping[str, NDArray[Any]]) -> Arrays:
 def digest(config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
     """The adapter digest: adapter block in force, and name, dtype, shape and bytes of every tensor in name order."""
     tensors = [
-        [name, "float32", list(array.shape), hashlib.sha256(array.astype("<f4", order="C").tobytes()).hexdigest()]
+        [name, "float32", list(array.shape), hashlib.sha256(numpy.ascontiguousarray(array, "<f4").data).hexdigest()]
         for name, array in sorted(arrays.items())
     ]
     return hashlib.sha256(DOMAIN + rfc8785.dumps({"config": dict(config), "tensors": tensors})).hexdigest()
@@ -84,10 +86,13 @@ def to_record(arrays: Mapping[str, NDArray[Any]]) -> ArrayRecord:
 
 def from_record(record: ArrayRecord) -> Arrays:
     """The arrays of a received record. Raises ValueError where they cannot be read."""
-    from safetensors.numpy import load
+    return {name: array.copy() for name, array in views(record).items()}
 
+
+def views(record: ArrayRecord) -> Arrays:
+    """The same where they lie in the record's own bytes, so that nothing is held twice; they cannot be written to."""
     try:
-        return ordered({name: numpy.array(array) for name, array in load(record[PACKED].numpy().tobytes()).items()})
+        return ordered(packed.views(packed.payload(record[PACKED].data)))
     except Exception as error:  # the bytes are somebody else's, and there are many ways of not reading them
         raise ValueError(f"its arrays cannot be read: {type(error).__name__}: {error}") from error
 

@@ -23,12 +23,12 @@ def install(base: torch.nn.Module) -> bool:
     config: Any = base.config
     if config._attn_implementation != "sdpa" or getattr(config, "attn_logit_softcapping", None):
         return False
-    AttentionInterface.register(NAME, _attend)
+    AttentionInterface.register(NAME, attend)
     base.set_attn_implementation(NAME)  # type: ignore[operator]
     return bool(config._attn_implementation == NAME)
 
 
-def _attend(
+def attend(
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -36,6 +36,7 @@ def _attend(
     attention_mask: torch.Tensor | None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
+    """As transformers' `sdpa`: [rows, heads, length, width] → [rows, length, heads, width]."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     window, length = more.get("sliding_window"), query.shape[2]

@@ -230,6 +230,12 @@ class Layers:
             small = torch.bmm(group.a, group.a_t)
             mixed = torch.baddbmm(products, group.b, small, beta=2 * scale, alpha=scale * scale)
             torch.sum(mixed.mul_(group.b), 2, out=group.norms)
+        self._take_root()
+
+    def _take_root(self) -> None:
+        """Norms and gains, from what the adapters add to the squares of the frozen weights."""
+        if self.norms is None or self.gains is None or self.squares is None:
+            return
         self.norms.add_(self.squares).clamp_min_(SMALLEST).sqrt_()
         if self.gains.dtype == torch.float32:
             torch.div(self.magnitudes, self.norms, out=self.gains)
@@ -243,7 +249,7 @@ class Layers:
 
     def _magnitudes(self, whole: torch.Tensor) -> torch.Tensor:
         names = [layer.keys[2] for group in self.groups for layer in group.layers]
-        return whole[self.flat.spans[names[0]][0] : self.flat.spans[names[-1]][1]]
+        return whole[..., self.flat.spans[names[0]][0] : self.flat.spans[names[-1]][1]]
 
     def bind(self) -> None:
         """From now on gradients are added to `flat.gradients`; `finish` is due once a step."""

@@ -40,6 +40,7 @@ from .errors import AppError
 from .in_force import strategy_of
 from .settings import Settings
 from .strategy.base import Strategy
+from .together import Adapters
 from .used import Used
 
 _workers: dict[bytes, Worker] = {}
@@ -59,6 +60,8 @@ class Worker:
     lists: list[list[int]] | None = None
     fitting: int | None = None
     """The micro-batch that fitted the memory so far, where it is found by trying."""
+    together: Adapters | None = None
+    """Places for clients that train together."""
     drawn: tuple[int, Arrays] | None = None
     """Seed and the initial adapter that it gives, where a strategy asked for it."""
 
@@ -216,25 +219,11 @@ def train(
     """
     worker, kind = find_worker(wanted), kind or strategy_of(wanted)
     examples = examples_of(worker, wanted, partition)
-    spec = wanted.spec["training"]
-    norm = spec.get("max_grad_norm")
-    whole = int(spec["batch_size"])
     auto = wanted.micro_batch == settings.AUTO
     stream = client_rows.stream(wanted, partition)
     begin = kind.begin(received, lambda: drawn(worker, wanted))
     while True:
-        minimised = objective.find_objective(wanted.spec)
-        recipe = training.Recipe(
-            learning_rate=learning_rate,
-            optimizer=spec["optimizer"],
-            steps=wanted.local_steps,
-            batch_size=whole,
-            micro_batch=(worker.fitting or whole) if auto else wanted.micro_batch,
-            objective=minimised,
-            max_grad_norm=None if norm is None else float(norm),
-            factors=schedule.factors(spec, wanted.local_steps),
-        )
-        recipe = kind.recipe(recipe, received, client_state)
+        recipe = kind.recipe(plain_recipe(worker, wanted, learning_rate), received, client_state)
         model.set_arrays(worker.net, begin)
         seeding.seed_everything(seeding.derive(wanted.seed, "client", round_number, stream))
         order = batches.order(len(examples), seeding.derive(wanted.seed, "order", round_number, stream))
@@ -242,16 +231,44 @@ def train(
             with kind.around(worker.net, received):
                 tell = step_log.told_to(wanted.run_dir, round_number, partition, recipe.steps)
                 outcome = training.train(worker.net, examples, order, recipe, tell)
-            if told := minimised.told():
-                told += f", {outcome.padding:.1%} of the positions padding"
-                print(f"ftbench: round {round_number}, client {partition}: {told}", flush=True)
-            return model.get_arrays(worker.net), replace(
-                outcome, used=len(examples), micro_batch=min(recipe.micro_batch or whole, whole)
-            )
+            return model.get_arrays(worker.net), told(outcome, recipe, len(examples), round_number, partition)
         except AppError as error:
             if not auto or error.code != training.OUT_OF_MEMORY or recipe.micro_batch == 1:
                 raise
         worker.fitting = recipe.micro_batch // 2
-        if loading.device().type == "cuda":
-            captured.forget(worker.net)
-            torch.cuda.empty_cache()
+        give_back(worker)
+
+
+def plain_recipe(worker: Worker, wanted: Settings, learning_rate: float) -> training.Recipe:
+    """What the steps of a round have in common, as federated averaging has it; its objective is its own."""
+    spec = wanted.spec["training"]
+    norm, whole = spec.get("max_grad_norm"), int(spec["batch_size"])
+    return training.Recipe(
+        learning_rate=learning_rate,
+        optimizer=spec["optimizer"],
+        steps=wanted.local_steps,
+        batch_size=whole,
+        micro_batch=(worker.fitting or whole) if wanted.micro_batch == settings.AUTO else wanted.micro_batch,
+        objective=objective.find_objective(wanted.spec),
+        max_grad_norm=None if norm is None else float(norm),
+        factors=schedule.factors(spec, wanted.local_steps),
+    )
+
+
+def told(
+    outcome: training.Outcome, recipe: training.Recipe, examples: int, round_number: int, partition: int
+) -> training.Outcome:
+    """The outcome with the rows used and the examples in one pass; the log is told what the objective has to say."""
+    if said := recipe.objective.told():
+        said += f", {outcome.padding:.1%} of the positions padding"
+        print(f"ftbench: round {round_number}, client {partition}: {said}", flush=True)
+    whole = recipe.batch_size
+    return replace(outcome, used=examples, micro_batch=min(recipe.micro_batch or whole, whole))
+
+
+def give_back(worker: Worker) -> None:
+    """Let go of what steps keep on a device, after memory ran out."""
+    worker.together = None
+    if loading.device().type == "cuda":
+        captured.forget(worker.net)
+        torch.cuda.empty_cache()

@@ -44,9 +44,10 @@ class Flat:
             parameter.data = part
 
     def part(self, whole: torch.Tensor, name: str) -> torch.Tensor:
-        """The part of a vector like `values` that belongs to that tensor, in its shape."""
+        """The part of a vector like `values` that belongs to that tensor, in its shape; of several such vectors in the
+        rows of `whole` the parts of all."""
         start, end = self.spans[name]
-        return whole[start:end].view(self.named[name].shape)
+        return whole[..., start:end].view(*whole.shape[:-1], *self.named[name].shape)
 
     def segments(self, without: Collection[str]) -> list[tuple[int, int]]:
         """Where everything but these tensors lies; neighbours are joined."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,13 @@ def rounded(length: int) -> int:
     return -(-length // step) * step
 
 
+def rounded_sizes(tensors: Mapping[str, torch.Tensor]) -> tuple[int, int]:
+    """Of a batch the length of its sequences and the number of its counted tokens, rounded up."""
+    rows, length = tensors["ids"].shape[0], rounded(tensors["ids"].shape[1])
+    step = max(16, rows * length // SHARES)
+    return length, -(-len(tensors["where"]) // step) * step
+
+
 @dataclass
 class _Graph:
     """One captured pass, its inputs and what it leaves."""
@@ -55,9 +62,10 @@ class _Graph:
 class Graphs:
     """The captured passes of one model on a CUDA device."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    def __init__(self, model: torch.nn.Module, own: layers.Layers | None = None) -> None:
+        """`own`: the adapters whose passes are captured; None: the model's own."""
         self._model = model
-        self._layers = layers.known(model)
+        self._layers = own or layers.known(model)
         self._flat = self._layers.flat
         self._seen: set[Any] = set()
         self._made: dict[Any, _Graph] = {}
@@ -90,10 +98,7 @@ class Graphs:
         self, objective: Objective, part: Sequence[Any], weights: Sequence[float]
     ) -> tuple[torch.Tensor, torch.Tensor | None, int]:
         """As `passes.once`: one pass forward and backward; its loss, what it tells, and its positions."""
-        tensors = objective.batch(part, weights)
-        rows, length = tensors["ids"].shape[0], rounded(tensors["ids"].shape[1])
-        step = max(16, rows * length // SHARES)
-        tensors = objective.batch(part, weights, length, -(-len(tensors["where"]) // step) * step)
+        tensors = objective.batch(part, weights, *self._sizes(objective, part, weights))
         positions = tensors["ids"].numel()
         graph = self._graph(objective, tensors)
         if graph is None:
@@ -104,6 +109,10 @@ class Graphs:
             graph.inputs[name].copy_(tensor, non_blocking=True)
         graph.graph.replay()
         return graph.loss.clone(), None if graph.more is None else graph.more.clone(), positions
+
+    def _sizes(self, objective: Objective, part: Sequence[Any], weights: Sequence[float]) -> tuple[int, int]:
+        """The length of a sequence and the number of counted tokens to which that part is filled up."""
+        return rounded_sizes(objective.batch(part, weights))
 
     def _graph(self, objective: Objective, tensors: dict[str, torch.Tensor]) -> _Graph | None:
         trained = tuple(p.requires_grad for p in self._flat.named.values())

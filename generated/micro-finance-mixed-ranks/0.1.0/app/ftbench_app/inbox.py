@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save
 
 from .arrays import Arrays
 
@@ -22,25 +21,28 @@ FOLDER = "inbox"
 
 
 class OnDisk(Mapping[str, NDArray[Any]]):
-    """Arrays in a file, read at each access."""
+    """Arrays in a file, one after another as they lie in memory, read at each access."""
 
     def __init__(self, path: Path, arrays: Arrays) -> None:
         """Write them. No need to be durable: a round that is interrupted is asked for again."""
         self.path = path
-        self.names = tuple(arrays)
+        self._places: dict[str, tuple[int, numpy.dtype[Any], tuple[int, ...]]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(save(arrays))  # `save_file` has an error of its own for a full disk
+        with path.open("wb") as file:
+            for name, array in arrays.items():
+                self._places[name] = (file.tell(), array.dtype, array.shape)
+                file.write(numpy.ascontiguousarray(array).reshape(-1).view(numpy.uint8).data)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        with safe_open(self.path, framework="numpy") as file:
-            array: NDArray[Any] = file.get_tensor(name)
-            return array
+        offset, dtype, shape = self._places[name]
+        count = int(numpy.prod(shape, dtype=int))
+        return numpy.fromfile(self.path, dtype=dtype, count=count, offset=offset).reshape(shape)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self._places)
 
 
 class Inbox:
@@ -54,7 +56,15 @@ class Inbox:
 
     def keep(self, partition: int, arrays: Arrays) -> Mapping[str, NDArray[Any]]:
         """The same arrays, from where they are kept."""
-        return OnDisk(self.folder / f"{partition}.safetensors", arrays) if self.spills else arrays
+        return OnDisk(self.path_of(partition), arrays) if self.spills else arrays
+
+    def drop(self, partition: int) -> None:
+        """Forget what was put here for that client."""
+        self.path_of(partition).unlink(missing_ok=True)
+
+    def path_of(self, partition: int) -> Path:
+        """Where that client's reply waits, if it waits on disk."""
+        return self.folder / f"{partition}.arrays"
 
     def clear(self) -> None:
         """Forget everything that was put here."""

@@ -15,6 +15,7 @@ from . import arrays as arr
 from . import client_rows, codec, open_division
 from .arrays import Arrays
 from .inbox import Inbox
+from .ordered_sum import OrderedSum
 from .settings import Settings
 from .strategy import Weighted
 from .transport import one_line, reason_of
@@ -39,6 +40,8 @@ MEMORY: tuple[tuple[str, str, Callable[[int, int], int]], ...] = (
     ("micro_batch", "micro-batch", min),
 )
 """What is measured → the metric that tells it, and which of several clients' counts."""
+TOGETHER = "clients-together"
+"""The metric of a client that trained in passes shared with others: how many, itself among them."""
 NOT_KNOWN = -1
 """`num-used` of a client whose own code does not say how many rows it learnt from."""
 ROWS_USED = "rows-used"
@@ -55,7 +58,7 @@ class Usable:
     line: dict[str, Any]
     """The ledger's `Reply`."""
     arrays: Mapping[str, NDArray[Any]]
-    """In float32, where the inbox keeps them."""
+    """In float32, where the inbox keeps them; none where replies are added up as they come."""
     state: str
     """Digest of the client's new state; empty: it keeps none."""
 
@@ -76,6 +79,10 @@ class Harvest:
     client_memory: dict[str, int] = field(default_factory=dict)
     """The most that a client reported of its process alone: what torch allocated and reserved on its device, by how
     much its resident set grew, and the fewest examples in one pass. What no client knows is not there."""
+    together: int = 1
+    """Most clients that trained in shared passes by their own word."""
+    total: OrderedSum | None = None
+    """Where replies are added up as they come: their sum."""
     by_used: bool = False
     """Whether a client counts by the rows that it used, not by those that it holds."""
     deterministic: bool = True
@@ -97,11 +104,16 @@ class Harvest:
         """The ledger's lines of the others, by ascending partition id."""
         return [self.unusable[partition] for partition in sorted(self.unusable)]
 
-    @property
+    def weight(self, line: Mapping[str, Any]) -> float:
+        """Rows by which the client of that `Reply` counts."""
+        return float(line["used" if self.by_used else "examples"])
+
     def weighted(self) -> Weighted:
-        """(rows by which the client counts, arrays) of usable replies, by ascending partition id."""
-        rows = "used" if self.by_used else "examples"
-        return [(float(self.usable[k].line[rows]), self.usable[k].arrays) for k in sorted(self.usable)]
+        """(rows by which the client counts, arrays) of usable replies, by ascending partition id; where they were added
+        up, one reply in their place."""
+        if self.total is not None:
+            return self.total.replies()
+        return [(self.weight(self.usable[k].line), self.usable[k].arrays) for k in sorted(self.usable)]
 
     @property
     def states(self) -> dict[str, str]:
@@ -123,13 +135,16 @@ class _Unusable(Exception):
 class Judge:
     """Judges the replies of one round as they come."""
 
-    def __init__(self, settings: Settings, awaited: Callable[[int], Arrays], inbox: Inbox) -> None:
-        """`awaited`: partition id → what its reply must be like, as the strategy says."""
+    def __init__(
+        self, settings: Settings, awaited: Callable[[int], Arrays], inbox: Inbox, total: OrderedSum | None = None
+    ) -> None:
+        """`awaited`: partition id → what its reply must be like, as the strategy says; `total`: where replies are added
+        up, if each by itself is of no use."""
         self.settings = settings
         self.awaited = awaited
         self.inbox = inbox
         self.sizes = client_rows.sizes(settings)
-        self.harvest = Harvest(by_used=settings.spec["federation"].get("weigh_by") == ROWS_USED)
+        self.harvest = Harvest(total=total, by_used=settings.spec["federation"].get("weigh_by") == ROWS_USED)
 
     def take(self, partition: int, message: Message) -> None:
         """Take the reply of that client in, or note why it is of no use."""
@@ -137,6 +152,8 @@ class Judge:
             self.harvest.usable[partition] = self._usable(partition, message)
         except _Unusable as problem:
             self.harvest.leave_out(partition, problem.reason, problem.detail)
+            if self.harvest.total is not None:
+                self.harvest.total.leave_out(partition)
 
     def _usable(self, partition: int, message: Message) -> Usable:
         harvest, rows, steps = self.harvest, self.sizes[partition], self.settings.local_steps
@@ -147,6 +164,7 @@ class Judge:
         harvest.peak_memory_bytes = max(harvest.peak_memory_bytes, metrics["peak-memory-bytes"])
         harvest.peak_device_bytes = max(harvest.peak_device_bytes, metrics["peak-device-bytes"])
         harvest.note_memory(metrics)
+        harvest.together = max(harvest.together, metrics[TOGETHER])
         harvest.deterministic &= bool(metrics["deterministic"])
         if metrics["partition-id"] != partition:
             raise _Unusable("wrong-partition", f"it trained on partition {metrics['partition-id']}")
@@ -173,7 +191,13 @@ class Judge:
             "loss": loss,
             "update": arr.digest(self.settings.adapter, arrays),
         }
-        return Usable(line, self.inbox.keep(partition, arrays), metrics["client-state"])
+        return Usable(line, self._kept(partition, line, arrays), metrics["client-state"])
+
+    def _kept(self, partition: int, line: Mapping[str, Any], arrays: Arrays) -> Mapping[str, NDArray[Any]]:
+        if self.harvest.total is None:
+            return self.inbox.keep(partition, arrays)
+        self.harvest.total.take(partition, self.harvest.weight(line), arrays)
+        return {}
 
     def _used(self, told: int, rows: int) -> int | None:
         """Rows that a client used by its own word; None where its own code does not say and nothing hangs on it."""
@@ -190,7 +214,7 @@ def _open(harvest: Harvest, message: Message) -> tuple[Arrays | None, dict[str, 
     arrays: Arrays | None = {}
     for record in message.content.array_records.values():
         try:
-            arrays = arr.from_record(record)
+            arrays = arr.views(record)
             harvest.bytes_up += arr.nbytes(arrays)
         except ValueError:
             arrays = None
@@ -202,6 +226,7 @@ def _open(harvest: Harvest, message: Message) -> tuple[Arrays | None, dict[str, 
             raise ValueError("its state has no digest for a name")
         return arrays, {
             **{key: int(record[key]) for key in METRICS},
+            TOGETHER: int(record[TOGETHER]) if TOGETHER in record else 1,
             "loss": float(record["loss"]),
             "client-state": state,
         }

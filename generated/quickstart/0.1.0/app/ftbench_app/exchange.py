@@ -10,10 +10,11 @@ from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from . import arrays as arr
-from . import codec, faults, privacy, replies, schedule, seeding, state, transport
+from . import codec, faults, open_division, privacy, replies, schedule, seeding, state, transport
 from .arrays import Arrays
 from .in_force import strategy_of
 from .inbox import MEMORY_BYTES, Inbox
+from .ordered_sum import OrderedSum
 from .settings import Settings
 from .strategy import Weighted
 
@@ -76,12 +77,26 @@ class Exchange:
         """Who will not reply because the spec says so. They are charged what they are sent, and left alone."""
         return faults.planned(self.settings, self.number, self.sampled, self._down, self._up)
 
-    def carry_out(self, grid: Grid, nodes: Mapping[int, int], states: Mapping[int, str]) -> replies.Harvest:
-        """Ask, wait and judge. `nodes`: partition id → node id; `states`: partition id → digest of its state."""
-        judge = replies.Judge(self.settings, self.awaited, self.inbox)
-        for exclusion in self.planned.excluded:
-            judge.harvest.unusable[exclusion["partition"]] = exclusion
-        present = [partition for partition in self.sampled if partition not in judge.harvest.unusable]
+    @property
+    def _sums(self) -> bool:
+        """Whether replies may be added up as they come. Small ones are held: that is as fast, and one path less."""
+        return (
+            self.inbox.spills
+            and self.kind.needs_mean_alone
+            and not privacy.clips_here(self.settings)
+            and not open_division.brings(self.settings.open_code, "strategy")  # may inherit what it does not keep to
+        )
+
+    def carry_out(
+        self, grid: Grid, nodes: Mapping[int, int], states: Mapping[int, str], *, each: bool = False
+    ) -> replies.Harvest:
+        """Ask, wait and judge. `nodes`: partition id → node id; `states`: partition id → digest of its state; `each`:
+        whether every reply is wanted after the round, and not only what the strategy needs of them."""
+        away = {exclusion["partition"]: exclusion for exclusion in self.planned.excluded}
+        present = [partition for partition in self.sampled if partition not in away]
+        total = None if each or not self._sums else OrderedSum(present, self.inbox)
+        judge = replies.Judge(self.settings, self.awaited, self.inbox, total)
+        judge.harvest.unusable |= away
         largest = max(*self._down.values(), *self._up.values(), 1)
 
         def take(position: int, message: Message) -> None:

@@ -34,6 +34,10 @@ class Strategy:
     changes_add_up = True
     """Whether replies are changes of the same arrays, so that what coding one loses may be added to the next."""
 
+    needs_mean_alone = False
+    """Whether `aggregate` asks for nothing but the weighted mean of the replies and their weight in all. It is then
+    handed one reply where that saves memory: their mean in float64, with the sum of their weights."""
+
     def __init__(self, block: Mapping[str, Any], adapter: Mapping[str, Any], sizes: Sequence[int] = ()) -> None:
         """`block`, `adapter`: the spec's `strategy` and `adapter` in force; `sizes`: rows of every client."""
         self.block = block

@@ -7,3 +7,5 @@ from . import base
 
 class Strategy(base.Strategy):
     """The weighted mean, and nothing else."""
+
+    needs_mean_alone = True

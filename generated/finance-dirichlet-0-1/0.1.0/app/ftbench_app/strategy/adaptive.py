@@ -22,6 +22,8 @@ FIRST, SECOND = "first::", "second::"
 class Adaptive(base.Strategy):
     """All but the rule of the second moment."""
 
+    needs_mean_alone = True
+
     def second(self, before: Exact, square: Exact) -> Exact:
         """v of this round from v before it and Δ²."""
         raise NotImplementedError

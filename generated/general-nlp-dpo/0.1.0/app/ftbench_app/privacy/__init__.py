@@ -26,6 +26,12 @@ def block_of(settings: Settings) -> Mapping[str, Any] | None:
     return None if settings.virtual else block
 
 
+def clips_here(settings: Settings) -> bool:
+    """Whether the server clips every reply by itself."""
+    block = block_of(settings)
+    return block is not None and block["kind"] != LOCAL
+
+
 def spent(settings: Settings, sampled: Sequence[Sequence[int]]) -> float | None:
     """Epsilon after rounds that sampled these clients, one list a round; None where nothing is accounted."""
     block = block_of(settings)

@@ -19,6 +19,7 @@ class Strategy(base.Strategy):
     """A proximal term in each client's loss."""
 
     parameters = frozenset({"mu"})
+    needs_mean_alone = True
 
     def recipe(self, recipe: Recipe, received: Arrays, state: Arrays | None) -> Recipe:
         """With the term's weight."""

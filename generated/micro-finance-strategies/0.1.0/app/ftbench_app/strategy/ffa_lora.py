@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class Strategy(base.Strategy):
     """The mean of B beside an A that never moves. Keeps no state."""
 
+    needs_mean_alone = True
+
     def trainable(self, drawn: Arrays) -> int:
         """All but A."""
         return elements(moving(drawn))

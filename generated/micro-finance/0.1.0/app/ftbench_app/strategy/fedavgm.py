@@ -20,6 +20,7 @@ class Strategy(base.Strategy):
     """The mean change, with momentum."""
 
     parameters = frozenset({"server_learning_rate", "momentum"})
+    needs_mean_alone = True
 
     def aggregate(self, current: Arrays, replies: Weighted, state: Arrays | None) -> tuple[Arrays, Arrays | None]:
         """Sums in float64. The step uses v as the state keeps it (float32), so a resumed run takes the same steps."""

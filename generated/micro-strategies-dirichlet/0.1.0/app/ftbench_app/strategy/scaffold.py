@@ -38,6 +38,7 @@ class Strategy(base.Strategy):
     parameters = frozenset({"server_learning_rate"})
 
     keeps_client_state = True
+    needs_mean_alone = True
 
     # --- on the server ---
 
