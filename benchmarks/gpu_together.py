@@ -23,7 +23,7 @@ ROWS: list[Row] = [
 ]
 CHECKED = [("dora", 4, True, 0.0), ("dora", 4, True, 0.1), ("lora", 16, False, 0.0), ("dora", 32, False, 0.0)]
 """Adapter, bits, checkpointing, dropout."""
-TINY = [("tiny", kind, bits, again, 4, 32, "lognormal", drop, 12.0) for kind, bits, again, drop in CHECKED]
+TINY = [("tiny", kind, bits, again, 4, 160, "lognormal", drop, 12.0) for kind, bits, again, drop in CHECKED]
 
 
 def clients(row: Row, start: Arrays, many: int, steps: int) -> list[Any]:
@@ -109,7 +109,7 @@ def measure(row: Row, many: int, left: float) -> dict[str, Any]:
 
 def checked(kind: str, bits: int, checkpointing: bool, dropout: float) -> str:
     """Three clients of a tiny model, together and in turn. Raises where they end apart."""
-    row: Row = ("tiny", kind, bits, checkpointing, 4, 32, "lognormal", dropout, 2.0)
+    row: Row = ("tiny", kind, bits, checkpointing, 4, 160, "lognormal", dropout, 2.0)
     found = measure(row, 3, 2.0)
     apart = found["adapters_apart_of_moved"]
     if not apart <= (1e-3 if bits == 32 else 0.1):

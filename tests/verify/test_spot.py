@@ -113,6 +113,20 @@ def test_an_honest_run_reaches_the_level(climbed: tuple[Context, Verdict]) -> No
     assert "50 items" in found["spot-drawn"][1] or "items" in found["spot-drawn"][1]
 
 
+def test_clients_that_trained_beside_others_are_told_of(
+    climbed: tuple[Context, Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, _ = climbed
+    beside = [body.model_copy(update={"clients_together": 2}) for body in context.rounds]
+    before = len(context.notes)
+    judged(climbed)
+    assert not [note for note in context.notes[before:] if "beside others" in note]
+    monkeypatch.setattr(type(context), "rounds", property(lambda _: beside))
+    assert judged(climbed)[0] == "SPOT-RUN"
+    assert [note for note in context.notes if "beside others on one device" in note]
+    del context.notes[before:]
+
+
 def test_without_evidence_no_check_of_it_is_made(climbed: tuple[Context, Verdict]) -> None:
     assert not [one for one in climbed[1].checks if one.level == "SPOT-RUN"]
 
