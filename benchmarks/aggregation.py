@@ -149,10 +149,7 @@ def main() -> None:
     found = {side: {name: median(run[name] for run in runs[side]) for name in FIGURES} for side in SIDES}
     for side, one in found.items():
         memory = one["grown"] / (options.mib * MIB)
-        print(
-            f"{side:<7} {one['processor']:6.2f} s of processor, {one['wall']:6.2f} s, "
-            f"memory of {memory:.2f} replies"
-        )
+        print(f"{side:<7} {one['processor']:6.2f} s of processor, {one['wall']:6.2f} s, memory of {memory:.2f} replies")
     apart = max(abs(a - b) for a, b in zip(runs["ours"][0]["some"], runs["flower"][0]["some"], strict=True))
     assert apart < 1e-4, apart
     ratios = {name: spread(runs, name) for name in FIGURES}
