@@ -55,7 +55,7 @@ class OrderedSum:
         if not self._weight > 0:
             return []
         for total in self._total.values():
-            total /= self._weight
+            numpy.divide(total, self._weight, out=total)
         return [(self._weight, self._total)]
 
     def _go_on(self) -> None:

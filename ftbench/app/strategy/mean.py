@@ -41,8 +41,8 @@ def shares(replies: Weighted) -> list[float]:
 
 
 def weighted_mean(replies: Weighted, name: str) -> Exact:
-    """Σ nₖ θₖ / Σ nₖ of one tensor, in the order given, in float64. Of one reply it is that reply, bit for bit, and where
-    that is in float64 already no copy of it: not to be written to."""
+    """Σ nₖ θₖ / Σ nₖ of one tensor, in the order given, in float64. Of one reply it is that reply, bit for bit, and
+    where that is in float64 already no copy of it: not to be written to."""
     total = whole(replies)
     first = replies[0][1][name]
     if len(replies) == 1:
