@@ -4,8 +4,9 @@
 
 Each side is a process of its own that is handed so many replies one by one, each in the record in which it travels
 (ours one array of packed bytes, Flower's one array a tensor), and ends with their weighted mean. What is counted is
-all that follows a reply's making: seconds of processor (user and system), seconds by the clock, and the resident memory, that of
-the replies held included. Judging a reply (its digest, whether it is finite) is no part of it; Flower does not do that.
+all that follows a reply's making: seconds of processor (user and system), seconds by the clock, and the resident
+memory, that of the replies held included. Judging a reply (its digest, whether it is finite) is no part of it; Flower
+does not do that.
 `--backwards`: the last client's reply comes first, so that all but one wait on disk. `--held`: every reply waits there,
 as for a strategy that looks at each. Flower's side holds as many replies as there are: 100 of 50 MiB ask for 5 GiB.
 The means must agree. The two sides take turns; printed are medians and spread.
