@@ -6,9 +6,10 @@ Each side is a process of its own that is handed so many replies one by one, eac
 (ours one array of packed bytes, Flower's one array a tensor), and ends with their weighted mean. What is counted is
 all that follows a reply's making: seconds of processor (user and system), seconds by the clock, and the resident
 memory, that of the replies held included. Judging a reply (its digest, whether it is finite) is no part of it; Flower
-does not do that. `--backwards`: the last client's reply comes first, so that all but one wait on disk. `--held`:
-every reply waits there, as for a strategy that looks at each. Flower's side holds as many replies as there are: 100
-of 50 MiB ask for 5 GiB. The means must agree. The two sides take turns; printed are medians and spread.
+does not do that.
+`--backwards`: the last client's reply comes first, so that all but one wait on disk. `--held`: every reply waits there,
+as for a strategy that looks at each. Flower's side holds as many replies as there are: 100 of 50 MiB ask for 5 GiB.
+The means must agree. The two sides take turns; printed are medians and spread.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def ours(replies: int, mib: int, way: str, clock: Clock) -> dict[str, Any]:
     from ftbench.app.ordered_sum import OrderedSum
     from ftbench.app.strategy.fedavg import Strategy
 
-    names = dict.fromkeys(values(0, mib))
+    names = values(0, 0)  # the mean asks for their names alone
     with tempfile.TemporaryDirectory() as folder:
         box = inbox.Inbox(Path(folder), inbox.MEMORY_BYTES + 1)
         total = OrderedSum(range(replies), box)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -293,3 +294,18 @@ def test_disk_grows_with_rounds_and_references() -> None:
     references = found.evaluation.references.model_copy(update={"local": True, "centralised": True})
     whole = found.model_copy(update={"evaluation": found.evaluation.model_copy(update={"references": references})})
     assert disk.state_bytes(whole, outline()) == one * (found.federation.rounds + 1) * 6
+
+
+def test_a_trial_loads_nothing_of_pytorch_but_what_the_app_asks_for(make: Any, tmp_path: Path) -> None:
+    """transformers with PyTorch brings its compiler along, which takes longer than the trial."""
+    job = tmp_path / "job.json"
+    job.write_text(make(rows=rows(8)).model_dump_json())
+    code = (
+        "import sys; from pathlib import Path; from ftbench.run.evaluation import trial_worker as w\n"
+        "from ftbench.run.evaluation.trial import Trial\n"
+        "w.tokenizers_alone(); report = w.try_all(Trial.model_validate_json(Path(sys.argv[1]).read_bytes()))\n"
+        "assert not report.problems and report.total.used == 8, report\n"
+        "import torch; assert torch.zeros(1).shape == (1,)\n"
+        "assert 'torch._dynamo' not in sys.modules and 'transformers.activations' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code, str(job)], check=True)

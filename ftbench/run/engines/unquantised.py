@@ -1,7 +1,8 @@
-"""Keeping bitsandbytes out of a process that has no use for it.
+"""Keeping bitsandbytes and scipy out of a process that has no use for them.
 
-peft imports it wherever it is installed, which takes about 1.2 s of processor. Where no weights are quantised and no
-moments have 8 bits there is nothing that it could do.
+peft imports bitsandbytes wherever it is installed, which takes about 1.2 s of processor. Where no weights are quantised
+and no moments have 8 bits there is nothing that it could do. transformers imports scipy (0.3 s) for the losses of
+models that find objects in pictures.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-NAME = "bitsandbytes"
+NAMES = ("bitsandbytes", "scipy")
 
 
 def needed(spec: Mapping[str, Any], overrides: Mapping[str, Any]) -> bool:
@@ -23,7 +24,7 @@ def needed(spec: Mapping[str, Any], overrides: Mapping[str, Any]) -> bool:
 
 
 def keep_away(plan: Path, runs: Iterable[Mapping[str, Any]]) -> None:
-    """Let this process not find bitsandbytes, if none of its runs of `plan` needs it and it is not loaded yet.
+    """Let this process not find what is not loaded yet of the two, if none of its runs of `plan` needs bitsandbytes.
 
     For good, so only for a process that does nothing else. A plan that cannot be read changes nothing.
     """
@@ -33,5 +34,6 @@ def keep_away(plan: Path, runs: Iterable[Mapping[str, Any]]) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return
     if not use:
-        # None is how the import system is told that a module does not exist.
-        sys.modules.setdefault(NAME, None)  # type: ignore[arg-type]
+        for name in NAMES:
+            # None is how the import system is told that a module does not exist.
+            sys.modules.setdefault(name, None)  # type: ignore[arg-type]

@@ -41,6 +41,7 @@ def main(path: Path) -> int:
     os.dup2(2, 1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        tokenizers_alone()
         report = try_all(Trial.model_validate_json(path.read_bytes()))
     except _Refused as refused:
         report = Report(problems=[refused.told])
@@ -50,6 +51,25 @@ def main(path: Path) -> int:
     out.write(report.model_dump_json())
     out.flush()
     return 0
+
+
+def tokenizers_alone() -> None:
+    """Let transformers believe that PyTorch is not there: a tokenizer and a configuration need nothing of it, and to
+    import what it brings along takes longer than the trial itself. For good, so only in a process like this one.
+    """
+    if "torch" in sys.modules:
+        return
+    os.environ.setdefault(
+        "TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"
+    )  # it would tell readers of the log that it is missing
+    # None is how the import system is told that a module does not exist.
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        from transformers.utils import is_torch_available
+
+        is_torch_available()  # asked once, and kept
+    finally:
+        del sys.modules["torch"]
 
 
 def try_all(trial: Trial) -> Report:
