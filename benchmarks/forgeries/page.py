@@ -105,10 +105,6 @@ UNCATCHABLE = {
 """What no draw tells → what it is, and who could tell."""
 
 
-OLDER = ", of when one aggregation was drawn yet"
-"""Of a command that was not typed again since."""
-
-
 def render(told: dict[str, Any]) -> str:
     """The page."""
     from attacks import all_attacks
@@ -187,7 +183,7 @@ def render(told: dict[str, Any]) -> str:
             ),
             "| forgery | level |",
             "|---|---|",
-            *(f"| {one['kind']} | {one['level']}{OLDER * ('before' in one)} |" for one in told["commands"]),
+            *(f"| {one['kind']} | {one['level']} |" for one in told["commands"]),
             "",
         ]
     sealed = sum(one.sealed is not None for one in attacks.values())

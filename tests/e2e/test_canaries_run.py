@@ -21,7 +21,7 @@ evaluation:
 """
 PRIVATE = """
 privacy: {kind: central, epsilon: 100000, delta: 1e-3, noise_multiplier: 0.3, clipping: fixed, clip: 1.0}
-knobs: {strategy.kind: {choices: [fedavg, fedprox]}}
+knobs: {strategy.kind: {choices: [fedavg, fedprox, fedavgm, fedadam]}}
 """
 
 
