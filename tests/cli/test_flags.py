@@ -49,7 +49,7 @@ def lines(name: str) -> Iterator[list[str]]:
     lacking = [
         str(one.type.choices[0]) if isinstance(one.type, click.Choice) else "none-such"
         for one in command.params
-        if isinstance(one, click.Argument) and (one.required or one.nargs == -1)
+        if isinstance(one, click.Argument)
     ]
     for base in [lacking, [word.replace("none-such", "broken.yaml") for word in lacking], LIGHT.get(name)]:
         if base is None:
