@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ftbench.verify.policy import Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
+MOST_PROCESSES = 1024
+"""More than any machine runs at once: a larger number is a slip, and each process is begun."""
 
 EXAMPLE = 74
 """Longest line of an example."""
@@ -242,7 +244,7 @@ def eval_workers_option(function: F) -> F:
     return click.option(
         "--eval-workers",
         metavar="N",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, MOST_PROCESSES),
         help="Processes that answer a share of the items each (default: on a CPU as many as its cores, else 1).",
     )(function)
 

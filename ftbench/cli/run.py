@@ -12,6 +12,7 @@ import click
 
 from ftbench import codes
 from ftbench.cli.options import (
+    MOST_PROCESSES,
     SPEC,
     ExistingFolder,
     entry_options,
@@ -70,8 +71,8 @@ def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text:
     """-1 for `auto`."""
     if text is None or text == "auto":
         return None if text is None else -1
-    if not text.isdecimal() or int(text) < 1:
-        raise click.BadParameter("it must be a whole number from 1, or auto")
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_PROCESSES:
+        raise click.BadParameter(f"it must be a whole number from 1 to {MOST_PROCESSES}, or auto")
     return int(text)
 
 
@@ -105,7 +106,7 @@ def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text:
 @click.option(
     "--client-cpus",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_PROCESSES),
     help="Simulation: CPUs of a client, so how many train at once (default: 1).",
 )
 @click.option(

@@ -99,7 +99,7 @@ def _evaluate(job: Job, out: IO[str]) -> int:
                     )
             if job.shares == 1:
                 write_answers(Path(job.answers) / f"{phase.name}.jsonl", answers)
-    return max(grown, default=0) * job.processes
+    return max(grown, default=0)
 
 
 def _ask(

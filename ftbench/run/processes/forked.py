@@ -35,8 +35,8 @@ def as_many() -> int:
 def each(work: Callable[[T], R], items: Sequence[T], processes: int, grown: list[int]) -> Iterator[tuple[int, R]]:
     """Number and result of each item, as they are done; in this process where one is enough.
 
-    `grown` gets a number a process: the bytes by which its memory grew. What `work` raises is raised here, after the
-    other processes were ended. Raises RunFailed (FTB561) where a process was killed.
+    `grown` gets one number: the bytes by which the memory of all of them grew. What `work` raises is raised here,
+    after the other processes were ended. Raises RunFailed (FTB561) where a process was killed.
     """
     processes = min(processes, len(items))
     if processes < 2:
@@ -84,7 +84,7 @@ def _deal(free: list[Connection], count: int, grown: list[int]) -> Iterator[tupl
                 busy[ready] = more
                 ready.send(more)
             yield number, result
-    grown += memory.values()
+    grown.append(sum(memory.values()))
 
 
 def _serve(work: Any, items: Any, connection: Connection, others: list[Connection], parent: int) -> None:
