@@ -17,7 +17,7 @@ class Told:
 
     def __init__(self, seed: int, selection: Selection | None) -> None:
         self.seed, self.selection = seed, selection
-        self.scores = type("S", (), {"tuned": type("M", (), {"value": 0.5})})
+        self.scores = type("S", (), {"tuned": type("M", (), {"value": 0.5}), "majority": None})
 
 
 def source(name: str, *sets: str, seed: int = 1, tuned: list[str] | None = None) -> Source:
