@@ -67,9 +67,9 @@ def _on_difference(
         return _unasked(claim.says, asked, "one seed says nothing of a method; two at least are asked for")
     interval = found.interval(level)
     if isinstance(claim, EquivalenceClaim):
-        # Models that say one thing to every item are alike whatever trained them.
+        # Models that say nearly one thing to every item are alike whatever trained them.
         if not any(run.learnt for side in sides for run in side):
-            return _unasked(claim.says, asked, "no run of either is above the best constant answer")
+            return _unasked(claim.says, asked, "no run of either is told apart from the best constant answer")
         inside = -claim.within < interval.low and interval.high < claim.within
         outside = interval.low > claim.within or interval.high < -claim.within
         outcome: Outcome = "confirmed" if inside else "refuted" if outside else "not told apart"

@@ -56,7 +56,7 @@ class Observation:
     path: str = ""
     """Where it lies."""
     learnt: bool = True
-    """Whether the score is above that of the best constant answer, or no such answer is known."""
+    """Whether the score's interval lies above the best constant answer, or no such answer is known."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def observe(sources: Sequence[Source]) -> list[Observation]:
 
 def _learnt(source: Source) -> bool:
     scores = source.submission.result.scores
-    return scores.majority is None or scores.tuned.value > scores.majority
+    return scores.majority is None or scores.tuned.interval.low > scores.majority
 
 
 def _levels(source: Source) -> dict[str, str]:
