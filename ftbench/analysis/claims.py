@@ -59,18 +59,17 @@ def _on_difference(
 ) -> Verdict:
     asked = f"{claim.factor}: {claim.level} minus {claim.against}, everything else equal"
     given = by_variant(observations) if claim.factor == VARIANT else observations
-    found = differences.between(
-        [one for one in given if _is(one, claim.factor, claim.level)],
-        [one for one in given if _is(one, claim.factor, claim.against)],
-        claim.factor,
-        (claim.level, claim.against),
-    )
+    sides = [[one for one in given if _is(one, claim.factor, name)] for name in (claim.level, claim.against)]
+    found = differences.between(sides[0], sides[1], claim.factor, (claim.level, claim.against))
     if found is None:
         return _unasked(claim.says, asked, "no two runs differ in this alone and answer the same items")
     if found.over_seeds is None:
         return _unasked(claim.says, asked, "one seed says nothing of a method; two at least are asked for")
     interval = found.interval(level)
     if isinstance(claim, EquivalenceClaim):
+        # Models that say nearly one thing to every item are alike whatever trained them.
+        if not any(run.learnt for side in sides for run in side):
+            return _unasked(claim.says, asked, "no run of either is told apart from the best constant answer")
         inside = -claim.within < interval.low and interval.high < claim.within
         outside = interval.low > claim.within or interval.high < -claim.within
         outcome: Outcome = "confirmed" if inside else "refuted" if outside else "not told apart"

@@ -55,6 +55,8 @@ class Observation:
     """Digest of the items asked: observations with the same can be paired."""
     path: str = ""
     """Where it lies."""
+    learnt: bool = True
+    """Whether the score's interval lies above the best constant answer, or no such answer is known."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,15 @@ def observe(sources: Sequence[Source]) -> list[Observation]:
             marks=source.submission.marks,
             items=_items(source),
             path=source.submission.path,
+            learnt=_learnt(source),
         )
         for source, one in zip(ordered, flat, strict=True)
     ]
+
+
+def _learnt(source: Source) -> bool:
+    scores = source.submission.result.scores
+    return scores.majority is None or scores.tuned.interval.low > scores.majority
 
 
 def _levels(source: Source) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from ftbench.analysis.observations import Source, observe
 from ftbench.board.submission import Submission
 from ftbench.compile.compiler import compile_spec
-from ftbench.result.documents import Selection
+from ftbench.result.documents import Interval, Mean, Selection
 from ftbench.spec.entries import resolve_entry
 from ftbench.spec.load import find_spec, load_pins, load_spec
 
@@ -15,16 +15,20 @@ from ftbench.spec.load import find_spec, load_pins, load_spec
 class Told:
     """What `observe` asks of a result."""
 
-    def __init__(self, seed: int, selection: Selection | None) -> None:
+    def __init__(self, seed: int, selection: Selection | None, majority: float | None = None) -> None:
         self.seed, self.selection = seed, selection
-        self.scores = type("S", (), {"tuned": type("M", (), {"value": 0.5})})
+        self.scores = type(
+            "S", (), {"tuned": Mean(value=0.5, interval=Interval(low=0.4, high=0.6)), "majority": majority}
+        )
 
 
-def source(name: str, *sets: str, seed: int = 1, tuned: list[str] | None = None) -> Source:
+def source(
+    name: str, *sets: str, seed: int = 1, tuned: list[str] | None = None, majority: float | None = None
+) -> Source:
     path = find_spec(name)
     plan = compile_spec(load_spec(path).spec, load_pins(path)).plan
     selection = Selection(trials=2, seed=1, tuned=tuned, losses=[0.1, 0.2]) if tuned else None
-    verdict: Any = type("V", (), {"result": Told(seed, selection)})
+    verdict: Any = type("V", (), {"result": Told(seed, selection, majority)})
     return Source(
         Submission(f"{name} {sets} {seed}", verdict, resolve_entry(plan.typed_spec(), None, list(sets))), plan
     )
@@ -49,3 +53,8 @@ def test_domains_have_names() -> None:
     found = observe([source("micro/finance"), source("micro/medical")])
     assert {one.factors["domain"] for one in found} == {"micro-finance", "micro-medical"}
     assert {one.factors["adapter"] for one in found} == {"dora", "lora"}
+
+
+def test_what_is_told_apart_from_a_constant_answer() -> None:
+    found = observe([source("quickstart", seed=n, majority=m) for n, m in enumerate((None, 0.39, 0.4, 0.45))])
+    assert [one.learnt for one in found] == [True, True, False, False]

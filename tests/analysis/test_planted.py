@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import planted
 import pytest
@@ -55,6 +57,17 @@ def test_with_one_seed_nothing_is_said_of_methods() -> None:
     found = of(planted.runs(SOME, np.random.default_rng(3), seeds=1), CLAIMS)
     assert not any(one.apart for one in found.pairs)
     assert found.claims[0].outcome == "not asked" and "one seed" in found.claims[0].why
+
+
+def test_constant_answers_are_no_likeness() -> None:
+    alike = [EquivalenceClaim(kind="equivalent", says="alike", factor="strategy", level="q", against="p", within=0.5)]
+    runs = planted.runs(SOME, np.random.default_rng(3))
+    assert of(runs, alike).claims[0].outcome == "confirmed"
+    none = [dataclasses.replace(one, learnt=False) for one in runs]
+    assert of(none, alike).claims[0].outcome == "not asked"
+    assert "constant answer" in of(none, alike).claims[0].why
+    some = [dataclasses.replace(one, learnt=one.factors["strategy"] == "q") for one in runs]
+    assert of(some, alike).claims[0].outcome == "confirmed"
 
 
 def test_unmatched_runs_are_not_compared() -> None:

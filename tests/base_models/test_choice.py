@@ -15,7 +15,7 @@ import pytest
 
 from ftbench import builtin
 from ftbench.base_models import from_spec
-from ftbench.base_models.catalogue import models
+from ftbench.base_models.catalogue import find_base_model, models
 from ftbench.base_models.choice import problems
 from ftbench.base_models.estimate import estimate
 from ftbench.cli.main import run
@@ -286,3 +286,10 @@ def test_it_agrees_with_the_estimate() -> None:
         assert (told.communication.rounds_within_budget == 0) == ("FTB808" in codes)
         found.update(codes or {"none"})
     assert {"none", "FTB806", "FTB807", "FTB808", "FTB809"} <= set(found)
+
+
+@pytest.mark.parametrize("name", sorted(builtin.specs()))
+def test_a_spec_s_own_choice_fits_its_budget(name: str) -> None:
+    spec = load_spec(builtin.specs()[name]).spec
+    base = spec.model.base
+    assert [str(one) for one in problems(spec, find_base_model(base.name, base.revision))] == []
