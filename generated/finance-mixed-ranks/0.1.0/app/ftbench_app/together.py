@@ -162,8 +162,10 @@ class Adapters(layers.Layers):
             _put(self.generators, side.drawn)
         made = torch.empty_like(x)
         for row, generator, (rows, length) in zip(made, self.generators, _shapes, strict=False):
-            row[: rows * length].bernoulli_(keep, generator=generator)
-            row[rows * length :] = 0
+            own = rows * length
+            (row if own == len(row) else row[:own]).bernoulli_(keep, generator=generator)
+            if own < len(row):
+                row[own:] = 0
         if side.drawn is not None:
             _put(self.generators, now)
         elif self._again:
