@@ -94,7 +94,7 @@ def _other_marks(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
 
 
 def _run_without_files(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    result = SimpleNamespace(scores=SimpleNamespace(tasks={}))
+    result = SimpleNamespace(scores=SimpleNamespace(tasks={}, exposure=None))
     bundle.assemble(path, result, SimpleNamespace())  # type: ignore[arg-type]
 
 
