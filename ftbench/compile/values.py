@@ -8,7 +8,7 @@ from typing import Any
 from ftbench.spec.canonical import UNHASHED
 from ftbench.spec.model import FileSource, Spec
 from ftbench.spec.primitives import Block
-from ftbench.spec.sources import TrainSource
+from ftbench.spec.sources import AnySource
 
 
 def at(tree: Mapping[str, Any], path: str) -> Any:
@@ -44,7 +44,7 @@ def _bare(block: Block) -> dict[str, Any]:
 def hashed(spec: Spec) -> Spec:
     """The spec as a plan has it: without the names of local files, whose rows the pins have by digest."""
 
-    def bare(source: TrainSource) -> TrainSource:
+    def bare(source: AnySource) -> AnySource:
         return source.hashed() if isinstance(source, FileSource) else source
 
     data = spec.data.model_copy(update={"source": bare(spec.data.source)})

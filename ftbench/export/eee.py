@@ -19,6 +19,7 @@ from ftbench.result.documents import Answer, Sample, Score, ScoringScores, Withh
 from ftbench.result.marks import Given, mark, picked
 from ftbench.spec.canonical import sha256
 from ftbench.spec.model import FileSource, HubSource
+from ftbench.spec.sources import CanarySource
 from ftbench.spec.tasks import ChoiceTask, Task
 
 SCHEMA = "0.3.0"
@@ -211,7 +212,7 @@ def _data(one: Exported, task: Task) -> dict[str, Any]:
     pin = one.plan.pins.sources.get(f"task:{task.name}")
     details = {"rows_sha256": pin.digest} if pin is not None and pin.digest is not None else {}
     source = task.source
-    if isinstance(source, FileSource):
+    if isinstance(source, FileSource | CanarySource):
         return {"dataset_name": task.name, "source_type": "other", "additional_details": details}
     if not isinstance(source, HubSource):
         return {
