@@ -68,9 +68,12 @@ def _share(_context: click.Context, _option: click.Parameter, share: float | Non
 
 
 def _clients_at_once(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    """-1 for `auto`."""
-    if text is None or text == "auto":
-        return None if text is None else -1
+    if text is None:
+        return None
+    if text == "auto":
+        from ftbench.run.together import AUTO
+
+        return AUTO
     if not text.isdecimal() or not 1 <= int(text) <= MOST_PROCESSES:
         raise click.BadParameter(f"it must be a whole number from 1 to {MOST_PROCESSES}, or auto")
     return int(text)

@@ -25,7 +25,7 @@ def clients(asked: int, spec: Spec, micro_batch: int, store: Store, say: Callabl
     A model whose facts are not known is one after another with `auto`, and `say` is told.
     """
     most = from_spec.setting(spec).clients_per_round
-    if asked >= 0:
+    if asked != AUTO:
         return max(1, min(asked, most))
     base = spec.model.base
     try:

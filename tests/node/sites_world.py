@@ -22,6 +22,8 @@ from ftbench.run.processes.tree import MARKER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 900.0
+CONNECTED = "SuperNode ID"
+"""In what `ftbench node` prints once a SuperLink has taken it."""
 HUB = "10.77.0.1"
 PORT = 9092
 
@@ -57,7 +59,8 @@ class Sites:
             'metadata: {name: clinics, title: "Rows that stay at their sites"}\n'
             f"data: {{source: {{kind: sites, sites: [{', '.join(self.names)}]}}}}\n"
             f"federation: {{clients: {count}, partition: {{kind: sites}}, rounds: 3, sampling: {{fraction: 1.0}}}}\n"
-            "training: {local_steps: 4}\nknobs: {federation.rounds: {min: 1, max: 6}}\n" + extra
+            "training: {local_steps: 4}\n"
+            "knobs: {federation.rounds: {min: 1, max: 6}, training.local_steps: {min: 1, max: 400}}\n" + extra
         )
 
     # --- wires ---
@@ -126,8 +129,9 @@ class Sites:
     def node(self, number: int, how: str = "--kit kit") -> subprocess.Popen[bytes]:
         """Start a site's node, in its namespace."""
         name = self.names[number]
+        before = self.log(name).count(CONNECTED) if (self.folder / f"{name}.log").exists() else 0
         process = self.start(f"ftbench node at-{name}/{name} {how}", name, number)
-        self.said(name, "SuperNode ID", process)
+        self.said(name, CONNECTED, process, times=before + 1)
         return process
 
     def all_rows(self) -> str:
@@ -171,17 +175,20 @@ class Sites:
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def said(self, name: str, text: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    def said(self, name: str, text: str, process: subprocess.Popen[bytes] | None = None, *, times: int = 1) -> None:
+        """Wait until a log has that text so many times: it goes on where an earlier process of the name ended."""
         end = time.monotonic() + PATIENCE
-        while text not in self.log(name):
+        while self.log(name).count(text) < times:
             over = process is not None and process.poll() is not None
             assert not over and time.monotonic() < end, f"{name} never said {text!r}\n{self.log(name)}"
             time.sleep(0.1)
 
-    def until(self, holds: Any, why: str) -> None:
+    def until(self, holds: Any, why: str, process: subprocess.Popen[bytes] | None = None) -> None:
+        """Wait; not any longer than `process` is there, of which something is awaited."""
         end = time.monotonic() + PATIENCE
         while not holds():
-            assert time.monotonic() < end, why
+            over = process is not None and process.poll() is not None
+            assert not over and time.monotonic() < end, f"{why}\n{self.log('run') if over else ''}"
             time.sleep(0.1)
 
     def journal(self, number: int) -> list[dict[str, Any]]:

@@ -69,11 +69,12 @@ def test_sites_end_where_the_inline_engine_does(tmp_path: Path, count: int) -> N
 def test_a_site_that_goes_away_for_two_rounds_comes_back(tmp_path: Path) -> None:
     with federation(tmp_path, 3, "") as made:
         nodes = [made.node(number) for number in range(3)]
-        where = "runs/clinics-rounds6-s1"
-        run = start(made, "--set federation.rounds=6")
-        made.until(lambda: made.rounds(where) >= 1, "no first round")
+        where = "runs/clinics-rounds6-local-steps400-s1"
+        # Rounds take long enough that three are not over before a node has started.
+        run = start(made, "--set federation.rounds=6 --set training.local_steps=400")
+        made.until(lambda: made.rounds(where) >= 1, "no first round", run)
         nodes[1].kill()
-        made.until(lambda: made.rounds(where) >= 3, "no third round")
+        made.until(lambda: made.rounds(where) >= 3, "no third round", run)
         made.node(1, "")
         assert run.wait(timeout=3600) == 0, made.log("run")
         gone = [1 in {partition for partition, _ in line} for line in excluded(made, where)]
@@ -86,7 +87,7 @@ def test_a_run_that_is_killed_goes_on_at_the_same_digest(tmp_path: Path) -> None
         for number in range(2):
             made.node(number)
         run = start(made)
-        made.until(lambda: made.rounds(RUN) >= 1, "no first round")
+        made.until(lambda: made.rounds(RUN) >= 1, "no first round", run)
         run.kill()
         made.run(f"FLWR_HOME=$PWD/organiser/flwr ftbench run --resume {RUN}")
         made.run(f"ftbench run {made.spec} --engine inline --out inline --store {made.all_rows()}")
@@ -118,7 +119,7 @@ def test_a_wrong_app_other_rows_and_a_slow_site(tmp_path: Path) -> None:
         made.spec.write_text(text)
         shutil.rmtree(tmp_path / "runs")
         run = start(made, "--round-timeout 120")
-        made.until(lambda: made.rounds(RUN) >= 1, "no first round")
+        made.until(lambda: made.rounds(RUN) >= 1, "no first round", run)
         last.send_signal(signal.SIGSTOP)
         try:
             assert run.wait(timeout=3600) == 0, made.log("run")

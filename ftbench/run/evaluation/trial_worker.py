@@ -59,9 +59,8 @@ def tokenizers_alone() -> None:
     """
     if "torch" in sys.modules:
         return
-    os.environ.setdefault(
-        "TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"
-    )  # it would tell readers of the log that it is missing
+    # It would tell readers of the log that PyTorch is missing.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     # None is how the import system is told that a module does not exist.
     sys.modules["torch"] = None  # type: ignore[assignment]
     try:
