@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import fcntl
 import glob
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ftbench.locks import hold_folder, lock, open_for_lock, sync_folder
+
+__all__ = ["PRIVATE", "fresh_folder", "sweep", "sync_folder", "write_file", "write_folder"]
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100  # linux/fcntl.h
 PRIVATE = 0o600
@@ -65,9 +68,8 @@ def fresh_folder(target: Path) -> Iterator[Path]:
     """
     sweep(target)
     fresh = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
-    lock = os.open(fresh, os.O_RDONLY)
+    held = hold_folder(fresh)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield fresh
         umask = os.umask(0)
         os.umask(umask)
@@ -79,16 +81,9 @@ def fresh_folder(target: Path) -> Iterator[Path]:
         sync_folder(target.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        os.close(lock)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.close(held)
+        if sys.platform == "win32":
+            Path(f"{fresh}.lock").unlink(missing_ok=True)
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
@@ -97,11 +92,13 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file.fileno())
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
             temporary.chmod(mode)  # mkstemp's 0600 would keep a shared folder to one user
+            if sys.platform == "win32":  # renames nothing that is open
+                file.close()
             temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -117,29 +114,31 @@ def sweep(target: Path) -> None:
     """Remove what killed writers of this target left: what nobody holds a lock on. Writing does so by itself."""
     for name in target.parent.glob(glob.escape(_prefix(target)) + "*"):
         try:
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW)
+            handle = open_for_lock(name)
         except OSError:
             continue
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(handle, wait=False)
             if name.is_dir():
                 shutil.rmtree(name, ignore_errors=True)
-            else:
+            elif sys.platform != "win32":
                 name.unlink(missing_ok=True)
         except OSError:
             continue  # somebody is writing it now
         finally:
             os.close(handle)
+        if sys.platform == "win32":  # removes nothing that is open
+            with contextlib.suppress(OSError):
+                name.unlink(missing_ok=True)
 
 
 def _exchange(fresh: Path, target: Path) -> None:
     """Put each in the other's place: what was at `target` is at `fresh` then, or gone."""
-    try:
-        call = ctypes.CDLL(None, use_errno=True).renameat2
-        if call(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(target), RENAME_EXCHANGE) == 0:
-            return
-    except (AttributeError, OSError):  # another system
-        pass
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):  # an old C library
+            call = ctypes.CDLL(None, use_errno=True).renameat2
+            if call(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(target), RENAME_EXCHANGE) == 0:
+                return
     old = fresh.with_name(fresh.name + ".old")
     target.rename(old)
     fresh.rename(target)

@@ -31,10 +31,11 @@ def cores() -> int:
 
 def end_with(parent: int) -> None:
     """Let the system end this process with the one that made it."""
-    with contextlib.suppress(OSError, AttributeError):  # elsewhere than on Linux a closed pipe ends it
-        import ctypes
+    if sys.platform == "linux":  # elsewhere a closed pipe ends it
+        with contextlib.suppress(OSError, AttributeError):
+            import ctypes
 
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -37,12 +38,30 @@ def fab_hash(files: Mapping[str, bytes]) -> str:
     except Exception as error:  # whatever the builder raises is a refusal of what we gave it
         raise InvalidInput(Diagnostic(codes.FAB_REFUSED, f"Flower {flower()} refuses the app: {error}")) from error
     _nothing_left_out(fab, app)
+    if sys.platform == "win32":
+        fab = _as_elsewhere(fab)
     return hashlib.sha256(fab).hexdigest()
 
 
 def flower() -> str:
     """Version of the installed Flower."""
     return version("flwr")
+
+
+def _as_elsewhere(fab: bytes) -> bytes:
+    """The bundle with its members marked as made on Unix: on Windows `zipfile` writes 0 there ("version made by",
+    APPNOTE.TXT 4.4.2), and one app would have two hashes."""
+    import io
+    import struct
+    import zipfile
+
+    with zipfile.ZipFile(io.BytesIO(fab)) as archive:
+        at, members = archive.start_dir, len(archive.infolist())
+    marked = bytearray(fab)
+    for _ in range(members):
+        marked[at + 5] = 3
+        at += 46 + sum(struct.unpack_from("<3H", marked, at + 28))  # name, extra field, comment
+    return bytes(marked)
 
 
 def _nothing_left_out(fab: bytes, app: Mapping[str, bytes]) -> None:

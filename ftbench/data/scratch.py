@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from ftbench.data.files import not_writable
+from ftbench.locks import lock as hold
+from ftbench.locks import release
 
 KEPT_SECONDS = 7 * 24 * 3600
 """How long what is left of an interrupted download of a model waits to be gone on with."""
@@ -44,16 +45,14 @@ def folder(root: Path, keep: str = "") -> Iterator[Path]:
             raise
         shutil.rmtree(path, ignore_errors=True)
     finally:
-        if not path.exists():
-            (root / f"{name}.lock").unlink(missing_ok=True)
-        os.close(handle)
+        release(handle, None if path.exists() else root / f"{name}.lock")
 
 
 def _locked(path: Path) -> int:
     """An open lock that nobody else holds, of the file that is at `path` now: who held it may have removed that."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        hold(handle)
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), path.stat()):
                 return handle
@@ -68,9 +67,10 @@ def _sweep(root: Path, mine: str) -> None:
             if name == mine or (name.startswith("keep-") and time.time() - lock.stat().st_mtime < KEPT_SECONDS):
                 continue
             handle = os.open(lock, os.O_RDWR)
+            free = False
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                hold(handle, wait=False)
+                free = True
                 shutil.rmtree(root / name, ignore_errors=True)
-                lock.unlink(missing_ok=True)
             finally:
-                os.close(handle)
+                release(handle, lock if free else None)

@@ -6,7 +6,6 @@ whoever holds an earlier copy: it must be the beginning of the new one, which `g
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from ftbench.atomic import write_file
 from ftbench.decisions.documents import OPEN, Decision, DecisionLine
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput
+from ftbench.locks import hold_folder
 from ftbench.result import safejson
 from ftbench.result.signed import Signed
 from ftbench.signing import keygen
@@ -103,9 +103,8 @@ def append(folder: Path, body: Decision, key: Path | None = None) -> DecisionLin
     Raises InvalidInput where what is there does not hold together, or the new line does not follow (FTB780).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    handle = hold_folder(folder)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         path = folder / FILE
         data = path.read_bytes() if path.is_file() else b""
         parse(data, str(path))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from ftbench.result.files import BUNDLE, LIMITS, Bundle, Limits
 
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
 """Endings of the archives that are read, in any case."""
+
+
+Folder = int | str
+"""A folder that is being read: its descriptor; its path on Windows, which opens no folder. There a folder that somebody
+exchanges while it is read may lead elsewhere: an archive is one file."""
 
 
 def is_archive(path: Path) -> bool:
@@ -76,19 +82,19 @@ def _check_folder(path: Path) -> None:
 
 def _read_top(bundle: Bundle) -> None:
     try:
-        folder = os.open(bundle.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = _enter(None, str(bundle.path))
     except OSError as error:
         bundle.refuse("", f"the folder cannot be read: {error.strerror}")
         return
     try:
         _read_folder(bundle, folder, "")
     finally:
-        os.close(folder)
+        _leave(folder)
 
 
-def _read_folder(bundle: Bundle, folder: int, prefix: str) -> None:
-    """Read what lies in the folder of this descriptor. Names are looked up in it and in no other, wherever the path
-    leads by now."""
+def _read_folder(bundle: Bundle, folder: Folder, prefix: str) -> None:
+    """Read what lies in this folder. By a descriptor names are looked up in it and in no other, wherever the path leads
+    by now."""
     try:
         with os.scandir(folder) as found:
             entries = sorted(islice(found, bundle.limits.members + 1), key=lambda entry: entry.name)
@@ -103,7 +109,7 @@ def _read_folder(bundle: Bundle, folder: int, prefix: str) -> None:
         try:
             # Before it is opened: opening a device may move it.
             info = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(info.st_mode):
+            if stat.S_ISDIR(info.st_mode) and not _is_link(info):
                 if bundle.admits_folder(name):
                     _read_within(bundle, folder, entry.name, name)
             elif why := _not_plain(info):
@@ -114,24 +120,54 @@ def _read_folder(bundle: Bundle, folder: int, prefix: str) -> None:
             bundle.refuse(name, f"cannot be read: {error.strerror}")
 
 
-def _read_within(bundle: Bundle, folder: int, entry: str, name: str) -> None:
-    inner = os.open(entry, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+def _read_within(bundle: Bundle, folder: Folder, entry: str, name: str) -> None:
+    inner = _enter(folder, entry)
     try:
         _read_folder(bundle, inner, name + "/")
     finally:
-        os.close(inner)
+        _leave(inner)
+
+
+def _enter(folder: Folder | None, entry: str) -> Folder:
+    """A folder that is opened: its descriptor, or its path where none can be had. Raises OSError."""
+    if sys.platform == "win32":
+        return os.path.join(str(folder), entry) if folder is not None else entry  # noqa: PTH118 - a path as text
+    else:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        if folder is None:  # the person's own path, which may be a link
+            return os.open(entry, flags)
+        return os.open(entry, flags | os.O_NOFOLLOW, dir_fd=int(folder))
+
+
+def _leave(folder: Folder) -> None:
+    if isinstance(folder, int):
+        os.close(folder)
+
+
+def _open(folder: Folder, entry: str) -> int:
+    """A file's descriptor. Raises OSError."""
+    if sys.platform == "win32":
+        return os.open(os.path.join(str(folder), entry), os.O_RDONLY | os.O_BINARY)  # noqa: PTH118 - as above
+    else:
+        return os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=int(folder))
+
+
+def _is_link(info: os.stat_result) -> bool:
+    """A link, or what Windows has beside them: a junction is a folder by its mode."""
+    return stat.S_ISLNK(info.st_mode) or bool(
+        getattr(info, "st_file_attributes", 0) & stat.FILE_ATTRIBUTE_REPARSE_POINT
+    )
 
 
 def _not_plain(info: os.stat_result) -> str:
-    if stat.S_ISLNK(info.st_mode):
+    if _is_link(info):
         return "is a symbolic link"
     return "" if stat.S_ISREG(info.st_mode) else "is not a regular file"
 
 
-def _read_file(bundle: Bundle, folder: int, entry: str, name: str) -> None:
+def _read_file(bundle: Bundle, folder: Folder, entry: str, name: str) -> None:
     """Read one file: what is judged and what is read are one descriptor's."""
-    descriptor = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(_open(folder, entry), "rb") as file:
         info = os.fstat(file.fileno())
         if why := _not_plain(info):
             bundle.refuse(name, why)

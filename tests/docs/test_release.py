@@ -82,7 +82,7 @@ def test_the_container_has_the_stack() -> None:
 def test_the_matrix_asks_for_what_the_metadata_promises() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/matrix.yml").read_text())["jobs"]
     asked = jobs["light"]["strategy"]["matrix"]
-    assert {"ubuntu-latest", "macos-latest"} == set(asked["os"])
+    assert {"ubuntu-latest", "macos-latest", "windows-latest"} == set(asked["os"])
     least = PROJECT["project"]["requires-python"].removeprefix(">=")
     promised = {one.rpartition(" :: ")[2] for one in PROJECT["project"]["classifiers"] if " :: 3." in one}
     assert set(asked["python"]) == promised and least in promised

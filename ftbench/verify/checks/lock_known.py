@@ -33,7 +33,8 @@ def run(context: Context) -> str | Failure:
             context.known_plan = _plan(folder, known)
             context.known_app = partial(_files, folder, known, "app/")
             context.known_files = partial(_files, folder, known, "")
-            return f"the lock is that of {folder}, byte for byte ({claim})"
+            # As NAME/VERSION: where that lies on this machine is nobody's business, and verdicts travel.
+            return f"the lock is that of {'/'.join(folder.parts[-2:])}, byte for byte ({claim})"
         near.extend(_near(known, context.lock, folder))
     told = "; ".join(near) or "no benchmark here has this name and version: give its spec or its compiled folder"
     return Failure(f"the bundle quotes {claim}; {told}")

@@ -1,0 +1,87 @@
+"""Locks of one writer, which the system lets go of with their process: `flock`, or byte ranges on Windows.
+
+Windows opens no folder, so the lock of a folder is that of a file beside it there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":  # pragma: no cover - tried by hand, and by the matrix workflow
+    import contextlib
+    import msvcrt
+    import time
+
+    _ONE_BYTE_FAR_OUT = 2**30
+    """Where the byte lies that stands for the whole file: beyond what is read, which Windows would forbid others."""
+
+    def lock(handle: int, wait: bool = True) -> None:
+        """Hold an open file alone until it is closed. Raises OSError where another holds it and `wait` is false."""
+        while True:
+            here = os.lseek(handle, 0, os.SEEK_CUR)
+            os.lseek(handle, _ONE_BYTE_FAR_OUT, os.SEEK_SET)
+            try:
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            except OSError:
+                if not wait:
+                    raise
+            else:
+                return
+            finally:
+                os.lseek(handle, here, os.SEEK_SET)
+            time.sleep(0.05)
+
+    def hold_folder(folder: Path) -> int:
+        """A handle that holds the folder alone until it is closed: of an empty file beside it, which stays."""
+        handle = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_BINARY, 0o600)
+        lock(handle)
+        return handle
+
+    def open_for_lock(path: Path) -> int:
+        """Open a file, or the lock beside a folder, to try whether somebody holds it. Raises OSError."""
+        beside = f"{path}.lock" if path.is_dir() else str(path)
+        return os.open(beside, os.O_RDWR | os.O_BINARY)
+
+    def release(handle: int, path: Path | None = None) -> None:
+        """Let go of a lock, and remove its file, which Windows can do of a closed one alone: whoever took it in between
+        keeps it."""
+        os.close(handle)
+        if path is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def sync_folder(folder: Path) -> None:
+        """Nothing: Windows opens no folder, and NTFS keeps a journal of renames."""
+
+else:
+    import fcntl
+
+    def lock(handle: int, wait: bool = True) -> None:
+        """Hold an open file alone until it is closed. Raises OSError where another holds it and `wait` is false."""
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def hold_folder(folder: Path) -> int:
+        """A handle that holds the folder alone until it is closed. Raises OSError."""
+        handle = os.open(folder, os.O_RDONLY)
+        lock(handle)
+        return handle
+
+    def open_for_lock(path: Path) -> int:
+        """Open a file or folder, and no link, to try whether somebody holds it. Raises OSError."""
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+
+    def release(handle: int, path: Path | None = None) -> None:
+        """Let go of a lock; its file, if one is named, is removed before: who waits for it sees that it is gone."""
+        if path is not None:
+            path.unlink(missing_ok=True)
+        os.close(handle)
+
+    def sync_folder(folder: Path) -> None:
+        """Make renames in a folder survive a power cut."""
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
