@@ -34,7 +34,7 @@ READERS: dict[str, Callable[[DataFile], Table]] = {
 """`format` → what reads a file of it; an archive's member has its own way."""
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
-"""What reading a damaged archive, or one that needs a password, raises; bzip2 tells damage by an OSError of no number."""
+"""What reading a damaged archive raises, or one with a password; bzip2 tells damage by an OSError without a number."""
 MAX_MEMBER = 512 * 2**20
 """Most bytes of an archive's member, unpacked."""
 MAX_ROWS = 20_000_000

@@ -114,8 +114,8 @@ def _tensors(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def saved_names(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Name of a tensor → its name as peft saves it. Raises InvalidInput (FTB922) where two come to one name: the tensors
-    of two adapters, of which one would be lost without a word."""
+    """Name of a tensor → its name as peft saves it. Raises InvalidInput (FTB922) where two come to one name: they are
+    of two adapters, and one would be lost without a word."""
     plain = {name: saved_name(name) for name in names}
     by_name: dict[str, str] = {}
     for name, short in plain.items():

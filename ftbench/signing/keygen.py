@@ -142,7 +142,14 @@ def _is_key(line: bytes) -> bool:
         blob = base64.b64decode(rest.split(b" ")[0], validate=True)
     except binascii.Error:
         return False
-    return bool(kind) and blob.startswith(len(kind).to_bytes(4, "big") + kind)
+    if not kind or not blob.startswith(len(kind).to_bytes(4, "big") + kind):
+        return False
+    if kind.endswith(sshsig.CERTIFIED):
+        return True  # it has numbers among its strings
+    at, strings = 0, 0
+    while at < len(blob):
+        at, strings = at + 4 + int.from_bytes(blob[at : at + 4], "big"), strings + 1
+    return at == len(blob) and strings > 1
 
 
 def _tool() -> str:

@@ -56,7 +56,7 @@ PLAIN = b"question,answer\nHow many legs?,4\n"
 def test_a_compressed_file_under_the_name_of_a_text_is_called_so(
     tmp_path: Path, format_: str, data: bytes, told: str
 ) -> None:
-    """stanford-crfm/helm#660, streamlit/files-connection#11: byte 0x8b in position 1. Until now the hint was `iconv`."""
+    """stanford-crfm/helm#660, streamlit/files-connection#11: byte 0x8b in position 1. The hint was `iconv`."""
     found = refused(tmp_path, format_, data)
     assert found.code == "FTB332" and f"it is compressed, {told}" in found.message
     assert found.hint is not None and "unpack" in found.hint
@@ -69,7 +69,7 @@ def test_a_text_may_begin_like_a_tool_s_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packed", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_damaged_member_of_an_archive_is_refused_whatever_packed_it(tmp_path: Path, packed: int) -> None:
-    """WebODM/WebODM#1811, TeskaLabs/asab#550: not every damage is a BadZipFile; LZMAError and a bare OSError came through."""
+    """WebODM/WebODM#1811, TeskaLabs/asab#550: damage is not always a BadZipFile; LZMAError came through."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", packed) as archive:
         archive.writestr("lines.txt", "".join(f"a line {number}\n" for number in range(500)))
@@ -112,7 +112,7 @@ def test_a_value_that_cannot_be_is_told_with_row_and_column(tmp_path: Path, valu
 
 
 def test_files_put_one_behind_the_other_are_told(tmp_path: Path) -> None:
-    """apache/arrow#11892, UKGovernmentBEIS/inspect_ai#5353: a mark begins each file of a set; in one file it is inside."""
+    """apache/arrow#11892, UKGovernmentBEIS/inspect_ai#5353: a mark begins each file; of two in one, one is inside."""
     (tmp_path / "both.csv").write_bytes(2 * (b"\xef\xbb\xbf" + PLAIN))
     source = FileSource(kind="file", files=["both.csv"], format="csv")
     rows = local.load(source, Beside(tmp_path, tmp_path)).table.rows

@@ -38,8 +38,8 @@ class DataFile:
             raise self.refused("it is a pointer of Git LFS, not the file itself", hint=FETCH)
 
     def text(self) -> str:
-        """The content of a text file, without a byte order mark. Raises MissingResource (FTB332) with the line of what
-        is not UTF-8, for a compressed file, and with the line of a NUL, which no text has: it is the mark of UTF-16 and of damage."""
+        """The content of a text file, without a byte order mark. Raises MissingResource (FTB332) for a compressed file,
+        and with the line of what is not UTF-8 or a NUL, which no text has: it is the mark of UTF-16 and of damage."""
         data = self.path.read_bytes()
         if (found := packing(data)) is not None:
             name, tool = found
