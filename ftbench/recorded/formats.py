@@ -120,7 +120,7 @@ def _bundle(number: int, value: Any) -> Line:
 def _lm_eval(number: int, value: dict[str, Any]) -> Line:
     """A choice has a pair (log-likelihood, whether greedy) for each option, a generation one text."""
     given = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in value["resps"]]
-    if len(given) == 1 and isinstance(given[0], list) and all(isinstance(one, str) for one in given[0]):
+    if len(given) == 1 and _texts(given[0]):
         raise ValueError(f"{len(given[0])} answers to one item (`repeats`), and a scoring looks at one")
     doc: dict[str, Any] = value["doc"] if isinstance(value.get("doc"), dict) else {}
     if len(given) == 1 and isinstance(given[0], str):
@@ -132,6 +132,12 @@ def _lm_eval(number: int, value: dict[str, Any]) -> Line:
     item, gold = doc.get("item"), doc.get("target")
     told = gold if isinstance(gold, str | int) and not isinstance(gold, bool) else None
     return Line(number, _index(value["doc_id"]), item if isinstance(item, str) else None, told, {ONE: answer})
+
+
+def _texts(value: Any) -> bool:
+    """Whether it is several texts, and not an option's pair, which lm-eval writes as texts: number, greedy or not."""
+    pair = isinstance(value, list) and len(value) == 2 and value[1] in ("True", "False")
+    return isinstance(value, list) and bool(value) and not pair and all(isinstance(one, str) for one in value)
 
 
 def _filtered_once(lines: Sequence[Line], values: Sequence[Any]) -> list[Line]:

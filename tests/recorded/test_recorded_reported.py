@@ -55,6 +55,8 @@ def test_answers_without_their_inner_list_are_read(tmp_path: Path) -> None:
     ).lines
     assert one.answers["recorded"] == Answer(text="a")
     assert two.answers["recorded"] == Answer(loglikelihoods=[-1.5, -2.5])
+    (alone,) = read(tmp_path, {"doc_id": 0, "resps": [[["-1.5", "False"]]]}).lines
+    assert alone.answers["recorded"] == Answer(loglikelihoods=[-1.5])
 
 
 def test_a_byte_order_mark_begins_no_answer(tmp_path: Path) -> None:
