@@ -284,6 +284,9 @@ BAD_POLICY = _code("FTB854", "a reader's policy cannot be read")
 # FTB87x: canaries
 CANARIES = _code("FTB870", "canaries cannot be planted among the training rows of a spec")
 
+# FTB88x: what is told of values of local files
+INNER_MARK = _code("FTB885", "values of a local file begin with a byte order mark")
+
 # FTB9xx: the command line, the environment, generated files
 USAGE = _code("FTB901", "the command line was not understood")
 BUG = _code("FTB902", "ftbench itself failed: a bug")

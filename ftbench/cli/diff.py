@@ -11,7 +11,6 @@ import click
 from ftbench import codes
 from ftbench.cli.options import SPEC, example, json_option
 from ftbench.cli.ui import Ui
-from ftbench.compile.plan import PLAN
 from ftbench.diagnostics import Diagnostic, Place
 
 if TYPE_CHECKING:
@@ -77,6 +76,7 @@ def _plan(ui: Ui, argument: str) -> dict[str, Any]:
     """A compiled benchmark's plan, or what stands for it: a spec's plan, without pins only metadata and spec."""
     from ftbench.cli.benchmark import pins_of, read_plan
     from ftbench.compile.compiler import make_plan
+    from ftbench.compile.plan import PLAN
     from ftbench.errors import InvalidInput, MissingResource
     from ftbench.spec.canonical import UNHASHED
     from ftbench.spec.load import find_spec, load_spec

@@ -20,7 +20,6 @@ from ftbench.cli.options import (
 )
 from ftbench.cli.progress import EvaluationProgress
 from ftbench.cli.ui import Ui
-from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
     from ftbench.cli.outputs.result import EvaluateOutput
@@ -116,6 +115,7 @@ def _run(
 ) -> EvaluateOutput:
     from ftbench.cli.benchmark import read_plan
     from ftbench.cli.outputs.result import EvaluateOutput
+    from ftbench.compile.plan import PLAN
     from ftbench.result.score import score
     from ftbench.run.evaluation.evaluate import evaluate_run
     from ftbench.run.rundir import RunDir

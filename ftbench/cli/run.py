@@ -28,7 +28,6 @@ from ftbench.cli.options import (
     unsafe_option,
 )
 from ftbench.cli.ui import Ui
-from ftbench.compile.plan import PLAN
 
 if TYPE_CHECKING:
     from ftbench.compile.compiler import Compiled
@@ -364,6 +363,8 @@ def _following(ui: Ui, log: Tool | None) -> Iterator[_Remembering]:
 
 def _benchmark(ui: Ui, spec: str) -> tuple[Compiled | Path, Plan]:
     """What to run, with its plan: a spec compiled in memory, or a compiled folder as it is."""
+    from ftbench.compile.plan import PLAN  # not at the top: it brings the models, which `run --help` does not need
+
     folder = Path(spec)
     if (folder / PLAN).is_file():
         from ftbench.cli.benchmark import read_plan

@@ -89,24 +89,35 @@ def changed(source: FileSource, pin: SourcePin, where: Beside) -> list[str]:
     return wrong
 
 
-def carriage_returns(key: str, rows: Sequence[Row]) -> list[Diagnostic]:
-    """A warning for values that hold a carriage return: line ends of Windows inside a value, which a model would learn
-    and be asked. Those that end a line of the file are no part of a value."""
-    hits: dict[str, list[int]] = {}
+def left_behind(key: str, rows: Sequence[Row]) -> list[Diagnostic]:
+    """Warnings for what programs of Windows leave inside values, which a model would learn and be asked: a carriage
+    return, and a byte order mark at a value's beginning, by which files that were put one behind the other are told.
+    What ends a line of the file, or begins the file, is no part of a value."""
+    ends: dict[str, list[int]] = {}
+    marks: dict[str, list[int]] = {}
     for number, row in enumerate(rows):
         for name, value in row.items():
-            if isinstance(value, str) and "\r" in value:
-                hits.setdefault(name, []).append(number)
+            if not isinstance(value, str):
+                continue
+            if "\r" in value:
+                ends.setdefault(name, []).append(number)
+            if value.startswith("\ufeff"):
+                marks.setdefault(name, []).append(number)
+    plain = "they become part of prompts and answers; to have plain ones, mend the file and lock again"
+    joined = "files put one behind the other? name each in `files`; rows may be headers of the later ones"
     return [
-        Diagnostic(
-            codes.CARRIAGE_RETURN,
-            f"`{key}`: {len(found):,} of {len(rows):,} rows hold line ends of Windows in column `{name}`, "
-            f"the first is row {found[0]} (from 0)",
-            hint="they become part of prompts and answers; to have plain ones, mend the file and lock again",
-            severity="warning",
-        )
-        for name, found in hits.items()
+        *(_left(codes.CARRIAGE_RETURN, key, rows, one, ("line ends of Windows in", plain)) for one in ends.items()),
+        *(_left(codes.INNER_MARK, key, rows, one, ("a byte order mark before", joined)) for one in marks.items()),
     ]
+
+
+def _left(code: str, key: str, rows: Sequence[Row], where: tuple[str, list[int]], words: tuple[str, str]) -> Diagnostic:
+    (name, found), (what, hint) = where, words
+    message = (
+        f"`{key}`: {len(found):,} of {len(rows):,} rows hold {what} column `{name}`, "
+        f"the first is row {found[0]} (from 0)"
+    )
+    return Diagnostic(code, message, hint=hint, severity="warning")
 
 
 def _named(pattern: str, where: Beside) -> list[str]:

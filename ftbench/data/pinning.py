@@ -75,7 +75,7 @@ class Attempt:
         self.errors += errors
         self.warnings += warnings
         if isinstance(named_sources(spec)[key][0], FileSource):
-            self.warnings += local.carriage_returns(key, store.rows(pin.digest))
+            self.warnings += local.left_behind(key, store.rows(pin.digest))
         self.missing &= not errors
         return not errors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ READERS: dict[str, Callable[[DataFile], Table]] = {
 }
 """`format` → what reads a file of it; an archive's member has its own way."""
 
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
+"""What reading a damaged archive raises, or one with a password; bzip2 tells damage by an OSError without a number."""
 MAX_MEMBER = 512 * 2**20
 """Most bytes of an archive's member, unpacked."""
 MAX_ROWS = 20_000_000
@@ -79,8 +82,12 @@ def _zip_lines(file: DataFile, member: str | None, what: str) -> Table:
             info = archive.getinfo(member)
             with archive.open(info) as opened:
                 data = opened.read(MAX_MEMBER + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise file.refused(" ".join(str(error).split())[:300] or type(error).__name__) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise file.refused(" ".join(str(error).split())[:300]) from error
     if len(data) > MAX_MEMBER:
         message = f"{what}: `{member}` unpacks to more than {MAX_MEMBER:,} bytes"
         raise MissingResource(Diagnostic(codes.DATA_TOO_LARGE, message))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +23,8 @@ SAFE = "adapter_model.safetensors"
 PICKLED = "adapter_model.bin"
 MAX_BYTES = 8 * 2**30
 """Largest file of weights that is read."""
+_OWN = re.compile(r"(\.lora_(?:A|B|embedding_A|embedding_B|magnitude_vector))\.(?!weight$)[^.]+(?=\.weight$|$)")
+"""A tensor of an adapter that has a name: `default`, or what its author calls it."""
 KEPT = (
     "alpha_pattern",
     "base_model_name_or_path",
@@ -107,12 +109,25 @@ def _tensors(folder: Path) -> dict[str, torch.Tensor]:
         _refuse(path, "holds something beside tensors")
     if any(not tensor.is_floating_point() or tensor.is_sparse for tensor in found.values()):
         _refuse(path, "holds tensors that are no numbers of an adapter")
-    return {_name(name): tensor.to(torch.float32).contiguous() for name, tensor in sorted(found.items())}
+    plain = saved_names(folder, found)
+    return {plain[name]: tensor.to(torch.float32).contiguous() for name, tensor in sorted(found.items())}
 
 
-def _name(name: str) -> str:
+def saved_names(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Name of a tensor → its name as peft saves it. Raises InvalidInput (FTB922) where two come to one name: they are
+    of two adapters, and one would be lost without a word."""
+    plain = {name: saved_name(name) for name in names}
+    by_name: dict[str, str] = {}
+    for name, short in plain.items():
+        if (other := by_name.setdefault(short, name)) != name:
+            both = f"{printable(other)[-80:]} and {printable(name)[-80:]}"
+            _refuse(folder, f"holds more than one adapter: {both}", "save the one that the server ended with, alone")
+    return plain
+
+
+def saved_name(name: str) -> str:
     """As peft saves it: without the adapter's own name, which a state dict of a live model has in it."""
-    plain = re.sub(r"\.default(?=\.weight$|$)", "", name)
+    plain = _OWN.sub(r"\1", name)
     return plain.removesuffix(".weight") if plain.endswith(".lora_magnitude_vector.weight") else plain
 
 

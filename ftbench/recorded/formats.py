@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from ftbench import codes
+from ftbench.data.formats.base import packing
 from ftbench.diagnostics import Diagnostic, Place, because, printable
 from ftbench.errors import InvalidInput
 from ftbench.result import safejson, samples
@@ -24,6 +25,7 @@ MAX_BYTES = samples.MAX_BYTES
 ONE = "recorded"
 """What the one model of a file is called that names none."""
 LABELS = "The text that the models wrote: the file keeps the labels that FlowerTune's rule made of it."
+DUMP = "`inspect log dump`, and a line with `index` and `text` for each sample"
 PROMPTS = "The prompts: they are those of the tool that recorded the answers, not the spec's."
 
 
@@ -64,6 +66,9 @@ def read(path: Path) -> Recorded:
         data = file.read(MAX_BYTES + 1)
     if data[:2] == b"\x1f\x8b":
         data = samples.gunzip(data, str(path), MAX_BYTES)
+    elif (packed := packing(data)) is not None:
+        _refuse(path, 0, f"is compressed, by {packed[0]}", f"unpack it first; of inspect's .eval: {DUMP}")
+    data = data.removeprefix(b"\xef\xbb\xbf")
     if len(data) > MAX_BYTES:
         _refuse(path, 0, f"has more than {MAX_BYTES} bytes")
     values = _values(path, data)
@@ -76,6 +81,7 @@ def read(path: Path) -> Recorded:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             why = f"lacks {error}" if isinstance(error, KeyError) else because(error)
             _refuse(path, number, f"does not read as {kind}: {why}"[:300])
+    lines = _filtered_once(lines, values) if kind == "lm-eval" else lines
     notes = [PROMPTS] if kind in ("flowertune", "plain") else []
     return Recorded(kind, lines, [LABELS, *notes] if kind == "flowertune" and "new_out" in values[0] else notes)
 
@@ -114,18 +120,44 @@ def _bundle(number: int, value: Any) -> Line:
 def _lm_eval(number: int, value: dict[str, Any]) -> Line:
     """A choice has a pair (log-likelihood, whether greedy) for each option, a generation one text."""
     given = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in value["resps"]]
+    if len(given) == 1 and _texts(given[0]):
+        raise ValueError(f"{len(given[0])} answers to one item (`repeats`), and a scoring looks at one")
     doc: dict[str, Any] = value["doc"] if isinstance(value.get("doc"), dict) else {}
     if len(given) == 1 and isinstance(given[0], str):
         answer = Answer(text=given[0])
+    elif given and all(isinstance(pair, list) and pair for pair in given):
+        answer = Answer(loglikelihoods=[_number(pair[0], texts=True) for pair in given])
     else:
-        answer = Answer(loglikelihoods=[float(pair[0]) for pair in given])
-    item = doc.get("item")
-    return Line(number, int(value["doc_id"]), item if isinstance(item, str) else None, doc.get("target"), {ONE: answer})
+        raise ValueError(f"`resps` holds neither one text nor a pair for each option: {json.dumps(given)[:60]}")
+    item, gold = doc.get("item"), doc.get("target")
+    told = gold if isinstance(gold, str | int) and not isinstance(gold, bool) else None
+    return Line(number, _index(value["doc_id"]), item if isinstance(item, str) else None, told, {ONE: answer})
+
+
+def _texts(value: Any) -> bool:
+    """Whether it is several texts, and not an option's pair, which lm-eval writes as texts: number, greedy or not."""
+    pair = isinstance(value, list) and len(value) == 2 and value[1] in ("True", "False")
+    return isinstance(value, list) and bool(value) and not pair and all(isinstance(one, str) for one in value)
+
+
+def _filtered_once(lines: Sequence[Line], values: Sequence[Any]) -> list[Line]:
+    """lm-eval writes a line for every filter of a task, each with the same answer: one of them is kept."""
+    seen: dict[tuple[int | None, str], object] = {}
+    kept = []
+    for line, value in zip(lines, values, strict=True):
+        key = (line.index, json.dumps(value["resps"]))
+        name = value.get("filter")
+        if key not in seen:
+            seen[key] = name
+        elif name is not None and name != seen[key]:
+            continue
+        kept.append(line)
+    return kept
 
 
 def _flowertune(number: int, value: dict[str, Any]) -> Line:
     text, gold = (value["output"], value["gold"]) if "gold" in value else (value["new_out"], value.get("new_target"))
-    return Line(number, None, None, gold, {ONE: Answer(text=_text(text))})
+    return Line(number, None, None, _gold(gold), {ONE: Answer(text=_text(text))})
 
 
 def _plain(number: int, value: dict[str, Any]) -> Line:
@@ -135,9 +167,37 @@ def _plain(number: int, value: dict[str, Any]) -> Line:
     numbers = value.get("loglikelihoods")
     answer = Answer(
         text=None if value.get("text") is None else _text(value["text"]),
-        loglikelihoods=None if numbers is None else [float(one) for one in numbers],
+        loglikelihoods=None if numbers is None else [_number(one) for one in _listed(numbers)],
     )
-    return Line(number, value.get("index"), value.get("item"), value.get("gold", value.get("target")), {ONE: answer})
+    index, item, gold = value.get("index"), value.get("item"), value.get("gold", value.get("target"))
+    if item is not None and not isinstance(item, str):
+        raise ValueError(f"`item` is the digest of the item's row, not {json.dumps(item)[:60]}")
+    return Line(number, None if index is None else _index(index), item, _gold(gold), {ONE: answer})
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"an item's number is a whole one from 0, not {json.dumps(value)[:60]}")
+    return value
+
+
+def _gold(value: Any) -> str | int | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | None):
+        raise ValueError(f"the right answer is a text, a letter or an index, not {json.dumps(value)[:60]}")
+    return value
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("`loglikelihoods` is a list with a number for each option")
+    return value
+
+
+def _number(value: Any, *, texts: bool = False) -> float:
+    """`texts`: lm-eval writes its numbers as texts."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and not texts):
+        raise ValueError(f"a log-likelihood is a number, not {json.dumps(value)[:60]}")
+    return float(value)
 
 
 def _text(value: Any) -> str:

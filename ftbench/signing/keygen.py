@@ -5,6 +5,8 @@ Lists of signers and of revoked keys are OpenSSH's own files (ssh-keygen(1), ALL
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import shutil
 import subprocess
@@ -23,6 +25,8 @@ from ftbench.signing import sshsig
 TOOL = "ssh-keygen"
 PATTERN = frozenset("*?!")
 """What makes a principal of a list a pattern, by which anybody's name could be said."""
+KRL = b"SSHKRL\n\x00"
+"""How OpenSSH's list of revoked keys in its binary form begins (PROTOCOL.krl)."""
 SECONDS = 120
 """Most that a call may take; a person may have to touch a token or type a passphrase."""
 
@@ -106,13 +110,46 @@ def _identity(data: bytes, file: Path, signers: Signers, read: sshsig.SshSignatu
         if PATTERN & set(identity):
             why = f"the list has a pattern for it, `{printable(identity)[:100]}`, and that is nobody's name"
             continue
-        done = _call(["-Y", "verify", "-n", read.namespace, "-I", identity, *common, *revoked], data)
+        named = ["-Y", "verify", "-n", read.namespace, "-I", identity, *common]
+        done = _call([*named, *revoked], data)
         if done.returncode == 0:
             return printable(identity.removeprefix("\ufeff"))[:255]  # a list from Windows begins with it
         why = _said(done)
+        if signers.revoked is not None and _call(named, data).returncode == 0:
+            why = _refused_by(signers.revoked)  # of which ssh-keygen says nothing
     message = f"no signer of the list made it at {moment:%Y-%m-%d %H:%M} UTC: key {read.fingerprint}; {why}"
     hint = f"the list is {signers.allowed}" + (f", revoked keys are in {signers.revoked}" if revoked else "")
     raise InvalidInput(Diagnostic(codes.UNKNOWN_SIGNER, message, Place(where), hint))
+
+
+def _refused_by(revoked: Path) -> str:
+    """Why a list of revoked keys lets nobody through: it names the key, or ssh-keygen cannot read it, and then it takes
+    every key for revoked."""
+    data = revoked.read_bytes()
+    if not data.startswith(KRL):
+        for number, line in enumerate(data.split(b"\n"), 1):
+            if line.strip() and not line.lstrip().startswith(b"#") and not _is_key(line):
+                return (
+                    f"line {number} of the list of revoked keys is no public key, and while it stands nobody is known"
+                )
+    return "the key is revoked"
+
+
+def _is_key(line: bytes) -> bool:
+    """Whether a line is a public key as a file of them has it: kind, base64, comment."""
+    kind, _, rest = line.strip().partition(b" ")
+    try:
+        blob = base64.b64decode(rest.split(b" ")[0], validate=True)
+    except binascii.Error:
+        return False
+    if not kind or not blob.startswith(len(kind).to_bytes(4, "big") + kind):
+        return False
+    if kind.endswith(sshsig.CERTIFIED):
+        return True  # it has numbers among its strings
+    at, strings = 0, 0
+    while at < len(blob):
+        at, strings = at + 4 + int.from_bytes(blob[at : at + 4], "big"), strings + 1
+    return at == len(blob) and strings > 1
 
 
 def _tool() -> str:

@@ -19,6 +19,7 @@ from ftbench.errors import InvalidInput
 MAX_BYTES = 16 * 2**10
 """Longest signature that is read: one by an RSA key of 16,384 bits has half of it."""
 BEGIN, END = "-----BEGIN SSH SIGNATURE-----\n", "-----END SSH SIGNATURE-----\n"
+AGAIN = "take the file as it was made: `*.sig -text` in .gitattributes, or `git config core.autocrlf false`"
 WIDTH = 70
 """Characters of base64 in a line."""
 MAGIC = b"SSHSIG\x00\x00\x00\x01"
@@ -91,6 +92,8 @@ def _string(data: bytes, where: str) -> tuple[bytes, bytes]:
 
 def _unwrapped(data: bytes, where: str) -> bytes:
     """What the armour holds; the armour of that must be these bytes again."""
+    if b"\r\n" in data:
+        _refuse(where, "has line ends of Windows: something on its way wrote it anew", AGAIN)
     try:
         text = data.decode("ascii")
         blob = base64.b64decode("".join(text.removeprefix(BEGIN).removesuffix(END).split("\n")), validate=True)
@@ -103,6 +106,5 @@ def _unwrapped(data: bytes, where: str) -> bytes:
     return blob
 
 
-def _refuse(where: str, message: str) -> NoReturn:
-    hint = "make it again: `ftbench sign`, or `ssh-keygen -Y sign`"
+def _refuse(where: str, message: str, hint: str = "make it again: `ftbench sign`, or `ssh-keygen -Y sign`") -> NoReturn:
     raise InvalidInput(Diagnostic(codes.BAD_SIGNATURE, message, Place(where), hint))

@@ -40,6 +40,21 @@ def test_help_imports_only_click() -> None:
     assert modules_after("--help", banned=LIGHT) == (0, [])
 
 
+def test_help_of_no_command_imports_more() -> None:
+    """A constant of `ftbench.compile.plan` at the top of three modules brought all models: `run --help` took five times
+    as long as `--help`."""
+    script = (
+        "import contextlib, io, json, sys; from ftbench.cli.main import run\n"
+        "for name in json.loads(sys.argv[1]):\n"
+        "    with contextlib.redirect_stdout(io.StringIO()):\n"
+        "        assert run([name, '--help']) == 0, name\n"
+        "print(json.dumps([m for m in json.loads(sys.argv[2]) if m in sys.modules]))"
+    )
+    words = [json.dumps(list(COMMANDS)), json.dumps([*LIGHT, "ftbench.spec.model"])]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
 @pytest.mark.parametrize(
     "argv",
     [

@@ -155,7 +155,7 @@ def test_other_items_are_refused(world: forge.World, bundle: forge.Forged, tmp_p
         ("[1]", "FTB770"),
         ('{"text": 1}', "FTB770"),
         ('{"text": "a", "passed": true}', "FTB770"),
-        ('{"doc_id": 0, "resps": []}', "FTB771"),
+        ('{"doc_id": 0, "resps": []}', "FTB770"),
         ('{"doc_id": "x", "resps": [["a"]]}', "FTB770"),
         ('{"text": NaN}', "FTB601"),
         ('{"loglikelihoods": ["many"]}', "FTB770"),

@@ -216,3 +216,35 @@ def test_what_ssh_keygen_said_is_told_without_its_box(folder: Path, tmp_path: Pa
         keygen.sign(DATA, key, kinds.BUNDLE)
     message = error.value.diagnostics[0].message
     assert "UNPROTECTED PRIVATE KEY FILE" in message and "@" not in message and "\r" not in message
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        (b"# who left\n{ada} ada\n", "the key is revoked"),
+        (b"{ada} ada\r\n", "the key is revoked"),
+        (b"# who left\n\nada@example.org {bob}\n", "line 3 of the list of revoked keys is no public key"),
+        (b"SHA256:JYtmrEK0WQPWE0h2jAz8w3gUnVsjXqHlG9imTIOjdEQ\n", "line 1 of the list"),
+        (b"{bob}\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5\n", "line 2 of the list"),
+        (b"\xef\xbb\xbf{bob}\n", "line 1 of the list"),
+    ],
+)
+def test_a_list_of_revoked_keys_that_cannot_be_read_is_told_from_a_revoked_key(
+    folder: Path, tmp_path: Path, signature: bytes, listed: bytes, words: str
+) -> None:
+    """ssh-keygen takes every key for revoked then, and says nothing."""
+    keys_of = {name: (folder / f"{name}.pub").read_bytes().split(b" ") for name in ("ada", "bob")}
+    for name, (kind, blob, *_) in keys_of.items():
+        listed = listed.replace(b"{%s}" % name.encode(), kind + b" " + blob.strip())
+    (tmp_path / "revoked").write_bytes(listed)
+    allowed = keys.signers(tmp_path / "signers", ("ada@example.org", "", folder / "ada"))
+    with pytest.raises(InvalidInput) as error:
+        keygen.signed(DATA, signature, kinds.BUNDLE, "x", Signers(allowed, tmp_path / "revoked"))
+    assert code(error) == "FTB754" and words in error.value.diagnostics[0].message
+
+
+def test_a_signature_with_line_ends_of_windows_is_told_so(signature: bytes) -> None:
+    """bitcoin-core/gitian.sigs#26, harness/harness#1662: git's autocrlf wrote the file anew."""
+    with pytest.raises(InvalidInput, match="line ends of Windows") as error:
+        sshsig.read(signature.replace(b"\n", b"\r\n"), "x")
+    assert code(error) == "FTB751" and "autocrlf" in error.value.diagnostics[0].hint

@@ -7,18 +7,16 @@ log-likelihoods are random numbers, but everything that names, counts or digests
 from __future__ import annotations
 
 import copy
-import functools
 import json
 import math
-import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
+import forge_programs
 import numpy as np
 from forge_config import config
 
@@ -39,7 +37,6 @@ from ftbench.spec.pins import PartitionPin, Pins, SourcePin, partition_inputs, s
 from ftbench.spec.tasks import CodeTask, Task
 from ftbench.spec.transport import Transport
 from ftbench.verify import filled
-from ftbench.verify.checks import programs_rerun
 from ftbench.verify.context import Context
 from ftbench.verify.formulas import chosen_clients
 from ftbench.verify.verifier import checks, climb
@@ -471,18 +468,7 @@ def reseal(forged: Forged) -> None:
         forged.files[names.MANIFEST] = manifest.to_bytes(manifest.make(forged.files))
 
 
-@contextmanager
-def programs_run() -> Iterator[None]:
-    """Where tests are told that there is no sandbox, the few programs of forged bundles, which are ours and harmless,
-    run without one: the ladder is tested all the same."""
-    if os.environ.get("FTBENCH_TESTS_WITHOUT_SANDBOX") != "1":
-        yield
-        return
-    rerun = programs_rerun.programs
-    missing = functools.partial(rerun.missing, unsafe=True)
-    outcomes = functools.partial(rerun.outcomes, unsafe=True)
-    with mock.patch.multiple(rerun, missing=missing, outcomes=outcomes):
-        yield
+programs_run = forge_programs.programs_run
 
 
 def write_folder(files: dict[str, bytes], folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from ftbench.errors import MissingResource
 POINTER = b"version https://git-lfs"
 FETCH = "`git lfs pull` in its repository fetches it"
 LOOK = "look at the source's `format` and `files`"
+PACKED = (
+    (re.compile(rb"\x1f\x8b"), "gzip", "`gunzip`"),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd", "`zstd -d`"),
+    (re.compile(rb"BZh[1-9]1AY&SY"), "bzip2", "`bunzip2`"),
+    (re.compile(rb"\xfd7zXZ\x00"), "xz", "`unxz`"),
+    (re.compile(rb"PK\x03\x04"), "zip", "`unzip`; of a workbook: save its sheet as CSV UTF-8"),
+)
+"""How a compressed file begins, as no text of UTF-8 without control characters does; its name; what unpacks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +38,12 @@ class DataFile:
             raise self.refused("it is a pointer of Git LFS, not the file itself", hint=FETCH)
 
     def text(self) -> str:
-        """The content of a text file, without a byte order mark. Raises MissingResource (FTB332) with the line of what
-        is not UTF-8, and of a NUL, which no text has: it is the mark of UTF-16 and of damage."""
+        """The content of a text file, without a byte order mark. Raises MissingResource (FTB332) for a compressed file,
+        and with the line of what is not UTF-8 or a NUL, which no text has: it is the mark of UTF-16 and of damage."""
         data = self.path.read_bytes()
+        if (found := packing(data)) is not None:
+            name, tool = found
+            raise self.refused(f"it is compressed, by {name}", hint=f"unpack it first: {tool}")
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -47,6 +59,11 @@ class DataFile:
         where = f" in line {line}" if line else ""
         message = f"the file cannot be read: {detail}{where}"
         return MissingResource(Diagnostic(codes.UNREADABLE, message, Place(self.name, line, column), hint))
+
+
+def packing(data: bytes) -> tuple[str, str] | None:
+    """By what a file is compressed that should be a text, and what unpacks it; None where it is not."""
+    return next(((name, tool) for begin, name, tool in PACKED if begin.match(data)), None)
 
 
 def is_pointer(path: Path) -> bool:

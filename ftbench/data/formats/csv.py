@@ -63,9 +63,12 @@ def _record(text: str, at: int, file: DataFile) -> tuple[list[int], list[str], i
 
 
 def _header(fields: list[str], file: DataFile) -> list[str]:
-    twice = next((name for name in fields if fields.count(name) > 1), None)
-    if twice is not None:
-        raise file.refused(f"the first line names the column `{twice}` twice", 1, 1)
+    seen: set[str] = set()
+    for name in fields:
+        if name in seen:
+            hint = f"each column has a name of its own{'' if name else '; a comma at the end of the line begins one'}"
+            raise file.refused(f"the first line names the column `{name}` twice", 1, 1, hint)
+        seen.add(name)
     return fields
 
 

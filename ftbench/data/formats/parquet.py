@@ -39,7 +39,9 @@ def read(file: DataFile) -> Table:
             if kept:
                 columns = [name for name in found.schema_arrow.names if name in kept]
                 for batch in found.iter_batches(BATCH, columns=columns):
-                    rows += [{**row, **other} if other else row for row in batch.select(columns).to_pylist()]
+                    rows += [
+                        {**row, **other} if other else row for row in _rows(file, batch.select(columns), len(rows))
+                    ]
             else:
                 rows = [dict(other) for _ in range(count)]
     except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
@@ -51,6 +53,23 @@ def read(file: DataFile) -> Table:
     if len(rows) != count:
         raise file.refused(f"it holds {len(rows)} rows and says that it has {count}")
     return Table(rows, [Spot(file.name, 0, 0, number) for number in range(len(rows))])
+
+
+def _rows(file: DataFile, batch: Any, before: int) -> list[Row]:
+    """A batch's rows as Python's values. Raises MissingResource (FTB332) with row and column of what is damaged, or a
+    date that no calendar has."""
+    try:
+        return list(batch.to_pylist())
+    except (ValueError, OverflowError) as error:
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            for number in range(len(column)):
+                try:
+                    column[number].as_py()
+                except (ValueError, OverflowError) as found:
+                    where = f"row {before + number} (from 0), column `{name}`"
+                    detail = " ".join(str(found).split())[:200]
+                    raise file.refused(f"{where}: {detail}", hint="mend the value, or leave its column out") from error
+        raise
 
 
 def _plain(kind: Any) -> bool:
