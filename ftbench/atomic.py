@@ -19,6 +19,8 @@ from pathlib import Path
 
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100  # linux/fcntl.h
+TRIES = 20
+"""Times that a file is begun which others sweep away before it is locked."""
 PRIVATE = 0o600
 """Mode of a file that its owner alone reads."""
 
@@ -34,10 +36,13 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         raise FileExistsError(errno.EEXIST, "what stands there is not a regular file", str(path))
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
-        try:
-            _replace(target, content, mode)
-        except FileNotFoundError:  # another writer swept the file away before it was locked
-            _replace(target, content, mode)
+        for left in range(TRIES, 0, -1):
+            try:
+                _replace(target, content, mode)
+                break
+            except FileNotFoundError:  # another writer swept the file away before it was locked
+                if left == 1 or not target.parent.is_dir():
+                    raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -63,11 +68,8 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
     Who needs its files to survive a power cut syncs them. Raises OSError.
     """
-    sweep(target)
-    fresh = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
-    lock = os.open(fresh, os.O_RDONLY)
+    fresh, lock = _locked_folder(target)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield fresh
         umask = os.umask(0)
         os.umask(umask)
@@ -77,6 +79,18 @@ def fresh_folder(target: Path) -> Iterator[Path]:
         else:
             fresh.rename(target)
         sync_folder(target.parent)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """A private folder in the system's temporary folder, gone when the block ends. What killed processes left there
+    under this name goes first. Raises OSError."""
+    fresh, lock = _locked_folder(Path(tempfile.gettempdir(), name))
+    try:
+        yield fresh
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         os.close(lock)
@@ -107,6 +121,26 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _locked_folder(target: Path) -> tuple[Path, int]:
+    """A new private folder beside `target`, and the lock on it. Another writer may sweep it away before it is locked:
+    then there is another."""
+    sweep(target)
+    while True:
+        fresh = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(fresh, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if os.path.samestat(os.fstat(lock), fresh.stat()):
+                    return fresh, lock
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                os.close(lock)
+                raise
+            os.close(lock)
 
 
 def _prefix(target: Path) -> str:
