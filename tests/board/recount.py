@@ -121,7 +121,7 @@ def randomisation(changes: list[tuple[int, int, int]]) -> float:
             for k in range(gained + lost + 1):
                 there[place + Fraction(2 * k - gained - lost, items)] += ways * math.comb(gained + lost, k)
         chances = there
-    seen = abs(sum(Fraction(gained - lost, items) for items, gained, lost in changes))
+    seen = abs(sum((Fraction(gained - lost, items) for items, gained, lost in changes), Fraction(0)))
     whole = 2 ** sum(gained + lost for _, gained, lost in changes)
     return float(Fraction(sum(ways for place, ways in chances.items() if abs(place) >= seen), whole))
 
@@ -240,7 +240,7 @@ def column(runs: list[Run], model: str = "tuned") -> np.ndarray:
         np.concatenate([run.marks(model, name, run.tasks[name]["scoring"][0]) == 1 for name in sorted(run.tasks)])
         for run in runs
     ]
-    return np.mean(np.array(of, dtype=float), axis=0)
+    return np.asarray(np.mean(np.array(of, dtype=float), axis=0))
 
 
 def weights(run: Run) -> np.ndarray:
