@@ -17,11 +17,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ftbench.locks import hold_folder, lock, open_for_lock, sync_folder
+from ftbench.locks import hold_folder, lock, open_for_lock, release_folder, sync_folder
 
-__all__ = ["PRIVATE", "fresh_folder", "sweep", "sync_folder", "write_file", "write_folder"]
+__all__ = ["PRIVATE", "fresh_folder", "scratch_folder", "sweep", "sync_folder", "write_file", "write_folder"]
+
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100  # linux/fcntl.h
+TRIES = 20
+"""Times that a file is begun which others sweep away before it is locked."""
 PRIVATE = 0o600
 """Mode of a file that its owner alone reads."""
 
@@ -37,10 +40,13 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
         raise FileExistsError(errno.EEXIST, "what stands there is not a regular file", str(path))
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
-        try:
-            _replace(target, content, mode)
-        except FileNotFoundError:  # another writer swept the file away before it was locked
-            _replace(target, content, mode)
+        for left in range(TRIES, 0, -1):
+            try:
+                _replace(target, content, mode)
+                break
+            except FileNotFoundError:  # another writer swept the file away before it was locked
+                if left == 1 or not target.parent.is_dir():
+                    raise
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -66,9 +72,7 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
     Who needs its files to survive a power cut syncs them. Raises OSError.
     """
-    sweep(target)
-    fresh = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
-    held = hold_folder(fresh)
+    fresh, held = _held_folder(target)
     try:
         yield fresh
         umask = os.umask(0)
@@ -81,9 +85,19 @@ def fresh_folder(target: Path) -> Iterator[Path]:
         sync_folder(target.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        os.close(held)
-        if sys.platform == "win32":
-            Path(f"{fresh}.lock").unlink(missing_ok=True)
+        release_folder(held, fresh)
+
+
+@contextlib.contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """A private folder in the system's temporary folder, gone when the block ends. What killed processes left there
+    under this name goes first. Raises OSError."""
+    fresh, held = _held_folder(Path(tempfile.gettempdir(), name))
+    try:
+        yield fresh
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        release_folder(held, fresh)
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
@@ -104,6 +118,16 @@ def _replace(path: Path, content: bytes, mode: int) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _held_folder(target: Path) -> tuple[Path, int]:
+    """A new private folder beside `target`, and the lock on it. Another writer may sweep it away before it is locked:
+    then there is another."""
+    sweep(target)
+    while True:
+        fresh = Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent))
+        with contextlib.suppress(FileNotFoundError):
+            return fresh, hold_folder(fresh)
 
 
 def _prefix(target: Path) -> str:

@@ -5,6 +5,7 @@ Windows opens no folder, so the lock of a folder is that of a file beside it the
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -34,10 +35,18 @@ if sys.platform == "win32":  # pragma: no cover - tried by hand, and by the matr
             time.sleep(0.05)
 
     def hold_folder(folder: Path) -> int:
-        """A handle that holds the folder alone until it is closed: of an empty file beside it, which stays."""
+        """A handle that holds the folder alone until it is released: of an empty file beside it. Raises OSError;
+        FileNotFoundError where somebody removed the folder before it was held."""
         handle = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_BINARY, 0o600)
         lock(handle)
+        if not folder.is_dir():
+            release_folder(handle, folder)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
         return handle
+
+    def release_folder(handle: int, folder: Path) -> None:
+        """Let go of a folder."""
+        release(handle, Path(f"{folder}.lock"))
 
     def open_for_lock(path: Path) -> int:
         """Open a file, or the lock beside a folder, to try whether somebody holds it. Raises OSError."""
@@ -63,14 +72,25 @@ else:
         fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def hold_folder(folder: Path) -> int:
-        """A handle that holds the folder alone until it is closed. Raises OSError."""
+        """A handle that holds the folder alone until it is released. Raises OSError; FileNotFoundError where somebody
+        removed the folder before it was held."""
         handle = os.open(folder, os.O_RDONLY)
-        lock(handle)
+        try:
+            lock(handle)
+            if not os.path.samestat(os.fstat(handle), folder.stat()):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+        except BaseException:
+            os.close(handle)
+            raise
         return handle
 
+    def release_folder(handle: int, folder: Path) -> None:
+        """Let go of a folder."""
+        os.close(handle)
+
     def open_for_lock(path: Path) -> int:
-        """Open a file or folder, and no link, to try whether somebody holds it. Raises OSError."""
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        """Open a file or folder, and no link, to try whether somebody holds it; a pipe does not wait. OSError."""
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
 
     def release(handle: int, path: Path | None = None) -> None:
         """Let go of a lock; its file, if one is named, is removed before: who waits for it sees that it is gone."""

@@ -12,6 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
+from ftbench.interrupts import SIGNALS
+
 MOST = 8
 """Processes at most: each may hold a bundle of ten thousand items."""
 _DIE_WITH_PARENT = 1
@@ -76,9 +78,13 @@ def _spread(work: Callable[[T], R], items: Sequence[T], count: int, tell: Callab
 
 
 def _begin(parent: int, work: Callable[[Any], Any], items: Sequence[Any]) -> None:
-    """A process's beginning: it ends with whoever made it, and leaves Ctrl-C to them."""
+    """A process's beginning: it ends with whoever made it, and leaves Ctrl-C to them. What it would do at the other
+    signals is theirs to do: it is ended by them at once."""
     global _work  # noqa: PLW0603 - a process of its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     end_with(parent)
     _work = (work, items)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ftbench import atomic
+from ftbench import atomic, locks
 
 OLD = {"a.txt": b"old", "sub/b.txt": b"old too"}
 NEW = {"a.txt": b"new", "sub/c.txt": b"new too"}
 KILLED = """
 import os, sys
 from pathlib import Path
-from ftbench import atomic
+from ftbench import atomic, locks
 at, seen = int(sys.argv[1]), 0
 def counted(real):
     def call(*arguments, **more):
@@ -75,3 +77,53 @@ def test_names_with_signs_of_patterns(tmp_path: Path) -> None:
     (tmp_path / ".a.ftb-1").write_bytes(b"of another file")
     atomic.write_file(tmp_path / "[a]", b"new")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".a.ftb-1", "[a]"]
+
+
+AT_ONCE = """
+import sys
+from pathlib import Path
+from ftbench import atomic, locks
+mine = sys.argv[2].encode()
+for _ in range(60):
+    atomic.write_folder(Path(sys.argv[1]) / "folder", {"a.txt": mine, "b/c.txt": mine})
+    atomic.write_file(Path(sys.argv[1]) / "file", mine)
+"""
+
+
+def test_writers_of_the_same_at_once(tmp_path: Path) -> None:
+    """None takes what another has begun for what a killed one left."""
+    both = [subprocess.Popen([sys.executable, "-c", AT_ONCE, str(tmp_path), name]) for name in "xy"]
+    assert [process.wait(300) for process in both] == [0, 0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+    assert len(set(files(tmp_path / "folder").values())) == 1
+
+
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, swept = locks.fcntl.flock, []
+
+    def first_sweep(handle: int, how: int) -> None:
+        if how == locks.fcntl.LOCK_EX and len(swept) < 2:
+            swept.append(next(path for path in tmp_path.iterdir() if path.stat().st_ino == os.fstat(handle).st_ino))
+            shutil.rmtree(swept[-1])
+        real(handle, how)
+
+    monkeypatch.setattr(locks.fcntl, "flock", first_sweep)
+    atomic.write_folder(tmp_path / "folder", NEW)
+    assert len(swept) == 2 and files(tmp_path / "folder") == NEW
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_scratch_folder_takes_away_what_a_killed_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic.tempfile, "tempdir", str(tmp_path))
+    killed = (
+        "import os\nfrom ftbench import atomic\nwith atomic.scratch_folder('spot') as one:\n"
+        "    (one / 'adapter').write_bytes(bytes(9))\n    os._exit(9)\n"
+    )
+    words = [sys.executable, "-c", killed]
+    assert subprocess.run(words, check=False, env={**os.environ, "TMPDIR": str(tmp_path)}).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    with atomic.scratch_folder("spot") as one, atomic.scratch_folder("spot") as other:
+        assert sorted(tmp_path.iterdir()) == sorted([one, other]) and one.stat().st_mode & 0o777 == 0o700
+    assert list(tmp_path.iterdir()) == []

@@ -62,7 +62,8 @@ ARROWS: dict[str, set[str]] = {
     "app": set(),
     "tasks": set(),
 }
-FOUNDATION = {"atomic", "locks", "codes", "diagnostics", "errors", "builtin", "explained", "parallel", "__version__"}
+FOUNDATION = {"atomic", "locks", "codes", "diagnostics", "errors", "builtin", "explained", "interrupts", "parallel"}
+FOUNDATION |= {"__version__"}
 
 
 def imported(path: Path, *, run: bool = False) -> list[tuple[int, str, int]]:
@@ -148,7 +149,7 @@ def test_hooks_are_self_contained() -> None:
 
 
 def test_foundation_imports_nothing_above() -> None:
-    for name in ("atomic", "locks", "codes", "diagnostics", "errors", "builtin", "explained"):
+    for name in ("atomic", "locks", "codes", "diagnostics", "errors", "builtin", "explained", "interrupts"):
         for level, module, _ in imported(PACKAGE / f"{name}.py"):
             assert level == 0
             parts = module.split(".")

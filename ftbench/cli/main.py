@@ -17,6 +17,7 @@ from ftbench.cli.table import COMMANDS, EXIT_CODES, SECTIONS
 from ftbench.cli.ui import Ui
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import FtbenchError, MissingResource
+from ftbench.interrupts import in_order
 
 COMPLETE = "_FTBENCH_COMPLETE"
 """Set by the shell's completion script; see `ftbench completion`."""
@@ -97,7 +98,7 @@ def run(argv: Sequence[str]) -> int:
         return shell_complete(ftbench, {}, "ftbench", COMPLETE, os.environ[COMPLETE])
     ui = Ui(json=wants_json(argv))
     try:
-        with contextlib.redirect_stdout(sys.stderr) if ui.json else contextlib.nullcontext():
+        with contextlib.redirect_stdout(sys.stderr) if ui.json else contextlib.nullcontext(), in_order():
             code = _guarded(list(argv), ui)
         ui.flush()
     except BrokenPipeError:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.atomic import sync_folder, write_file
+from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
-
-__all__ = ["not_writable", "sync_folder", "write_atomic"]
 
 
 def write_atomic(path: Path, data: bytes) -> None:

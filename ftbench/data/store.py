@@ -19,14 +19,14 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ftbench import builtin, codes
+from ftbench.atomic import fresh_folder
 from ftbench.data import digests, outlines
-from ftbench.data.files import not_writable, sync_folder, write_atomic
+from ftbench.data.files import not_writable, write_atomic
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import MissingResource
 from ftbench.spec.canonical import digest as json_digest
@@ -178,14 +178,9 @@ class Store:
         target = self.roots[0] / "models" / digest
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new.") as scratch:
-                copy = Path(scratch) / digest
+            with fresh_folder(target) as copy:  # what is at `target` is corrupt, or it would have been found above
                 for name in digests.model_files(folder):
                     _keep(folder / name, copy / name, take=take)
-                if target.exists():  # corrupt, or it would have been found whole above
-                    shutil.rmtree(target)
-                copy.replace(target)
-            sync_folder(target.parent)
         except OSError as error:
             raise not_writable(target, error) from error
         return digest

@@ -6,7 +6,6 @@ whoever holds an earlier copy: it must be the beginning of the new one, which `g
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ftbench.atomic import write_file
 from ftbench.decisions.documents import OPEN, Decision, DecisionLine
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput
-from ftbench.locks import hold_folder
+from ftbench.locks import hold_folder, release_folder
 from ftbench.result import safejson
 from ftbench.result.signed import Signed
 from ftbench.signing import keygen
@@ -114,7 +113,7 @@ def append(folder: Path, body: Decision, key: Path | None = None) -> DecisionLin
         parse(grown_data, str(path))
         write_file(path, grown_data)
     finally:
-        os.close(handle)
+        release_folder(handle, folder)
     return line
 
 

@@ -7,12 +7,11 @@ bundle it takes the adapter's tensors, the ledger and the entry, which verificat
 from __future__ import annotations
 
 import secrets
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftbench import codes
-from ftbench.atomic import write_folder
+from ftbench.atomic import scratch_folder, write_folder
 from ftbench.compile.compiler import LOCK_NAME
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
@@ -107,8 +106,7 @@ def spot_run(context: Context, *, archive: Path | None, nonce: str, threads: int
     context.spot = _empty(context, nonce, threads, kept.listed.keep_every if kept.listed else 0)
     context.__dict__.pop("drawn", None)
     drawn = context.drawn
-    with tempfile.TemporaryDirectory(prefix="ftbench-spot-") as scratch:
-        folder = Path(scratch)
+    with scratch_folder("ftbench-spot") as folder:
         compiled = lay_out(context, folder)
         number = sum(map(len, drawn.items.values()))
         say(f"asking {number} items again, untuned and tuned")

@@ -11,13 +11,10 @@ import math
 import os
 import secrets
 import shutil
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 
 from ftbench import codes, parallel
 from ftbench.atomic import write_file
@@ -26,6 +23,7 @@ from ftbench.compile.plan import Plan
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import FtbenchError, InvalidInput, RunFailed, RunIncomplete
+from ftbench.interrupts import in_order
 from ftbench.result import ledger
 from ftbench.result.documents import Finished, Selection
 from ftbench.result.references import due_references
@@ -116,7 +114,7 @@ def start(
         token=new_token(),
         spec=str(Path(spec).absolute()) if spec and Path(spec).exists() else spec,
     )
-    with _interruptible():
+    with in_order():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
         try:
             open_division.keep(run.path, modules or {})
@@ -147,7 +145,7 @@ def resume(
     `allow_local_users` allows what the first start did not, `selection` is what a sweep chose it by. Raises as `start`.
     """
     run = RunDir.open(run_dir)
-    with _interruptible(), run.alone():
+    with in_order(), run.alone():
         left = clear_leftovers(run.marker())
         if left:
             hint = "end them by hand, then resume again"
@@ -457,21 +455,3 @@ def _marked(marker: str) -> Iterator[None]:
             del os.environ[MARKER]
         else:
             os.environ[MARKER] = before
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a run as Ctrl-C does: in order. Outside the main thread nothing is changed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from ftbench import __version__, codes
+from ftbench.atomic import scratch_folder
 from ftbench.compile.compiler import Compiled
 from ftbench.compile.folder import write
 from ftbench.compile.plan import Plan
@@ -162,9 +162,9 @@ def _programs(task: CodeTask, samples: Sequence[Sample], rows: Sequence[Mapping[
 
 def _ask_again(bundle: Bundle, new: Compiled, ask: Asked) -> Mapping[str, Sequence[Sample]]:
     """Untuned model and adapter asked anew. Adapters of references are in no bundle: they are not carried."""
-    with tempfile.TemporaryDirectory(prefix="ftbench-carry-") as folder:
-        compiled = write(new, Path(folder, "compiled"))
-        adapter = Path(folder, "adapter")
+    with scratch_folder("ftbench-carry") as folder:
+        compiled = write(new, folder / "compiled")
+        adapter = folder / "adapter"
         adapter.mkdir()
         for name in (names.ADAPTER, names.ADAPTER_CONFIG):
             adapter.joinpath(Path(name).name).write_bytes(bundle.files[name])

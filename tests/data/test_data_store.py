@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,23 @@ def test_rows_are_json_lines(store: Store) -> None:
     digest = store.put_rows([{"b": 1.0, "a": "ü"}])
     assert store.data_path(digest).read_bytes() == '{"a":"ü","b":1}\n'.encode()
     assert json.loads(store.data_path(digest).read_text(encoding="utf-8")) == {"a": "ü", "b": 1}
+
+
+def test_a_model_that_a_killed_process_left_goes_with_the_next(store: Store, tmp_path: Path) -> None:
+    """Weights are gigabytes: what nobody works in any more is taken away when the model is kept again."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (folder / name).write_text("{}")
+    killed = (
+        "import os, sys\nfrom pathlib import Path\nfrom ftbench.data import store\n"
+        "keep = store._keep\n"
+        "def die(*words, **more):\n    keep(*words, **more)\n    os._exit(9)\n"
+        "store._keep = die\nstore.Store([Path(sys.argv[1])]).put_model(Path(sys.argv[2]))\n"
+    )
+    words = [sys.executable, "-c", killed, str(store.roots[0]), str(folder)]
+    assert subprocess.run(words, check=False).returncode == 9
+    assert len(list((store.roots[0] / "models").iterdir())) == 1
+    digest = store.put_model(folder)
+    assert [path.name for path in (store.roots[0] / "models").iterdir()] == [digest]
+    assert store.model_path(digest).is_dir()

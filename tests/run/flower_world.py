@@ -117,8 +117,8 @@ def make_job(
 
 def main(folder: Path) -> None:
     """Run the hanging app until somebody ends this process."""
+    from ftbench.interrupts import in_order
     from ftbench.run.engines.flower import FlowerSimulation
-    from ftbench.run.runner import _interruptible
 
     job = make_job(folder, "hang")
     announced = False
@@ -129,7 +129,7 @@ def main(folder: Path) -> None:
             announced = True
             print(job.marker, flush=True)
 
-    with _interruptible():
+    with in_order():
         FlowerSimulation().train(job, tick)
 
 
