@@ -117,7 +117,7 @@ def sweep(target: Path) -> None:
     """Remove what killed writers of this target left: what nobody holds a lock on. Writing does so by itself."""
     for name in target.parent.glob(glob.escape(_prefix(target)) + "*"):
         try:
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW)
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe of that name would wait
         except OSError:
             continue
         try:

@@ -12,6 +12,8 @@ from ftbench.errors import MissingResource
 POINTER = b"version https://git-lfs"
 FETCH = "`git lfs pull` in its repository fetches it"
 LOOK = "look at the source's `format` and `files`"
+MAX_ROWS = 20_000_000
+"""Most rows of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ class DataFile:
         where = f" in line {line}" if line else ""
         message = f"the file cannot be read: {detail}{where}"
         return MissingResource(Diagnostic(codes.UNREADABLE, message, Place(self.name, line, column), hint))
+
+    def counted(self, rows: int) -> None:
+        """Raise MissingResource (FTB335) for more rows than are read: a number that a file says of itself, looked at
+        before anything is made of it."""
+        if rows > MAX_ROWS:
+            message = f"the file says that it has {rows:,} rows, and {MAX_ROWS:,} are read"
+            raise MissingResource(Diagnostic(codes.DATA_TOO_LARGE, message, Place(self.name)))
 
 
 def is_pointer(path: Path) -> bool:
