@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
+UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks of which nothing is drawn, though they count as printable (Unicode's Default_Ignorable_Code_Point):
+with one of them a name looks like another. U+FE00 to U+FE0F are not among them, since emoji are written with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,16 @@ class Diagnostic:
 
 
 def printable(text: str) -> str:
-    """`text` with every control character escaped, so that nothing from outside can forge a line or a colour."""
-    return "".join(c if c.isprintable() or c == " " else c.encode("unicode_escape").decode() for c in text)
+    """`text` with every control character escaped, so that nothing from outside can forge a line or a colour, and every
+    letter that nobody sees."""
+    if text.isprintable() and (text.isascii() or not UNSEEN.search(text)):
+        return text
+    return "".join(c if seen(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def seen(character: str) -> bool:
+    """Whether a character takes part in what is drawn and in nothing else."""
+    return character.isprintable() and UNSEEN.match(character) is None
 
 
 def because(error: Exception) -> str:

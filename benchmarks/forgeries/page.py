@@ -68,8 +68,19 @@ UNCATCHABLE = {
         "One of k runs handed in, under one name or many. Each is genuine.",
         "registration; all the spec's seeds asked for; a signer's count of bundles beside the row",
     ),
+    "how the knobs were chosen": (
+        "The trials of a sweep and their losses are as told; the runs that lost are in no bundle. Held are the number "
+        "of losses, of which one is there, the knobs' names and the seed.",
+        "nobody; the verdict says so",
+    ),
+    "a withdrawn run, sealed again": (
+        "With other times it is another bundle by its digest. Adapter and answers are the same: `decide` leaves it to "
+        "a person, and a board that has the withdrawn one too says so in the row. An honest run that came to the same "
+        "looks alike.",
+        "a person; where the withdrawn bundle is not among those given, nobody",
+    ),
     "hardware and times": (
-        "Times, memory, processor and accelerator are as told. A spot-run measures its own.",
+        "Times, memory, processor, accelerator and engine are as told. A spot-run measures its own.",
         "nobody, unless the run is on the reader's machine",
     ),
     "who did not reply": (

@@ -193,6 +193,7 @@ def _notes(group: Sequence[Submission]) -> list[str]:
     for seed, runs in _by_seed(group).items():
         if len({run.result.adapter for run in runs}) > 1:
             notes.append(f"{len(runs)} runs of seed {seed} end at different adapters; their mean stands here")
+    notes += sorted({one.taken_back for one in group if one.taken_back})
     return [*notes, *sorted({one.decided for one in group if one.decided})]
 
 

@@ -38,6 +38,9 @@ class Submission:
     decided: str = ""
     """What a verifier of the reader's choice decided beyond what was verified here, in words; empty: nothing."""
 
+    taken_back: str = ""
+    """That a bundle with the same adapter or the same answers was taken back, in words; empty: none was."""
+
     carried: bool = False
     """Whether its scores are a verifier's, under another spec hash than the bundle's own."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,13 +46,20 @@ def load_withdrawn(path: Path) -> list[Withdrawal]:
 def withdraw(
     submissions: Iterable[Submission], withdrawn: Sequence[Withdrawal]
 ) -> tuple[list[Submission], list[Refused]]:
-    """What still counts, and what was taken back as rows beside the tables."""
+    """What still counts, and what was taken back as rows beside the tables.
+
+    Whoever seals a bundle again gives it another name, so what counts and has the adapter or the answers of one that
+    was taken back says so: it may be the same bundle, or an honest run that came to the same.
+    """
     reasons = {one.bundle: one.reason for one in withdrawn}
+    given = list(submissions)
+    taken = [one for one in given if one.verdict.bundle in reasons and one.verdict.result is not None]
     kept, gone = [], []
-    for one in submissions:
+    for one in given:
         bundle = one.verdict.bundle
         if bundle is None or bundle not in reasons:
-            kept.append(one)
+            twins = [other for other in taken if _same_run(one, other)]
+            kept.append(replace(one, taken_back=_told(twins[0], reasons)) if twins else one)
             continue
         gone.append(
             Refused(
@@ -64,3 +72,15 @@ def withdraw(
             )
         )
     return kept, gone
+
+
+def _same_run(one: Submission, other: Submission) -> bool:
+    """Whether two bundles of one benchmark have one adapter, or the same answers to the last digit."""
+    if one.verdict.result is None or one.result.spec_hash != other.result.spec_hash:
+        return False
+    return one.result.adapter == other.result.adapter or (one.answers is not None and one.answers == other.answers)
+
+
+def _told(other: Submission, reasons: Mapping[str, str]) -> str:
+    bundle = other.verdict.bundle or ""
+    return f"seed {other.result.seed}: as bundle {bundle[:12]}, which was taken back ({reasons[bundle]})"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from ftbench import codes
 from ftbench.data.digests import file_sha256
 from ftbench.data.formats import csv, json, parquet
-from ftbench.data.formats.base import DataFile
+from ftbench.data.formats.base import MAX_ROWS, DataFile
 from ftbench.data.table import Spot, Table
 from ftbench.diagnostics import Diagnostic, did_you_mean
 from ftbench.errors import InvalidInput, MissingResource
@@ -37,8 +37,6 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError
 """What reading a damaged archive raises, or one with a password; bzip2 tells damage by an OSError without a number."""
 MAX_MEMBER = 512 * 2**20
 """Most bytes of an archive's member, unpacked."""
-MAX_ROWS = 20_000_000
-"""Most rows of a source."""
 
 
 def read(source: HubSource | FileSource, files: Sequence[DataFile], what: str) -> Table:

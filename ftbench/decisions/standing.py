@@ -42,6 +42,12 @@ def identical(lines: Sequence[DecisionLine], adapter: str | None, answers: str |
     return list(dict.fromkeys(found))
 
 
+def withdrawn(lines: Sequence[DecisionLine], names: Collection[str]) -> list[str]:
+    """Those of some submissions of which a bundle was withdrawn, in their order."""
+    gone = {body.submission for body in latest(lines).values() if body.event == "withdrawn"}
+    return [name for name in names if name in gone]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """What a signer has handed in and registered."""

@@ -56,8 +56,6 @@ def _page(
     ends = [end for one in row.tasks.values() for end in (one.score.interval.low, one.score.interval.high)]
     ticks = svg.around(ends, 3)
     scale = bars.axis(ticks, WIDTH)
-    entry = context.submission(row.bundles[0]).entry
-    about = entry.metadata if entry else None
     return html(
         "entry.html",
         links.entry(table, row),
@@ -66,11 +64,7 @@ def _page(
         row=row,
         up=links.table(table),
         label=label(row),
-        title=about.title if about else "",
-        authors=", ".join(about.authors) if about else "",
-        description=about.description if about else "",
-        pair=about.pair if about else None,
-        source=about.source if about else "",
+        abouts=_abouts(context, row),
         size=context.sizes.get(row.model.name),
         total=len(table.rows),
         means=MEANS[row.level],
@@ -87,6 +81,22 @@ def _page(
         choices=_choices(context, table, row),
         costs=_costs(context, table, row),
     )
+
+
+def _abouts(context: Context, row: Row) -> list[dict[str, Any]]:
+    """What the row's bundles say of their entry, each saying once, with the bundles that say it. A row takes in every
+    run of its choices, whoever hands it in: so none of them speaks for the others."""
+    told: dict[bytes, dict[str, Any]] = {}
+    for ref in row.bundles:
+        entry = context.submission(ref).entry
+        if entry is not None:
+            says = entry.metadata.model_dump(mode="json", exclude={"name"})
+            one = told.setdefault(canonical(says), {"says": says, "bundles": []})
+            one["bundles"].append(ref.bundle)
+    return [
+        {**one["says"], "authors": ", ".join(one["says"]["authors"]), "bundles": one["bundles"]}
+        for one in told.values()
+    ]
 
 
 def _seeds(row: Row) -> str:

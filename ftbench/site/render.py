@@ -103,9 +103,7 @@ def _finalize(value: object) -> object:
 
 def visible(text: str) -> str:
     """As `printable`, but that spaces of every width stay, which texts are full of and which turn nothing around."""
-    if text.isprintable():
-        return text
-    return "".join(c if category(c) == "Zs" else printable(c) for c in text)
+    return "".join(c if category(c) == "Zs" else printable(c) for c in text) if printable(text) != text else text
 
 
 def _from(here: str) -> Callable[[str], str]:

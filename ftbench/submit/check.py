@@ -40,11 +40,14 @@ class Checked:
     answers: str | None
     reasons: Sequence[str]
     """In words for the submitter; never empty."""
+    withdrawn: Sequence[str] = ()
+    """Those of `identical` that were withdrawn."""
 
     @property
     def accepted(self) -> bool:
-        """Whether it reaches the level asked for."""
-        return self.verdict is not None and self.verdict.accepted
+        """Whether it reaches the level asked for. What a person withdrew no machine accepts again under another seal:
+        a person may, after `re-scored`."""
+        return self.verdict is not None and self.verdict.accepted and not self.withdrawn
 
 
 def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[str, Registration]) -> Checked:
@@ -64,6 +67,7 @@ def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[s
     answers = answers_digest(documents)
     run = (verdict.spec_hash, entry, seed)
     copies = standing.identical(lines, adapter, answers, told.bundle)
+    gone = standing.withdrawn(lines, copies)
     planned = standing.registered(lines, known, verdict.signature, run, before=(told.bundle,))
     return Checked(
         name=path.stem,
@@ -76,8 +80,14 @@ def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[s
         seed=seed,
         adapter=adapter,
         answers=answers,
-        reasons=[*in_words(verdict), *(f"identical to `{name}`, which came before" for name in copies)],
+        reasons=[*in_words(verdict), *(_copied(name, gone) for name in copies)],
+        withdrawn=gone,
     )
+
+
+def _copied(name: str, gone: Sequence[str]) -> str:
+    after = " and was withdrawn: a person has to decide" if name in gone else ""
+    return f"identical to `{name}`, which came before{after}"
 
 
 def unread(name: str, bundle: str | None, error: FtbenchError, what: str = "bundle") -> Checked:

@@ -35,6 +35,8 @@ RATE = 2**18
 """Bytes a second, of the slowest server that is waited for: one that drips holds nobody up."""
 SCHEMES = ("https://", "http://")
 CHUNK = 2**20
+TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+"""Addresses whose last 32 bits are one of IPv4: RFC 6052, RFC 4291 section 2.5.5.1, RFC 7915 (SIIT)."""
 
 
 def is_address(argument: str) -> bool:
@@ -140,8 +142,21 @@ def private(host: str) -> bool:
         found = {str(place[4][0]).partition("%")[0] for place in socket.getaddrinfo(host, None)}
     except OSError:
         return False  # behind a proxy names need not be known here; whoever connects says that there is no such host
-    addresses = [ipaddress.ip_address(one) for one in found]
-    return not all((getattr(one, "ipv4_mapped", None) or one).is_global for one in addresses)
+    return not all(_on_the_internet(ipaddress.ip_address(one)) for one in found)
+
+
+def _on_the_internet(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether packets to an address leave for the internet, by every IPv4 address that it stands for: a gateway that
+    translates carries them to that one."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if any(address in network for network in TRANSLATED):
+            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.is_site_local or not all(_on_the_internet(one) for one in inner if one is not None):
+            return False
+        if address.ipv4_mapped is not None:
+            return True
+    return address.is_global and not address.is_multicast
 
 
 def _get(address: str, most: int, until: float, public: bool, *, optional: bool = False) -> bytes:

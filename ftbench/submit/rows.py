@@ -18,7 +18,7 @@ from ftbench.decisions import chain, folder, standing
 from ftbench.decisions.documents import Carried, Decision, DecisionLine
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
-from ftbench.result import safejson
+from ftbench.result import names, safejson
 from ftbench.result.documents import LEVELS, Verdict
 from ftbench.signing import keygen
 from ftbench.signing.keygen import Signers
@@ -118,6 +118,7 @@ def _carried(results: Path, body: Decision, who: str, signers: Signers) -> Submi
     found = _signed(results / folder.CARRIED / f"{body.carried}.json", Carried, CARRIED, signers)
     verdict = _signed(results / folder.VERDICTS / f"{body.verdict}.json", Verdict, VERDICT, signers)
     bundle = bring(results / folder.SUBMISSIONS / f"{body.submission}.json", adapter=False)
+    _of_the_decision(body, found, verdict, sha256(bundle.files[names.MANIFEST]))
     documents = read(bundle)
     moved = {"spec_hash": found.to_spec_hash, "name": found.to_name, "version": found.to_version}
     claim = verdict.result.model_copy(update={**moved, "scores": found.scores}) if verdict.result is not None else None
@@ -129,6 +130,18 @@ def _carried(results: Path, body: Decision, who: str, signers: Signers) -> Submi
         carried=True,
         decided=f"carried from {found.from_spec_hash[:12]} by {printable(who)}: {again}; {NO_SAMPLES}",
     )
+
+
+def _of_the_decision(body: Decision, found: Carried, verdict: Verdict, brought: str) -> None:
+    """Scores, verdict and bundle are all of the bundle that was decided on: each is whole by itself, and a true one of
+    another bundle would put its scores or its entry into this row. Raises InvalidInput (FTB781)."""
+    told = {"carried result": found.bundle, "verdict": verdict.bundle, "submission": brought}
+    other = [f"the {what} is of bundle {str(of)[:12]}" for what, of in told.items() if of != body.document]
+    if body.spec_hash is not None and found.from_spec_hash != body.spec_hash:
+        other.append(f"the carried result comes from spec hash {found.from_spec_hash[:12]}")
+    if other:
+        message = f"the decision is on bundle {body.document[:12]}, and {' and '.join(other)}"
+        raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, message, Place(chain.FILE)))
 
 
 def _signed(path: Path, model: type[M], namespace: str, signers: Signers) -> M:

@@ -174,7 +174,17 @@ def test_a_server_out_there_leads_to_nothing_inside(
     assert "private" in refused("FTB782", lambda: from_address(f"{outside}/inside", None))
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["64:ff9b::a00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "::7f00:1", "::ffff:0:10.0.0.1", "fec0::1", "224.0.0.1"],
+)
+def test_addresses_that_stand_for_private_ones(host: str) -> None:
+    """A gateway that translates (NAT64, 6to4, SIIT) carries what is sent there into the private network."""
+    assert place.private(host)
+
+
 def test_public_addresses() -> None:
+    assert not place.private("64:ff9b::5db8:d822") and not place.private("::ffff:93.184.216.34")
     assert not place.private("93.184.216.34") and not place.private("2606:2800:220:1:248:1893:25c8:1946")
 
 

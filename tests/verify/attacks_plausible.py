@@ -260,3 +260,43 @@ def privacy_that_nobody_promised(f: Forged) -> None:
 def a_round_with_privacy_that_nobody_promised(f: Forged) -> None:
     with f.round(2) as body:
         body["privacy"] = {"epsilon": 1.0, "clip": 1.0}
+
+
+def chosen(f: Forged, **changed: Any) -> None:
+    """As a sweep says that it chose the rank, but for what is changed."""
+    told = {"by": "validation", "trials": 3, "seed": 1, "tuned": ["adapter.rank"], "losses": [1.0, 2.0, None]}
+    with f.result() as result:
+        result["selection"] = told | changed
+
+
+@attack(sealed="documents-parse", raw="documents-parse")
+def more_trials_told_than_there_are_losses(f: Forged) -> None:
+    """A table of equal trials sets beside each other what was not tuned alike."""
+    chosen(f, trials=12)
+
+
+@attack(sealed="documents-parse", raw="documents-parse")
+def chosen_of_trials_that_all_failed(f: Forged) -> None:
+    chosen(f, losses=[None, None, None])
+
+
+@attack(sealed="entry-allowed")
+def a_frozen_value_told_to_have_been_tuned(f: Forged) -> None:
+    chosen(f, tuned=["adapter.rank", "federation.rounds"])
+
+
+@attack(sealed="entry-allowed")
+def trials_of_a_seed_of_ones_own(f: Forged) -> None:
+    chosen(f, seed=77)
+
+
+@attack(sealed="names-safe", raw="names-safe")
+def look_alike_of_a_file(f: Forged) -> None:
+    """With a Cyrillic letter, which nobody sees in a list."""
+    f.files["samples/j\u0430rs.jsonl.gz"] = f.files[names.samples_name("jars")]
+
+
+@attack(sealed="manifest-digests", raw="manifest-digests", keep="manifest")
+def manifest_written_otherwise(f: Forged) -> None:
+    """The same to any reader of JSON, and another digest: what was withdrawn by its digest would come back."""
+    f.files[names.MANIFEST] = f.files[names.MANIFEST].replace(b'"result.json"', b'"\\u0072esult.json"')

@@ -21,6 +21,8 @@ PACKED = (
     (re.compile(rb"PK\x03\x04"), "zip", "`unzip`; of a workbook: save its sheet as CSV UTF-8"),
 )
 """How a compressed file begins, as no text of UTF-8 without control characters does; its name; what unpacks it."""
+MAX_ROWS = 20_000_000
+"""Most rows of a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,13 @@ class DataFile:
         where = f" in line {line}" if line else ""
         message = f"the file cannot be read: {detail}{where}"
         return MissingResource(Diagnostic(codes.UNREADABLE, message, Place(self.name, line, column), hint))
+
+    def counted(self, rows: int) -> None:
+        """Raise MissingResource (FTB335) for more rows than are read: a number that a file says of itself, looked at
+        before anything is made of it."""
+        if rows > MAX_ROWS:
+            message = f"the file says that it has {rows:,} rows, and {MAX_ROWS:,} are read"
+            raise MissingResource(Diagnostic(codes.DATA_TOO_LARGE, message, Place(self.name)))
 
 
 def packing(data: bytes) -> tuple[str, str] | None:

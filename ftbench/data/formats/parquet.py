@@ -22,7 +22,8 @@ class Unkept:
 
 
 def read(file: DataFile) -> Table:
-    """All rows. Raises MissingResource (FTB332) for what is no parquet file, or damaged where it has checksums."""
+    """All rows. Raises MissingResource: FTB332 for what is no parquet file, or damaged where it has checksums; FTB335
+    for more rows than are read, which a file of some kilobytes can hold, one value being told once."""
     import pyarrow
     from pyarrow import parquet
 
@@ -36,6 +37,7 @@ def read(file: DataFile) -> Table:
             kept = [name for name, kind in kinds.items() if _plain(kind)]
             other = {name: Unkept(str(kind)) for name, kind in kinds.items() if name not in kept}
             count = found.metadata.num_rows
+            file.counted(count)
             if kept:
                 columns = [name for name in found.schema_arrow.names if name in kept]
                 for batch in found.iter_batches(BATCH, columns=columns):
