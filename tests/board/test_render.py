@@ -7,9 +7,8 @@ import io
 import json
 from collections.abc import Callable
 
-from rich.console import Console
-
 import pytest
+from rich.console import Console
 
 from ftbench.board import render, sheet, terminal, text
 from ftbench.board.model import Board, Refused
