@@ -21,6 +21,8 @@ PLAIN = 200
 """Characters a line of what is written to a file."""
 FOLD = 30
 """Characters that are kept for a folded column."""
+LEAST = 8
+"""Characters that whose row it is has on the narrowest screen."""
 EDGES = 3
 """Characters between two columns."""
 SPARED = (
@@ -87,6 +89,9 @@ def fitting(table: Table, width: int) -> list[int]:
         if sum(needed.values()) + EDGES * len(needed) <= width:
             break
         needed.pop(COLUMNS.index(column), None)
+    entry = COLUMNS.index("Entry")
+    if sum((needed | {entry: LEAST}).values()) + EDGES * len(needed) > width:
+        needed.pop(COLUMNS.index("Seeds"), None)  # what stays is rank, entry and score
     return list(needed)
 
 
@@ -108,6 +113,7 @@ def _table(table: Table, width: int, unfold: bool) -> RenderableType:
             justify="right" if column in NUMBERS else "left",
             overflow="fold",
             no_wrap=column not in FOLDED,
+            min_width=LEAST if column == "Entry" else None,
         )
     for row_cells, style in rows:
         grid.add_row(*_texts([row_cells[i] for i in columns]), style=style)

@@ -72,10 +72,19 @@ def _lines(path: Path) -> list[str]:
 
 
 def _place(file: str, lines: Sequence[str], name: str) -> str:
-    """The line that names a setting, or the only one that names its last part."""
-    keys = [normal(line.partition("=")[0].strip().strip("\"'")) for line in lines]
+    """The line that names a setting, by itself or below its table's head, or the only one that names its last part."""
+    keys, whole, table = [], [], ""
+    for line in lines:
+        head = re.match(r"\s*\[+([^\]]+)\]", line)
+        table = normal(head[1].strip()) if head else table
+        keys.append("" if head else normal(line.partition("=")[0].strip().strip("\"'")))
+        whole.append(f"{table}.{keys[-1]}")
     last = name.rpartition(".")[2]
-    exact = [number for number, key in enumerate(keys, 1) if key == name]
+    exact = [
+        n
+        for n, (key, path) in enumerate(zip(keys, whole, strict=True), 1)
+        if key == name or path.endswith(f".config.{name}")
+    ]
     found = exact or [number for number, key in enumerate(keys, 1) if last == key.rpartition(".")[2]]
     return f"{file}:{found[0]}" if len(found) == 1 else file
 

@@ -1,7 +1,9 @@
 """Reading recorded answers: bundles' samples, lm-eval's samples, FlowerTune's generations, and plain JSON lines.
 
 Which it is, the first line tells. lm-eval: files `samples_*.jsonl` of `--log_samples`. FlowerTune: `generation_*.jsonl`
-of its evaluation scripts; that of finance keeps the label that its rule made of a text, and not the text.
+of its evaluation scripts; that of finance keeps the label that its rule made of a text, and not the text. Its code
+domain is evaluated by bigcode-evaluation-harness, whose `generations_*.json` is a list with a list of whole programs,
+prompt and completion, for each problem in order.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ftbench.errors import InvalidInput
 from ftbench.result import safejson, samples
 from ftbench.result.documents import Answer, Sample
 
-Kind = Literal["bundle", "lm-eval", "flowertune", "plain"]
+Kind = Literal["bundle", "lm-eval", "flowertune", "bigcode", "plain"]
 
 MAX_BYTES = samples.MAX_BYTES
 ONE = "recorded"
@@ -82,7 +84,7 @@ def read(path: Path) -> Recorded:
             why = f"lacks {error}" if isinstance(error, KeyError) else because(error)
             _refuse(path, number, f"does not read as {kind}: {why}"[:300])
     lines = _filtered_once(lines, values) if kind == "lm-eval" else lines
-    notes = [PROMPTS] if kind in ("flowertune", "plain") else []
+    notes = [PROMPTS] if kind in ("flowertune", "bigcode", "plain") else []
     return Recorded(kind, lines, [LABELS, *notes] if kind == "flowertune" and "new_out" in values[0] else notes)
 
 
@@ -107,7 +109,10 @@ def _kind(path: Path, first: Any) -> Kind:
         return "flowertune"
     if keys & {"text", "loglikelihoods"}:
         return "plain"
-    hint = "a bundle's samples, lm-eval's samples_*.jsonl, FlowerTune's generation_*.jsonl, or lines with `text`"
+    if isinstance(first, list) and first and all(isinstance(one, str) for one in first):
+        return "bigcode"
+    hint = "a bundle's samples, lm-eval's samples_*.jsonl, FlowerTune's generation_*.jsonl or generations_*.json, or "
+    hint += "lines with `text`"
     _refuse(path, 1, f"is none of the forms that are read; its keys: {', '.join(sorted(keys))[:200] or 'none'}", hint)
 
 
@@ -160,6 +165,15 @@ def _flowertune(number: int, value: dict[str, Any]) -> Line:
     return Line(number, None, None, _gold(gold), {ONE: Answer(text=_text(text))})
 
 
+def _bigcode(number: int, value: Any) -> Line:
+    """One program: of several a share would have to be estimated, which is another scoring."""
+    if not isinstance(value, list) or len(value) != 1:
+        raise ValueError(
+            f"one program to each problem is scored, not {len(value) if isinstance(value, list) else value}"
+        )
+    return Line(number, None, None, None, {ONE: Answer(text=_text(value[0]))})
+
+
 def _plain(number: int, value: dict[str, Any]) -> Line:
     known = {"index", "item", "gold", "target", "text", "loglikelihoods"}
     if set(value) - known:
@@ -210,6 +224,7 @@ READERS: dict[Kind, Callable[[int, Any], Line]] = {
     "bundle": _bundle,
     "lm-eval": _lm_eval,
     "flowertune": _flowertune,
+    "bigcode": _bigcode,
     "plain": _plain,
 }
 

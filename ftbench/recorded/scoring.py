@@ -22,7 +22,7 @@ from ftbench.spec.canonical import digest
 from ftbench.spec.model import Evaluation, Spec
 from ftbench.spec.pins import Pins
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Task
-from ftbench.spec.template import fill
+from ftbench.spec.template import before, fill
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SCRIPT = Path(ftbench.__file__).parent / "tasks" / programs.SCRIPT
@@ -101,6 +101,8 @@ def scored(
     for model in models:
         answers = [line.answers.get(model, Answer()) for line in placed]
         if isinstance(task, CodeTask):
+            if recorded.kind == "bigcode":
+                answers = [_completion(task, *one, path) for one in zip(placed, items, answers, strict=True)]
             answers = run_programs(task, [item.row for item in items], answers)
         scorings = [one for one in task.scoring if all(_allows(one, answer) for answer in answers)]
         if not scorings:
@@ -139,6 +141,17 @@ def run_programs(task: CodeTask, rows: Sequence[Mapping[str, object]], answers: 
         answer.model_copy(update={"passed": outcome["passed"], "status": outcome["status"]})
         for answer, outcome in zip(answers, ran, strict=True)
     ]
+
+
+def _completion(task: CodeTask, line: Line, item: Item, answer: Answer, path: Path) -> Answer:
+    """What a whole program has behind the part that the item gives. Raises InvalidInput (FTB771) where it begins
+    otherwise: it is a program to another item, or was asked for in other words."""
+    given, text = fill(before(task.program, programs.COMPLETION), item.row), answer.text or ""
+    given = given.rstrip() if task.strip_prompt == "right" else given
+    if not text.startswith(given):
+        message = f"not item {line.number - 1} of {task.name}: the program does not begin with what the item gives"
+        _refuse(path, line.number, codes.OTHER_ITEMS, message)
+    return answer.model_copy(update={"text": text[len(given) :]})
 
 
 def _placed(recorded: Recorded, task: Task, items: Sequence[Item], path: Path) -> list[Line]:

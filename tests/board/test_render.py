@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 
+import pytest
 from rich.console import Console
 
 from ftbench.board import render, sheet, terminal, text
@@ -75,6 +76,17 @@ def test_narrow_screens_show_fewer_columns(submission: Make) -> None:
         console.print(piece)
     assert "Score" in out.getvalue() and "Level" in out.getvalue()
     assert "Memory" not in out.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 50, 80])
+def test_no_screen_is_too_narrow_to_say_whose_a_row_is(submission: Make, width: int) -> None:
+    made = board(submission)
+    lines = terminal.plain(made, width=width).split("\n")
+    head = next(line for line in lines if "Rank" in line)
+    assert head.split()[:3] == ["Rank", "Entry", "Score"]
+    first = lines[lines.index(head) + 2]
+    assert (made.tables[0].rows[0].label or made.tables[0].rows[0].names[0])[:3] in first
+    assert "[" in first and "]" in first, "the score is whole"
 
 
 def test_same_bytes_every_time(submission: Make) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 LINK = re.compile(r"!?\[[^\]]*\]\(<?([^)>\s]+)>?\)")
 NETWORK = {"https", "mailto"}
+BARE = re.compile(r"\b[\w/-]+\.md\b")
 
 
 def slugs(page: Path) -> set[str]:
@@ -38,3 +39,12 @@ def test_links(page: Path) -> None:
         if not there or (parts.fragment and parts.fragment not in slugs(file)):
             wrong.append(target)
     assert not wrong, wrong
+
+
+@pytest.mark.parametrize("page", pages.pages(), ids=lambda page: page.relative_to(pages.ROOT).as_posix())
+def test_a_page_that_is_named_is_a_link(page: Path) -> None:
+    """Who reads the site cannot follow a file's name."""
+    text = pages.FENCE.sub("", page.read_text(encoding="utf-8"))
+    text = LINK.sub("", re.sub(r"`[^`\n]+`", "", text))
+    bare = [name for name in BARE.findall(text) if any((top / name).is_file() for top in (page.parent, pages.ROOT))]
+    assert not bare, bare

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from ftbench.base_models.catalogue import find_base_model
 from ftbench.cli.main import run
+from ftbench.flowertune import configuration
 from ftbench.flowertune.importing import Imported, import_app
 from ftbench.spec.entries import apply, load_entry, resolve_entry
 
@@ -164,6 +166,35 @@ def test_each_departure_is_found_and_none_invented(make: Make, name: str) -> Non
         assert words in departures[topic]
     assert found.conforms == (not expected)
     assert told(found, "not-told") == {}
+
+
+def test_settings_below_heads_of_tables_have_their_lines(tmp_path: Path) -> None:
+    """As tools write TOML: `name = "…"` stands below the model, the data set and the project."""
+    text = """[project]
+name = "mine"
+
+[tool.flwr.app.config]
+num-server-rounds = 10
+
+[tool.flwr.app.config.model] # the base
+name = "Qwen/Qwen2.5-7B-Instruct"
+
+[tool.flwr.app.config.static.dataset]
+name = "flwrlabs/alpaca-gpt4"
+
+[tool.flwr.app.config.strategy]
+"fraction-fit" = 0.1
+"""
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text)
+    settings = configuration.read(tomllib.loads(text), path, {}).settings
+    assert {name: int(one.place.rpartition(":")[2]) for name, one in settings.items()} == {
+        "num_server_rounds": 5,
+        "model.name": 8,
+        "static.dataset.name": 11,
+        "strategy.fraction_fit": 14,
+    }
+    assert text.split("\n")[7] == 'name = "Qwen/Qwen2.5-7B-Instruct"'
 
 
 def test_there_are_twelve() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from ftbench.recorded import formats, scoring
 from ftbench.result import names
 from ftbench.result.documents import Score
 from ftbench.spec.pins import Pins
+from ftbench.spec.tasks import CodeTask
+from ftbench.spec.template import before, fill
 
 Lines = list[dict[str, Any]]
 
@@ -75,10 +78,32 @@ def test_a_bundles_samples(world: forge.World, bundle: forge.Forged, tmp_path: P
 
 def test_programs_are_run(world: forge.World, bundle: forge.Forged, tmp_path: Path) -> None:
     lines = [{"index": line["index"], "text": line["tuned"]["text"]} for line in samples(bundle, "sums")]
-    if "FTBENCH_TESTS_WITHOUT_SANDBOX" in __import__("os").environ:
+    if "FTBENCH_TESTS_WITHOUT_SANDBOX" in os.environ:
         return
     found = score(world, jsonl(tmp_path / "sums.jsonl", lines))
     assert found["recorded"]["pass@1"].correct == due(bundle, "sums")["pass@1"].correct == forge.PROGRAMS // 2
+
+
+def test_whole_programs_of_flowertunes_code_domain(world: forge.World, bundle: forge.Forged, tmp_path: Path) -> None:
+    """bigcode-evaluation-harness keeps prompt and completion as one text, in a list for each problem."""
+    task = scoring.task_named(world.spec, "sums", tmp_path)
+    assert isinstance(task, CodeTask)
+    items = scoring.items_of(task, world.compiled.plan.pins, world.store)
+    given = [fill(before(task.program, "completion"), item.row) for item in items]
+    whole = [[text + line["tuned"]["text"]] for text, line in zip(given, samples(bundle, "sums"), strict=True)]
+    path = tmp_path / "generations_sums.json"
+
+    def scored(programs: Any) -> Any:
+        path.write_text(json.dumps(programs))
+        return score(world, path, "sums")
+
+    if "FTBENCH_TESTS_WITHOUT_SANDBOX" not in os.environ:
+        assert scored(whole)["recorded"]["pass@1"].correct == due(bundle, "sums")["pass@1"].correct
+    assert given[0] and given[0] != given[1]
+    refused(lambda: scored([whole[1], whole[0], *whole[2:]]), "FTB771")
+    refused(lambda: scored(whole[:-1]), "FTB771")
+    refused(lambda: scored([*whole[:-1], whole[-1] * 2]), "FTB770")
+    refused(lambda: scored([*whole[:-1], []]), "FTB770")
 
 
 @pytest.mark.parametrize("texts", [False, True])

@@ -18,6 +18,14 @@ APP = Path(ftbench.__file__).parent / "app" / "strategy"
 DOCS = Path(ftbench.__file__).parent.parent / "docs" / "strategies.md"
 SHARED = {"__init__", "base", "mean", "adaptive", "factors", "robust"}
 """Modules of the app's package that are no strategies."""
+TESTS = Path(__file__).resolve().parents[1] / "app"
+ELSEWHERE = {
+    "scaffold": "scaffold",
+    "ffa-lora": "ffa_lora",
+    "flora": "flora",
+    **dict.fromkeys(("fedmedian", "fedtrimmedavg", "krum", "multikrum"), "strategies_robust"),
+}
+"""Strategies whose numpy reference has a module of its own among the app's tests."""
 SHAPES = {"m.lora_A.weight": (2, 8), "m.lora_B.weight": (4, 2)}
 
 
@@ -63,3 +71,10 @@ def test_a_record_says_more_than_nothing() -> None:
     """Two strategies with one record would be one."""
     found = [one for one in STRATEGIES.values() if one == Record(meaning=one.meaning, source=one.source)]
     assert [one.meaning for one in found] == ["the mean"]
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_every_strategy_has_its_reference(kind: str) -> None:
+    """CONTRIBUTING asks for one in numpy; the test beside it holds the strategy to it."""
+    text = (TESTS / f"test_app_{ELSEWHERE.get(kind, 'strategies')}.py").read_text(encoding="utf-8")
+    assert f'"{kind}"' in text and "numpy" in text, f"no reference of {kind} in tests/app"
