@@ -113,19 +113,25 @@ def _bundle(number: int, value: Any) -> Line:
 
 def _lm_eval(number: int, value: dict[str, Any]) -> Line:
     """A choice has a pair (log-likelihood, whether greedy) for each option, a generation one text."""
+    if not isinstance(value["resps"], list):
+        raise ValueError("`resps` is no list")
     given = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in value["resps"]]
     doc: dict[str, Any] = value["doc"] if isinstance(value.get("doc"), dict) else {}
     if len(given) == 1 and isinstance(given[0], str):
         answer = Answer(text=given[0])
-    else:
+    elif all(isinstance(pair, list) for pair in given):
         answer = Answer(loglikelihoods=[float(pair[0]) for pair in given])
-    item = doc.get("item")
-    return Line(number, int(value["doc_id"]), item if isinstance(item, str) else None, doc.get("target"), {ONE: answer})
+    else:
+        raise ValueError("`resps` has several texts for one item")
+    # A task of others may call anything of its own `item` or `target`: what cannot be ours tells nothing.
+    item, gold = doc.get("item"), doc.get("target")
+    told = gold if isinstance(gold, str | int) and not isinstance(gold, bool) else None
+    return Line(number, _index(int(value["doc_id"])), item if isinstance(item, str) else None, told, {ONE: answer})
 
 
 def _flowertune(number: int, value: dict[str, Any]) -> Line:
     text, gold = (value["output"], value["gold"]) if "gold" in value else (value["new_out"], value.get("new_target"))
-    return Line(number, None, None, gold, {ONE: Answer(text=_text(text))})
+    return Line(number, None, None, _gold(gold), {ONE: Answer(text=_text(text))})
 
 
 def _plain(number: int, value: dict[str, Any]) -> Line:
@@ -137,7 +143,24 @@ def _plain(number: int, value: dict[str, Any]) -> Line:
         text=None if value.get("text") is None else _text(value["text"]),
         loglikelihoods=None if numbers is None else [float(one) for one in numbers],
     )
-    return Line(number, value.get("index"), value.get("item"), value.get("gold", value.get("target")), {ONE: answer})
+    index, item, gold = (value.get(name) for name in ("index", "item", "gold"))
+    if item is not None and not isinstance(item, str):
+        raise ValueError(f"`item` is no digest: {json.dumps(item)[:60]}")
+    told = _gold(gold if "gold" in value else value.get("target"))
+    return Line(number, None if index is None else _index(index), item, told, {ONE: answer})
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"the position of an item is no whole number from 0: {json.dumps(value)[:60]}")
+    return value
+
+
+def _gold(value: Any) -> str | int | None:
+    """The right answer, of whatever JSON type a line has it."""
+    if value is not None and (not isinstance(value, str | int) or isinstance(value, bool)):
+        raise ValueError(f"a right answer is neither text nor a whole number: {json.dumps(value)[:60]}")
+    return value
 
 
 def _text(value: Any) -> str:

@@ -159,12 +159,55 @@ def test_other_items_are_refused(world: forge.World, bundle: forge.Forged, tmp_p
         ('{"doc_id": "x", "resps": [["a"]]}', "FTB770"),
         ('{"text": NaN}', "FTB601"),
         ('{"loglikelihoods": ["many"]}', "FTB770"),
+        ('{"loglikelihoods": 1}', "FTB770"),
+        ('{"text": "a"}\n[1]', "FTB770"),
+        ('{"doc_id": 0, "resps": "12"}', "FTB770"),
+        ('{"doc_id": 0, "resps": [["1", "2"]]}', "FTB770"),
+        ('{"doc_id": 0, "resps": [["1"], ["2"]]}', "FTB770"),
+        ('{"doc_id": -1, "resps": [["1"]]}', "FTB770"),
     ],
 )
 def test_what_is_no_file_of_answers(world: forge.World, tmp_path: Path, text: str, code: str) -> None:
     path = tmp_path / "jars.jsonl"
     path.write_text(text)
     refused(lambda: score(world, path), code)
+
+
+VALUES: list[Any] = [None, True, 0, -1, 1.5, 2**52, "", "x", "A", [], [0], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("whole", "names"),
+    [
+        ({"text": "x"}, ["index", "item", "gold", "target", "text", "loglikelihoods"]),
+        ({"prompt": "p", "gold": "A", "output": "x"}, ["gold", "output"]),
+        ({"context": "c", "new_target": "A", "new_out": "x"}, ["new_target", "new_out"]),
+        ({"doc_id": 0, "doc": {}, "resps": [["x"]]}, ["doc_id", "doc", "resps"]),
+        ({"doc_id": 0, "doc": {"item": "x", "target": 0}, "resps": [["x"]]}, ["doc.item", "doc.target"]),
+    ],
+)
+def test_a_field_of_any_type_is_no_traceback(
+    world: forge.World, tmp_path: Path, whole: dict[str, Any], names: list[str]
+) -> None:
+    """Tools of others give any JSON type to a name that is known here: it is refused, or tells nothing."""
+    path = tmp_path / "jars.jsonl"
+    for name in names:
+        for value in VALUES:
+            line = json.loads(json.dumps(whole))
+            (line["doc"] if name.startswith("doc.") else line)[name.removeprefix("doc.")] = value
+            with pytest.raises(InvalidInput) as error:  # one line is never all of the items
+                score(world, jsonl(path, [line]))
+            assert error.value.diagnostics[0].code in ("FTB770", "FTB771"), (name, value)
+
+
+def test_right_answers_of_another_type(world: forge.World, bundle: forge.Forged, tmp_path: Path) -> None:
+    """Told of every item, where the items themselves are looked at."""
+    path, whole = tmp_path / "jars.jsonl", samples(bundle)
+    for value in ([0], 1.5, True, {"a": 1}):
+        plain = [{"gold": value, "text": "x"} for _ in whole]
+        refused(lambda made=plain: score(world, jsonl(path, made)), "FTB770")  # type: ignore[misc]
+        theirs = [{"doc_id": n, "doc": {"target": value}, "resps": [["x"]]} for n, _ in enumerate(whole)]
+        assert score(world, jsonl(path, theirs))
 
 
 def test_which_task(world: forge.World, tmp_path: Path) -> None:
