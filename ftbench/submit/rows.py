@@ -18,7 +18,7 @@ from ftbench.decisions import chain, folder, standing
 from ftbench.decisions.documents import Carried, Decision, DecisionLine
 from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
-from ftbench.result import safejson
+from ftbench.result import names, safejson
 from ftbench.result.documents import LEVELS, Verdict
 from ftbench.signing import keygen
 from ftbench.signing.keygen import Signers
@@ -114,11 +114,22 @@ def with_decisions(given: Sequence[Submission], results: Path, signers: Signers)
 
 
 def _carried(results: Path, body: Decision, who: str, signers: Signers) -> Submission:
-    """A row under the other hash: the bundle's entry and cost, the verifier's scores."""
+    """A row under the other hash: the bundle's entry and cost, the verifier's scores.
+
+    All of it is of the bundle that was decided on: nobody signed the submission's file, nor the folder that it leads to.
+    Raises InvalidInput (FTB781) where one of them is of another.
+    """
     found = _signed(results / folder.CARRIED / f"{body.carried}.json", Carried, CARRIED, signers)
     verdict = _signed(results / folder.VERDICTS / f"{body.verdict}.json", Verdict, VERDICT, signers)
     bundle = bring(results / folder.SUBMISSIONS / f"{body.submission}.json", adapter=False)
     documents = read(bundle)
+    manifest = bundle.files.get(names.MANIFEST, b"")
+    if {body.document} != {sha256(manifest), found.bundle, verdict.bundle}:
+        raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, "it is of another bundle", Place(str(bundle.path))))
+    listed = documents.manifest.files.get(names.ENTRY) if documents.manifest is not None else None
+    if listed is None or sha256(bundle.files.get(names.ENTRY, b"")) != listed.sha256:
+        message = f"`{names.ENTRY}` is not the file that the manifest names"
+        raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, message, Place(str(bundle.path))))
     moved = {"spec_hash": found.to_spec_hash, "name": found.to_name, "version": found.to_version}
     claim = verdict.result.model_copy(update={**moved, "scores": found.scores}) if verdict.result is not None else None
     again = "answers scored again" if found.how == "answers" else "items asked again"
