@@ -187,6 +187,16 @@ def test_meddling(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> Non
     assert "`notes.txt` is added" in told and "`submissions/link.json` is no plain file" in told
 
 
+def test_the_whole_folder_as_a_link_is_meddling(tmp_path: Path) -> None:
+    """`results` → `../base/results` has every file as it was, and takes all of them away once it is merged."""
+    forge.write_folder({"bundles/one/manifest.json": b"{}"}, tmp_path / "base" / "results")
+    for number, target in enumerate(("../base/results", str(tmp_path / "base" / "results"), "nowhere")):
+        head = tmp_path / f"head{number}"
+        head.mkdir()
+        (head / "results").symlink_to(target)
+        assert folder.meddled(tmp_path / "base" / "results", head / "results") == ["`results` is no plain folder"]
+
+
 def test_nobodys_file_keeps_others_from_being_received(
     tmp_path: Path, judge: Judge, signed: dict[int, Files], capsys: pytest.CaptureFixture[str]
 ) -> None:
