@@ -22,6 +22,7 @@ from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
     from ftbench.result.documents import Level
+    from ftbench.submit.check import Checked
 
 Said = Literal["accepted", "refused", "withdrawn", "re-scored"]
 
@@ -121,6 +122,7 @@ def command(
     if (pending or name) and verifier is None:
         raise click.UsageError("--verifier says who decides")
     written = []
+    left: list[Checked] = []
     if pending and verifier is not None:
         judge = replace(judge_of(spec, known, benchmarks, store), required=require)
         if spot:
@@ -135,14 +137,18 @@ def command(
                 say=lambda text: ui.note(text, "note"),
             )
             judge = replace(judge, above=again)
-        for checked, line in work_off(results, judge, verifier, key, hours=hours):
+        for checked, line in work_off(results, judge, verifier, key, hours=hours, left=left.append):
             written.append(line)
             for text, style in words(checked):
                 ui.line(text, style)
     elif name is not None and said is not None and why is not None and verifier is not None:
         written.append(say(results, name, said, why, verifier=verifier, key=key))
     lines = chain.read(results)
-    if not written:
+    for one in left:
+        for text, style in words(one):
+            ui.line(text, style)
+        ui.line("  not decided: it goes on waiting", "error")
+    if not (written or left):
         where = str(results / chain.FILE)
         signed = [chain.signed_by(line, where, known) for line in lines]
         for line, by in zip(lines, signed, strict=True):
@@ -154,4 +160,4 @@ def command(
     waiting = [body.submission or body.document for body in standing.pending(lines)]
     ui.line(f"{len(lines)} lines, {len(waiting)} wait: {', '.join(waiting[:20]) or 'nothing'}")
     ui.answer(DecideOutput(written=written, lines=len(lines), pending=waiting))
-    return 0
+    return next((one.unjudged.exit_code for one in left if one.unjudged is not None), 0)

@@ -109,8 +109,8 @@ def keep(folder: Path, kind: str, document: Block, key: Path | None = None, name
 
 def meddled(old: Path, new: Path) -> list[str]:
     """What differs between two copies of the folder that a submitter does not touch: anything but new files in the
-    folders of SUBMITTED that belong to nothing which was there. Links count as what they are, the folder itself too: one
-    that leads to the old copy would have nothing that differs."""
+    folders of SUBMITTED that belong to nothing which was there. Links count as what they are, and so does the folder
+    itself: as a link to the old copy it would have nothing that differs."""
     if new.is_symlink():
         return [f"`{new.name}` is no plain folder"]
     before, after = _files(old), _files(new)

@@ -116,8 +116,8 @@ def with_decisions(given: Sequence[Submission], results: Path, signers: Signers)
 def _carried(results: Path, body: Decision, who: str, signers: Signers) -> Submission:
     """A row under the other hash: the bundle's entry and cost, the verifier's scores.
 
-    All of it is of the bundle that was decided on: nobody signed the submission's file, nor the folder that it leads to.
-    Raises InvalidInput (FTB781) where one of them is of another.
+    All of it is of the bundle that was decided on, for nobody signed the submission's file or the folder that it leads
+    to. Raises InvalidInput (FTB781) where one of them is of another.
     """
     found = _signed(results / folder.CARRIED / f"{body.carried}.json", Carried, CARRIED, signers)
     verdict = _signed(results / folder.VERDICTS / f"{body.verdict}.json", Verdict, VERDICT, signers)
