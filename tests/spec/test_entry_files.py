@@ -1,4 +1,5 @@
-"""The entries that come with ftbench: one a model of the catalogue that the domains admit, valid for every domain, within its budget."""
+"""The entries that come with ftbench: one a model of the catalogue that the domains admit, valid for each of them and
+within its budget."""
 
 from __future__ import annotations
 

@@ -205,9 +205,7 @@ def test_what_did_not_come_out_again_is_not_accepted(
     assert "spot-items" in line.body.reasons[1] and "0.5 nats apart" in line.body.reasons[1]
 
 
-def test_what_this_machine_cannot_judge_goes_on_waiting(
-    tmp_path: Path, judge: Judge, signed: dict[int, Files]
-) -> None:
+def test_what_this_machine_cannot_judge_goes_on_waiting(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> None:
     """A base model that is not here, or a run that ends for want of memory, is nothing that the submitter did."""
     results = tmp_path / "results"
     left: list[Checked] = []
