@@ -21,6 +21,8 @@ from ftbench.result.documents import Answer, Sample
 Kind = Literal["bundle", "lm-eval", "flowertune", "plain"]
 
 MAX_BYTES = samples.MAX_BYTES
+GREEDY = (True, False, "True", "False")
+"""What stands beside a log-likelihood of lm-eval's, by version: whether the option is what the model would write."""
 ONE = "recorded"
 """What the one model of a file is called that names none."""
 LABELS = "The text that the models wrote: the file keeps the labels that FlowerTune's rule made of it."
@@ -119,10 +121,10 @@ def _lm_eval(number: int, value: dict[str, Any]) -> Line:
     doc: dict[str, Any] = value["doc"] if isinstance(value.get("doc"), dict) else {}
     if len(given) == 1 and isinstance(given[0], str):
         answer = Answer(text=given[0])
-    elif all(isinstance(pair, list) for pair in given):
+    elif all(isinstance(pair, list) and len(pair) == 2 and pair[1] in GREEDY for pair in given):
         answer = Answer(loglikelihoods=[float(pair[0]) for pair in given])
     else:
-        raise ValueError("`resps` has several texts for one item")
+        raise ValueError("`resps` has neither one text nor a pair of log-likelihood and greediness for each option")
     # A task of others may call anything of its own `item` or `target`: what cannot be ours tells nothing.
     item, gold = doc.get("item"), doc.get("target")
     told = gold if isinstance(gold, str | int) and not isinstance(gold, bool) else None
