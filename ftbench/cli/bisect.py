@@ -18,8 +18,8 @@ from ftbench.cli.ui import Ui
 def command(ui: Ui, *, one: Path, other: Path) -> int:
     """Say where two runs of one entry part: the first round, the first client, and what differs there.
 
-    A and B are folders of runs or bundles, or ledgers. The exit code is 1 where they part. Whose update comes out again
-    `ftbench verify --spot` says.
+    A and B are folders of runs, bundles (folders or archives), or ledgers. The exit code is 1 where they part. Whose
+    update comes out again `ftbench verify --spot` says.
     """
     from ftbench.errors import CheckFailed
     from ftbench.replay.bisect import bisect, environments, read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,9 +23,41 @@ from ftbench.cli.options import (
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
+    from ftbench.decisions.documents import DecisionLine
     from ftbench.result.documents import Level
+    from ftbench.signing.keygen import Signers
+    from ftbench.submit.check import Checked
+    from ftbench.submit.judge import Judge
 
 Said = Literal["accepted", "refused", "withdrawn", "re-scored"]
+
+
+def _with_spot(ui: Ui, judge: Judge, archives: Path | None) -> Judge:
+    """The verifier that does part of a run again too."""
+    from ftbench.replay.spot import above
+
+    again = above(
+        store=judge.store,
+        benchmarks=judge.benchmarks,
+        spec=judge.spec,
+        archives=archives,
+        threads=1,
+        say=lambda text: ui.note(text, "note"),
+    )
+    return replace(judge, above=again)
+
+
+def _show(ui: Ui, lines: Sequence[DecisionLine], where: str, known: Signers | None) -> None:
+    """What was decided, each line held to its signature."""
+    from ftbench.decisions import chain
+
+    signed = [chain.signed_by(line, where, known) for line in lines]
+    for line, by in zip(lines, signed, strict=True):
+        whose = f", signed by {by.identity or by.key}" if by else ", not signed"
+        ui.line(f"{line.body.time} {line.body.event}: {line.body.submission or line.body.document[:12]}", "strong")
+        ui.line(f"  by {line.body.verifier}{whose}; {line.body.level}")
+        for reason in line.body.reasons:
+            ui.line(f"  {reason}")
 
 
 @click.command(
@@ -104,8 +138,6 @@ def command(
     A line is never changed: each names the digest of the one before it, and with --key it is signed. With --signers
     the lines shown are held to the list.
     """
-    from dataclasses import replace
-
     from ftbench.cli.outputs.trust import DecideOutput
     from ftbench.cli.submit import judge_of, words
     from ftbench.decisions import chain, standing
@@ -121,37 +153,24 @@ def command(
     if (pending or name) and verifier is None:
         raise click.UsageError("--verifier says who decides")
     written = []
+    left: list[Checked] = []
     if pending and verifier is not None:
         judge = replace(judge_of(spec, known, benchmarks, store), required=require)
-        if spot:
-            from ftbench.replay.spot import above
-
-            again = above(
-                store=judge.store,
-                benchmarks=judge.benchmarks,
-                spec=judge.spec,
-                archives=archives,
-                threads=1,
-                say=lambda text: ui.note(text, "note"),
-            )
-            judge = replace(judge, above=again)
-        for checked, line in work_off(results, judge, verifier, key, hours=hours):
+        judge = _with_spot(ui, judge, archives) if spot else judge
+        for checked, line in work_off(results, judge, verifier, key, hours=hours, left=left.append):
             written.append(line)
             for text, style in words(checked):
                 ui.line(text, style)
     elif name is not None and said is not None and why is not None and verifier is not None:
         written.append(say(results, name, said, why, verifier=verifier, key=key))
     lines = chain.read(results)
-    if not written:
-        where = str(results / chain.FILE)
-        signed = [chain.signed_by(line, where, known) for line in lines]
-        for line, by in zip(lines, signed, strict=True):
-            whose = f", signed by {by.identity or by.key}" if by else ", not signed"
-            ui.line(f"{line.body.time} {line.body.event}: {line.body.submission or line.body.document[:12]}", "strong")
-            ui.line(f"  by {line.body.verifier}{whose}; {line.body.level}")
-            for reason in line.body.reasons:
-                ui.line(f"  {reason}")
+    for one in left:
+        for text, style in words(one):
+            ui.line(text, style)
+        ui.line("  not decided: it goes on waiting", "error")
+    if not (written or left):
+        _show(ui, lines, str(results / chain.FILE), known)
     waiting = [body.submission or body.document for body in standing.pending(lines)]
     ui.line(f"{len(lines)} lines, {len(waiting)} wait: {', '.join(waiting[:20]) or 'nothing'}")
     ui.answer(DecideOutput(written=written, lines=len(lines), pending=waiting))
-    return 0
+    return next((one.unjudged.exit_code for one in left if one.unjudged is not None), 0)

@@ -109,7 +109,10 @@ def keep(folder: Path, kind: str, document: Block, key: Path | None = None, name
 
 def meddled(old: Path, new: Path) -> list[str]:
     """What differs between two copies of the folder that a submitter does not touch: anything but new files in the
-    folders of SUBMITTED that belong to nothing which was there. Links count as what they are."""
+    folders of SUBMITTED that belong to nothing which was there. Links count as what they are, and so does the folder
+    itself: as a link to the old copy it would have nothing that differs."""
+    if new.is_symlink():
+        return [f"`{new.name}` is no plain folder"]
     before, after = _files(old), _files(new)
     gone = [f"`{name}` is gone" for name in sorted(before.keys() - after.keys())]
     other = [f"`{name}` is changed" for name in sorted(before.keys() & after.keys()) if before[name] != after[name]]

@@ -124,6 +124,8 @@ def _bundle(number: int, value: Any) -> Line:
 
 def _lm_eval(number: int, value: dict[str, Any]) -> Line:
     """A choice has a pair (log-likelihood, whether greedy) for each option, a generation one text."""
+    if not isinstance(value["resps"], list):
+        raise ValueError("`resps` is no list")
     given = [one[0] if isinstance(one, list) and len(one) == 1 else one for one in value["resps"]]
     if len(given) == 1 and _texts(given[0]):
         raise ValueError(f"{len(given[0])} answers to one item (`repeats`), and a scoring looks at one")

@@ -1,9 +1,10 @@
 """Where two runs of one entry part: the first round, then the first client, and what kind of thing differs there.
 
 Ledgers name by digest all that a round began from and came to, so the first round that differs is found without doing
-anything again: rounds before it are equal, and after one that differs no round is equal any more, so a binary search
-compares at most log2 of them. With an archive the client that parts is trained again here, once, and the answer says
-whose update comes out.
+anything again. Of two genuine runs no round is equal any more after one whose adapter differs, so a binary search
+compares at most log2 of them. Ledgers can say otherwise: of a round that differs in a loss alone, or that somebody
+edited, the next may be equal. So before an answer all rounds ahead of it are looked at, and only then called equal.
+Which of two updates comes out again, this cannot say: `ftbench verify --spot` does.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from typing import Any, Literal
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
-from ftbench.result import ledger, names
-from ftbench.result.documents import LedgerLine, Round, Started
+from ftbench.result import ledger, names, safejson
+from ftbench.result.documents import Environment, LedgerLine, Round, Started
+from ftbench.result.files import BUNDLE
+from ftbench.result.opening import is_archive, open_bundle
 from ftbench.spec.primitives import Block
+
+MAX_ENVIRONMENT = 2**20
+"""Bytes of an environment.json that are read."""
 
 Cause = Literal["nothing", "code", "entry", "model", "seed", "data", "schedule", "replies", "arithmetic", "aggregation"]
 
@@ -30,7 +36,8 @@ class Divergence(Block):
     rounds: list[int]
     """Committed rounds of each."""
     compared: int
-    """Rounds that were compared to find the first that differs."""
+    """Rounds that were compared to find the first that differs: log2 of them, or as many as lie up to it where a later
+    one is equal again."""
     round: int | None
     """The first round that differs; 0: the conditions of the run; null: none of those that both have."""
     partition: int | None
@@ -46,12 +53,17 @@ class Divergence(Block):
 
 
 def read(path: Path) -> list[LedgerLine]:
-    """The ledger of a run's folder, of a bundle's, or the file. Raises InvalidInput where there is none."""
-    found = [path] if path.is_file() else [path / names.LEDGER, path / "bundle" / names.LEDGER]
-    for one in found:
+    """The ledger of a run's folder, of a bundle (a folder or an archive), or the file itself. Raises InvalidInput where
+    there is none, or it does not hold together."""
+    if is_archive(path):
+        data = open_bundle(path).files.get(names.LEDGER)
+        if data is not None:
+            return ledger.chained(data, f"{path}: {names.LEDGER}")
+    named = path.is_file() and not is_archive(path)
+    for one in [path] if named else [path / names.LEDGER, path / BUNDLE / names.LEDGER]:
         if one.is_file():
             return ledger.read(one, drop_torn=True)
-    hint = "give a run's folder, a bundle's folder, or a ledger.jsonl"
+    hint = "give a run's folder, a bundle (its folder or archive), or a ledger.jsonl"
     raise InvalidInput(Diagnostic(codes.BAD_LEDGER, "there is no ledger here", Place(str(path)), hint))
 
 
@@ -73,6 +85,9 @@ def bisect(one: Sequence[LedgerLine], other: Sequence[LedgerLine]) -> Divergence
             low = middle + 1
         else:
             high = middle
+    earlier = next((i for i in range(low) if rounds[0][i] != rounds[1][i]), None)
+    if earlier is not None:
+        low, compared = earlier, earlier + 1
     if low == min(counts):
         return Divergence(rounds=counts, compared=compared, round=None, partition=None, cause="nothing", differing=[])
     cause, partition, differing = _of_round(rounds[0][low], rounds[1][low])
@@ -82,19 +97,28 @@ def bisect(one: Sequence[LedgerLine], other: Sequence[LedgerLine]) -> Divergence
 
 
 def environments(one: Path, other: Path) -> list[str]:
-    """What two runs say of their machines, where it differs; empty where one says nothing."""
-    from ftbench.result.documents import Environment
-
+    """What two runs say of their machines, where it differs; empty where one says nothing that can be read: it stands
+    beside what the ledgers say, which is true without it."""
     found = []
     for path in (one, other):
-        for place in (path / names.ENVIRONMENT, path / "bundle" / names.ENVIRONMENT):
-            if place.is_file():
-                found.append(Environment.model_validate_json(place.read_bytes()).model_dump(mode="json"))
-                break
-    if len(found) < 2:
-        return []
+        try:
+            told = safejson.parse_model(_environment(path), Environment, names.ENVIRONMENT, max_bytes=MAX_ENVIRONMENT)
+        except InvalidInput:
+            return []
+        found.append(told.model_dump(mode="json"))
     packages = _fields(found[0].pop("packages"), found[1].pop("packages"))
     return _told({**_fields(found[0], found[1]), **packages})
+
+
+def _environment(path: Path) -> bytes:
+    """The document's bytes; none where there is none."""
+    if is_archive(path):
+        return open_bundle(path).files.get(names.ENVIRONMENT, b"")
+    for place in (path / names.ENVIRONMENT, path / BUNDLE / names.ENVIRONMENT):
+        if place.is_file():
+            with place.open("rb") as file:
+                return file.read(MAX_ENVIRONMENT + 1)
+    return b""
 
 
 Differing = Mapping[str, tuple[Any, Any]]

@@ -477,7 +477,7 @@ class Verdict(Block):
     required: Level
     """What was asked for."""
     accepted: bool
-    """Whether `level` is at least `required`."""
+    """Whether `level` is at least `required`, and nothing that was done again came out otherwise."""
     checks: list[CheckResult]
     not_checked: list[str]
     """What nobody has established, in sentences."""

@@ -44,12 +44,17 @@ def read(path: Path, *, drop_torn: bool = False) -> list[LedgerLine]:
         ) from None
     if drop_torn and not data.endswith(b"\n"):
         data = data[: data.rfind(b"\n") + 1]
-    lines = parse(data, str(path))
+    return chained(data, str(path))
+
+
+def chained(data: bytes, where: str) -> list[LedgerLine]:
+    """The lines in `data`, as `parse` reads them, and held to their chain. Raises InvalidInput."""
+    lines = parse(data, where)
     first = lines[0].body if lines else None
     spec_hash = first.spec_hash if isinstance(first, Started) else ""
     problems = chain_problems(data, spec_hash) if lines else []
     if problems:
-        raise InvalidInput([Diagnostic(codes.BAD_LEDGER, problem, Place(str(path))) for problem in problems])
+        raise InvalidInput([Diagnostic(codes.BAD_LEDGER, problem, Place(where)) for problem in problems])
     return lines
 
 

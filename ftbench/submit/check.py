@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ftbench.spec.canonical import digest
 from ftbench.submit.judge import Judge
 from ftbench.submit.place import bring
 from ftbench.verify.documents import Documents, read
+from ftbench.verify.verifier import refuted
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class Checked:
     """In words for the submitter; never empty."""
     withdrawn: Sequence[str] = ()
     """Those of `identical` that were withdrawn."""
+    unjudged: FtbenchError | None = None
+    """Why it could not be judged on this machine: no answer to the submission. None where it was, or where what was
+    handed in cannot be read."""
 
     @property
     def accepted(self) -> bool:
@@ -58,9 +62,15 @@ def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[s
         return unread(path.stem, None, error)
     try:
         bundle = bring(path)
-        verdict = judge.verdict(bundle)
     except FtbenchError as error:
         return unread(path.stem, told.bundle, error)
+    try:
+        verdict = judge.verdict(bundle)
+    except FtbenchError as error:
+        # Whatever is wrong with a bundle is a check that failed: this is wrong with the machine, or with what is on it.
+        found = unread(path.stem, told.bundle, error)
+        told_why = [found.reasons[0].replace("could not be read", "could not be judged here", 1), *found.reasons[1:]]
+        return replace(found, reasons=told_why, unjudged=error)
     documents = read(bundle)
     claim = verdict.result
     entry, seed, adapter = (claim.entry, claim.seed, claim.adapter) if claim else (None, None, None)
@@ -111,13 +121,18 @@ def unread(name: str, bundle: str | None, error: FtbenchError, what: str = "bund
 
 def in_words(verdict: Verdict) -> list[str]:
     """Why a verdict is what it is, for who handed the bundle in: what failed and what it found, or how far it went."""
-    if verdict.accepted:
-        return [f"reached {verdict.level}, {verdict.required} was asked for; every check up to it passed"]
     failed = [one for one in verdict.checks if one.outcome == "failed"]
+    if verdict.accepted:
+        above = [one for one in verdict.checks if one.level == "SPOT-RUN" and one.outcome == "not-run"]
+        return [
+            f"reached {verdict.level}, {verdict.required} was asked for; every check up to it passed",
+            *(f"{one.check} was not made: {one.evidence}"[:1_900] for one in above),
+        ]
     told = [f"{one.code} {one.check}: it does not hold that {one.title}: {one.evidence}" for one in failed]
     missing = [f"{one.check} was not made: {one.evidence}" for one in verdict.checks if one.outcome == "not-run"]
     found = told or missing[:3]
-    return [f"reached {verdict.level}, {verdict.required} was asked for", *(one[:1_900] for one in found[:20])]
+    again = "; what was done again did not come out as told" if refuted(verdict.checks) else ""
+    return [f"reached {verdict.level}, {verdict.required} was asked for{again}", *(one[:1_900] for one in found[:20])]
 
 
 def answers_digest(documents: Documents) -> str | None:

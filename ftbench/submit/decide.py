@@ -51,10 +51,13 @@ def work_off(
     *,
     hours: float | None = None,
     clock: Callable[[], float] = time.monotonic,
+    left: Callable[[Checked], None] = lambda _: None,
 ) -> Iterator[tuple[Checked, DecisionLine]]:
     """Decide what waits, oldest first. With `hours` none is begun that, as long as the longest so far, would end later.
 
-    A submission whose bundle cannot be brought is refused, with the reason; `re-scored` opens it again.
+    A submission whose bundle cannot be brought is refused, with the reason; `re-scored` opens it again. One that cannot
+    be judged on this machine (its base model is not here, training it again ended in an error) is told to `left`, and
+    goes on waiting.
     """
     began = clock()
     longest = 0.0
@@ -67,6 +70,10 @@ def work_off(
         if checked.bundle is not None and checked.bundle != waiting.document:
             message = "the submission names another bundle than the one that was received"
             raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, message, Place(str(path))))
+        if checked.unjudged is not None:
+            left(checked)
+            longest = max(longest, clock() - started)
+            continue
         event: Event = "accepted" if checked.accepted else "refused"
         found = checked.verdict
         verdict = folder.keep(results, folder.VERDICTS, found, key, VERDICT) if found is not None else None

@@ -114,12 +114,20 @@ def with_decisions(given: Sequence[Submission], results: Path, signers: Signers)
 
 
 def _carried(results: Path, body: Decision, who: str, signers: Signers) -> Submission:
-    """A row under the other hash: the bundle's entry and cost, the verifier's scores."""
+    """A row under the other hash: the bundle's entry and cost, the verifier's scores.
+
+    All of it is of the bundle that was decided on, for nobody signed the submission's file or the folder that it leads
+    to. Raises InvalidInput (FTB781) where one of them is of another.
+    """
     found = _signed(results / folder.CARRIED / f"{body.carried}.json", Carried, CARRIED, signers)
     verdict = _signed(results / folder.VERDICTS / f"{body.verdict}.json", Verdict, VERDICT, signers)
     bundle = bring(results / folder.SUBMISSIONS / f"{body.submission}.json", adapter=False)
     _of_the_decision(body, found, verdict, sha256(bundle.files[names.MANIFEST]))
     documents = read(bundle)
+    listed = documents.manifest.files.get(names.ENTRY) if documents.manifest is not None else None
+    if listed is None or sha256(bundle.files.get(names.ENTRY, b"")) != listed.sha256:
+        message = f"`{names.ENTRY}` is not the file that the manifest names"
+        raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, message, Place(str(bundle.path))))
     moved = {"spec_hash": found.to_spec_hash, "name": found.to_name, "version": found.to_version}
     claim = verdict.result.model_copy(update={**moved, "scores": found.scores}) if verdict.result is not None else None
     again = "answers scored again" if found.how == "answers" else "items asked again"

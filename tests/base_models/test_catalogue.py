@@ -26,6 +26,7 @@ EXPECTED = {
     "meta-llama/Llama-3.2-1B",
     "meta-llama/Llama-3.2-3B",
     "meta-llama/Llama-3.1-8B",
+    "meta-llama/Llama-3.1-70B",
     "google/gemma-2-9b",
     "mistralai/Mistral-7B-v0.3",
     "mistralai/Mistral-Small-24B-Base-2501",
@@ -42,7 +43,7 @@ def test_every_pair_is_there() -> None:
     known = models()
     assert {m.name for m in known.values() if m.variant == "non-instruct"} == EXPECTED
     alone = {m.name for m in known.values() if m.pair is None}
-    assert alone == {"microsoft/phi-4", "microsoft/Phi-4-mini-instruct"}
+    assert alone == {"microsoft/phi-4", "microsoft/Phi-4-mini-instruct", "meta-llama/Llama-3.3-70B-Instruct"}
     for model in known.values():
         if model.pair is not None:
             other = known[model.pair]

@@ -19,7 +19,7 @@ from ftbench.data.store import Store
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource
 from ftbench.recorded import formats, scoring
 from ftbench.result import names
-from ftbench.result.documents import Score
+from ftbench.result.documents import Answer, Score
 from ftbench.spec.pins import Pins
 from ftbench.spec.tasks import CodeTask
 from ftbench.spec.template import before, fill
@@ -99,11 +99,20 @@ def test_whole_programs_of_flowertunes_code_domain(world: forge.World, bundle: f
 
     if "FTBENCH_TESTS_WITHOUT_SANDBOX" not in os.environ:
         assert scored(whole)["recorded"]["pass@1"].correct == due(bundle, "sums")["pass@1"].correct
-    assert given[0] and given[0] != given[1]
-    refused(lambda: scored([whole[1], whole[0], *whole[2:]]), "FTB771")
     refused(lambda: scored(whole[:-1]), "FTB771")
     refused(lambda: scored([*whole[:-1], whole[-1] * 2]), "FTB770")
     refused(lambda: scored([*whole[:-1], []]), "FTB770")
+
+
+def test_a_whole_program_begins_with_what_its_item_gives(world: forge.World, tmp_path: Path) -> None:
+    task = scoring.task_named(world.spec, "sums", tmp_path)
+    assert isinstance(task, CodeTask)
+    task = task.model_copy(update={"program": "# {question}\n{completion}\n"})
+    items = scoring.items_of(task, world.compiled.plan.pins, world.store)
+    line = formats.Line(0, None, None, None, {})
+    whole = [Answer(text=f"# {item.row['question']}\ndef f(): pass") for item in items]
+    assert scoring._completion(task, line, items[0], whole[0], tmp_path).text == "def f(): pass"
+    refused(lambda: scoring._completion(task, line, items[0], whole[1], tmp_path), "FTB771")
 
 
 @pytest.mark.parametrize("texts", [False, True])
@@ -184,12 +193,55 @@ def test_other_items_are_refused(world: forge.World, bundle: forge.Forged, tmp_p
         ('{"doc_id": "x", "resps": [["a"]]}', "FTB770"),
         ('{"text": NaN}', "FTB601"),
         ('{"loglikelihoods": ["many"]}', "FTB770"),
+        ('{"loglikelihoods": 1}', "FTB770"),
+        ('{"text": "a"}\n[1]', "FTB770"),
+        ('{"doc_id": 0, "resps": "12"}', "FTB770"),
+        ('{"doc_id": 0, "resps": [["1", "2"]]}', "FTB770"),
+        ('{"doc_id": 0, "resps": [["1"], ["2"]]}', "FTB770"),
+        ('{"doc_id": -1, "resps": [["1"]]}', "FTB770"),
     ],
 )
 def test_what_is_no_file_of_answers(world: forge.World, tmp_path: Path, text: str, code: str) -> None:
     path = tmp_path / "jars.jsonl"
     path.write_text(text)
     refused(lambda: score(world, path), code)
+
+
+VALUES: list[Any] = [None, True, 0, -1, 1.5, 2**52, "", "x", "A", [], [0], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize(
+    ("whole", "names"),
+    [
+        ({"text": "x"}, ["index", "item", "gold", "target", "text", "loglikelihoods"]),
+        ({"prompt": "p", "gold": "A", "output": "x"}, ["gold", "output"]),
+        ({"context": "c", "new_target": "A", "new_out": "x"}, ["new_target", "new_out"]),
+        ({"doc_id": 0, "doc": {}, "resps": [["x"]]}, ["doc_id", "doc", "resps"]),
+        ({"doc_id": 0, "doc": {"item": "x", "target": 0}, "resps": [["x"]]}, ["doc.item", "doc.target"]),
+    ],
+)
+def test_a_field_of_any_type_is_no_traceback(
+    world: forge.World, tmp_path: Path, whole: dict[str, Any], names: list[str]
+) -> None:
+    """Tools of others give any JSON type to a name that is known here: it is refused, or tells nothing."""
+    path = tmp_path / "jars.jsonl"
+    for name in names:
+        for value in VALUES:
+            line = json.loads(json.dumps(whole))
+            (line["doc"] if name.startswith("doc.") else line)[name.removeprefix("doc.")] = value
+            with pytest.raises(InvalidInput) as error:  # one line is never all of the items
+                score(world, jsonl(path, [line]))
+            assert error.value.diagnostics[0].code in ("FTB770", "FTB771"), (name, value)
+
+
+def test_right_answers_of_another_type(world: forge.World, bundle: forge.Forged, tmp_path: Path) -> None:
+    """Told of every item, where the items themselves are looked at."""
+    path, whole = tmp_path / "jars.jsonl", samples(bundle)
+    for value in ([0], 1.5, True, {"a": 1}):
+        plain = [{"gold": value, "text": "x"} for _ in whole]
+        refused(lambda made=plain: score(world, jsonl(path, made)), "FTB770")
+        theirs = [{"doc_id": n, "doc": {"target": value}, "resps": [["x"]]} for n, _ in enumerate(whole)]
+        assert score(world, jsonl(path, theirs))
 
 
 def test_which_task(world: forge.World, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from ftbench.replay.bisect import bisect, environments
-from ftbench.result.documents import LedgerLine
+from ftbench.replay.bisect import bisect, environments, read
+from ftbench.result.documents import LedgerLine, Round
 
+BUNDLES = Path(__file__).resolve().parents[2] / "results" / "bundles"
 ROUNDS = 40
 SHA = "{:064x}"
 Body = dict[str, Any]
@@ -122,6 +123,16 @@ def test_equal_runs_do_not_part() -> None:
     assert shorter.round is None and shorter.rounds == [40, 19]
 
 
+@pytest.mark.parametrize("number", range(1, ROUNDS + 1))
+def test_a_round_alone_that_differs_is_not_passed_over(number: int) -> None:
+    """A loss told otherwise, or a ledger edited in one place: every later round is equal again."""
+    change: Callable[[list[Body]], None] = lambda bodies: reply(2, loss=0.5)(bodies[number])  # noqa: E731
+    found = bisect(ledger(), ledger(change))
+    assert (found.round, found.partition) == (number, 2), found
+    twice = bisect(ledger(lambda bodies: bodies[ROUNDS].update(learning_rate=9.0)), ledger(change))
+    assert twice.round == number, twice
+
+
 def test_what_machines_say_is_told(tmp_path: Path) -> None:
     for name, torch in (("a", "2.13.0"), ("b", "2.12.0")):
         (tmp_path / name).mkdir()
@@ -129,6 +140,58 @@ def test_what_machines_say_is_told(tmp_path: Path) -> None:
         (tmp_path / name / "environment.json").write_text(json.dumps(told))
     assert environments(tmp_path / "a", tmp_path / "b") == ["torch: 2.13.0 and 2.12.0"]
     assert environments(tmp_path / "a", tmp_path) == []
+
+
+def test_an_environment_that_cannot_be_read_tells_nothing(tmp_path: Path) -> None:
+    for name, text in (("a", "{}"), ("b", "[" * 10_000), ("c", '{"python": 3}'), ("d", "")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "environment.json").write_text(text)
+        assert environments(tmp_path / name, tmp_path / "a") == []
+
+
+def bundles(prefix: str) -> list[Path]:
+    return sorted(path for path in BUNDLES.glob("*.zip") if path.name.startswith(prefix))
+
+
+def test_real_bundles_as_they_are_handed_in() -> None:
+    """Archives, as results/ keeps them: of one benchmark three seeds, which part before the first round."""
+    one, two, three = map(read, bundles("quickstart-rounds3-"))
+    assert bisect(one, one).cause == "nothing" and bisect(one, one).round is None
+    for other in (two, three):
+        found = bisect(one, other)
+        assert (found.round, found.cause) == (0, "seed") and "seed: 1 and" in " ".join(found.differing)
+    paths = bundles("quickstart-rounds3-")
+    assert environments(paths[0], paths[0]) == []
+
+
+PLANTS: list[tuple[str, Callable[[Body], None]]] = [
+    ("data", lambda body: body["replies"][0].update(used=body["replies"][0]["used"] - 1)),
+    ("schedule", lambda body: body.update(learning_rate=body["learning_rate"] / 2)),
+    ("seed", lambda body: body["sampled"].__setitem__(0, 10_000)),
+    ("arithmetic", lambda body: body["replies"][-1].update(update=OTHER)),
+    ("aggregation", lambda body: body.update(adapter=OTHER)),
+]
+"""Five kinds, each planted into every round of a genuine run's ledger."""
+
+
+@pytest.mark.parametrize(("cause", "plant"), PLANTS, ids=[name for name, _ in PLANTS])
+def test_planted_into_a_genuine_ledger(cause: str, plant: Callable[[Body], None]) -> None:
+    lines = read(bundles("micro-general-nlp-")[0])
+    numbers = [line.body.round for line in lines if isinstance(line.body, Round)]
+    assert len(numbers) >= 2
+    for number in numbers:
+        made = []
+        for line in lines:
+            value = line.model_dump(mode="json")
+            if value["body"]["event"] == "round":
+                if value["body"]["round"] == number:
+                    plant(value["body"])
+                elif value["body"]["round"] > number:  # what follows from another adapter is another
+                    value["body"]["adapter"] = SHA.format(7_000_000 + value["body"]["round"])
+            made.append(LedgerLine.model_validate(value))
+        found = bisect(lines, made)
+        assert (found.round, found.cause) == (number, cause), found
+        assert found.compared <= math.ceil(math.log2(len(numbers) + 1))
 
 
 def test_no_ledger_is_said_plainly(tmp_path: Path) -> None:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import forge
 import keys
 import pytest
 
+from ftbench import codes
 from ftbench.decisions import chain, folder, standing
 from ftbench.decisions.documents import PlannedRun, Registration
-from ftbench.errors import InvalidInput
+from ftbench.diagnostics import Diagnostic
+from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import names
-from ftbench.result.documents import Result, Verdict
+from ftbench.result.documents import CheckResult, Result, Verdict
+from ftbench.result.files import Bundle
 from ftbench.signing import keygen, kinds
 from ftbench.signing.keygen import Signers
 from ftbench.spec.canonical import pretty, sha256
 from ftbench.submit.check import Checked
 from ftbench.submit.decide import receive, say, work_off
 from ftbench.submit.judge import Judge
+from ftbench.verify import verifier
+from ftbench.verify.draw import NONCE_BYTES
+from ftbench.verify.evidence import Evidence, Machine
 
 VAL = "val@example.org"
+Outcome = Literal["passed", "failed", "not-run"]
 Files = dict[str, bytes]
 
 
@@ -161,6 +170,62 @@ def test_what_is_above_the_ladder_is_asked_once_it_is_climbed(
     assert asked == [sha256(signed[1][names.MANIFEST])]
 
 
+def again(judge: Judge, outcome: Outcome) -> Callable[[Bundle, Verdict], Verdict]:
+    """A spot-run whose answers came out so, and everything else again."""
+
+    def above(bundle: Bundle, verdict: Verdict) -> Verdict:
+        context = verifier.known(bundle, spec=None, store=judge.store, benchmarks=judge.benchmarks)
+        machine = Machine(device="cpu", threads=1, packages={})
+        nonce = "0" * (2 * NONCE_BYTES)
+        nothing: dict[str, Any] = {"keep_every": 0, "items": [], "clients": [], "aggregations": []}
+        context.spot = Evidence(bundle=verdict.bundle or "", nonce=nonce, machine=machine, **nothing)
+        chosen = verifier.checks(context)
+        made = {one.check: one for one in verdict.checks if one.check not in ("lock-known", "signature-holds")}
+        for check in chosen:
+            if check.level == "SPOT-RUN":
+                ended, found = (outcome, "0.5 nats apart") if check.id == "spot-items" else ("passed", "")
+                made[check.id] = CheckResult(
+                    check=check.id, level=check.level, title=check.title, outcome=ended, evidence=found, code=None
+                )
+        return verifier.climb(context, verdict.required, chosen, made)
+
+    return above
+
+
+@pytest.mark.parametrize(("outcome", "event"), [("failed", "refused"), ("not-run", "accepted")])
+def test_what_did_not_come_out_again_is_not_accepted(
+    tmp_path: Path, judge: Judge, signed: dict[int, Files], outcome: Outcome, event: str
+) -> None:
+    """A caught forgery is RESCORED, which is the level that is asked for by default: it was accepted."""
+    results = tmp_path / "results"
+    hand_in(results, "one", signed[1])
+    list(receive(results, judge, VAL, None))
+    ((checked, line),) = work_off(results, Judge(judge.store, judge.benchmarks, above=again(judge, outcome)), VAL, None)
+    assert line.body.event == event and line.body.level == "RESCORED" and checked.accepted is (event == "accepted")
+    assert "spot-items" in line.body.reasons[1] and "0.5 nats apart" in line.body.reasons[1]
+
+
+def test_what_this_machine_cannot_judge_goes_on_waiting(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> None:
+    """A base model that is not here, or a run that ends for want of memory, is nothing that the submitter did."""
+    results = tmp_path / "results"
+    left: list[Checked] = []
+    hand_in(results, "one", signed[1])
+    hand_in(results, "two", signed[2])
+    list(receive(results, judge, VAL, None))
+
+    def above(bundle: object, verdict: Verdict) -> Verdict:
+        if verdict.bundle == sha256(signed[1][names.MANIFEST]):
+            raise MissingResource(Diagnostic(codes.MISSING_DATA, "the base model is not here"))
+        return verdict
+
+    unable = Judge(judge.store, judge.benchmarks, above=above)
+    ((checked, line),) = work_off(results, unable, VAL, None, left=left.append)
+    assert (checked.name, line.body.event) == ("two", "accepted")
+    assert [one.name for one in left] == ["one"] and "could not be judged here" in left[0].reasons[0]
+    assert [one.submission for one in standing.pending(chain.read(results))] == ["one"]
+    assert [one.name for one, _ in work_off(results, judge, VAL, None)] == ["one"]
+
+
 def test_meddling(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> None:
     base = tmp_path / "base"
     hand_in(base, "one", signed[1])
@@ -185,6 +250,16 @@ def test_meddling(tmp_path: Path, judge: Judge, signed: dict[int, Files]) -> Non
     ):
         assert word in told
     assert "`notes.txt` is added" in told and "`submissions/link.json` is no plain file" in told
+
+
+def test_the_whole_folder_as_a_link_is_meddling(tmp_path: Path) -> None:
+    """`results` → `../base/results` has every file as it was, and takes all of them away once it is merged."""
+    forge.write_folder({"bundles/one/manifest.json": b"{}"}, tmp_path / "base" / "results")
+    for number, target in enumerate(("../base/results", str(tmp_path / "base" / "results"), "nowhere")):
+        head = tmp_path / f"head{number}"
+        head.mkdir()
+        (head / "results").symlink_to(target)
+        assert folder.meddled(tmp_path / "base" / "results", head / "results") == ["`results` is no plain folder"]
 
 
 def test_nobodys_file_keeps_others_from_being_received(

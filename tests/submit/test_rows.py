@@ -64,6 +64,20 @@ def test_levels_and_carried_rows(tmp_path: Path, world: forge.World, judge: Judg
     assert new_row.score.value == made.scores.tuned.value
     assert any(note.startswith("carried from") and VAL in note and "by intervals" in note for note in new_row.notes)
 
+    # Nobody signs the submission's file nor the folder that it leads to: neither may lend the row another's entry.
+    handed, entry = results / "submissions" / "one.json", results / "bundles" / "one" / names.ENTRY
+    whole, other = handed.read_bytes(), (results / "submissions" / "two.json").read_bytes()
+    handed.write_bytes(other)
+    given, told = with_decisions(plain, results, listed)
+    assert len(given) == 2 and len(told) == 1 and "the submission is of bundle" in told[0]
+    handed.write_bytes(whole)
+    mine = entry.read_bytes()
+    entry.write_bytes(mine + b"# mine\n")
+    given, told = with_decisions(plain, results, listed)
+    assert len(given) == 2 and len(told) == 1 and names.ENTRY in told[0]
+    entry.write_bytes(mine)
+    assert len(with_decisions(plain, results, listed)[0]) == 3
+
     # Nobody whom the reader does not name gives a level, and what was kept and changed is left out.
     strangers = Signers(keys.signers(tmp_path / "others", ("eve", "", eve)))
     assert with_decisions(plain, results, strangers) == (plain, [])
