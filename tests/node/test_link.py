@@ -1,4 +1,4 @@
-"""A node whose SuperLink does not take it: what it is told, and that its process goes on. Over TLS, by a real server."""
+"""A node whose SuperLink does not take it: what it is told, and that its process goes on. By a real server and TLS."""
 
 from __future__ import annotations
 
