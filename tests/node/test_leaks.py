@@ -34,7 +34,7 @@ def search() -> Search:
 
 
 def records(**found: object) -> bytes:
-    return bytes(recorddict_to_proto(RecordDict(found)).SerializeToString())  # type: ignore[arg-type]
+    return bytes(recorddict_to_proto(RecordDict(found)).SerializeToString())
 
 
 FORMS = {

@@ -32,6 +32,7 @@ class SuperLink(http.server.ThreadingHTTPServer):
     ahead = timedelta()
     status = 401
     takes = False
+    context: ssl.SSLContext
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -69,9 +70,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def superlink(folder: Path) -> Iterator[SuperLink]:
     server = SuperLink(("127.0.0.1", 0), Answer)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ours.pem")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.context.load_cert_chain(folder / "ours.pem")
+    server.socket = server.context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -132,6 +133,20 @@ def test_a_certificate_of_somebody_else_is_named(superlink: SuperLink, folder: P
     told = refused(superlink, folder, "other").diagnostic
     assert told.code == codes.NODE_REFUSED
     assert "certificate verify failed" in told.message and "another federation" in told.hint
+
+
+def test_a_clock_before_the_certificate_is_looked_for(
+    superlink: SuperLink, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A federation that was opened minutes ago, and a site whose clock is an hour behind: TLS fails first."""
+    monkeypatch.setattr(certificates, "SKEW", -timedelta(hours=1))
+    made = certificates.make("ours", "localhost")
+    (folder / "later.ca").write_bytes(made.authority)
+    (folder / "later.pem").write_bytes(made.superlink + made.superlink_key)
+    superlink.context.load_cert_chain(folder / "later.pem")
+    told = refused(superlink, folder, "later").diagnostic
+    assert told.code == codes.NODE_REFUSED
+    assert "not yet valid" in told.message and "clock" in told.hint
 
 
 def test_a_message_is_kept_with_its_content_and_taken_once(tmp_path: Path) -> None:
