@@ -307,6 +307,9 @@ NO_FLOWER_APP = _code("FTB920", "a folder holds no FlowerTune app that can be re
 APP_NOT_TOLD = _code("FTB921", "something of an app that its files do not tell")
 BAD_CHECKPOINT = _code("FTB922", "a checkpoint holds no LoRA adapter that can be read safely")
 NO_WORDING = _code("FTB923", "an app's prompt cannot be told from its text")
+NODE_CLOCK = _code("FTB924", "a site's clock is further from the SuperLink's than it accepts")
+NODE_REFUSED = _code("FTB925", "a SuperLink does not take a site's node")
+NODE_RUNS = _code("FTB926", "a node of a site's folder runs already")
 
 APP: dict[str, str] = {
     "FTB540": "a setting of the compiled app is missing or malformed",

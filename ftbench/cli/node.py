@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ftbench.cli.options import ExistingFolder, example, json_option
 from ftbench.cli.ui import Ui
+
+if TYPE_CHECKING:
+    from ftbench.node.serve import Server
+    from ftbench.node.settings import Node
 
 
 @click.command("node", epilog=example("ftbench node clinic-north --kit kit", "ftbench node clinic-north"))
@@ -31,19 +37,25 @@ def command(ui: Ui, *, folder: Path, kit: Path | None, look: bool) -> None:
     ui.note(f"reading {folder}", "dim")
     from ftbench.cli.outputs.sites import NodeOutput, Runnable
     from ftbench.node import settings
+    from ftbench.node.asked import alone
     from ftbench.node.serve import Server, key_of
 
-    if kit is not None:
-        from ftbench.node.join import fit
+    # A node that runs keeps its folder to itself: another would answer half of its messages.
+    with contextlib.ExitStack() as stack:
+        if kit is not None or not look:
+            stack.enter_context(alone(folder))
+        if kit is not None:
+            from ftbench.node.join import fit
 
-        for name in fit(folder, kit):
-            ui.note(f"{folder}/apps: {name}, from {kit}")
-    node = settings.read(folder)
-    key_of(node.path(node.settings.key))
-    server = Server(node, ui.note)
-    if not look:
-        server.conduct()
-        return
+            for name in fit(folder, kit):
+                ui.note(f"{folder}/apps: {name}, from {kit}")
+        node = settings.read(folder)
+        key_of(node.path(node.settings.key))
+        server = Server(node, ui.note)
+        if not look:
+            _bring(ui, node, server)
+            server.conduct()
+            return
     for one in server.allowed.values():
         ui.line(f"{one.lock.name} {one.lock.version}: app {one.lock.fab_hash}")
     apps = [
@@ -56,3 +68,17 @@ def command(ui: Ui, *, folder: Path, kit: Path | None, look: bool) -> None:
     ui.answer(
         NodeOutput(superlink=it.superlink, partition=it.partition, clients=it.clients, sealed=it.sealed, apps=apps)
     )
+
+
+def _bring(ui: Ui, node: Node, server: Server) -> None:
+    """Fetch the base models that the site lacks: without one its first message is refused, and the run with it. An
+    entry may bring another model, so what cannot be fetched is told and no more."""
+    from ftbench.data.store import Store
+    from ftbench.errors import FtbenchError
+    from ftbench.run.base_model import bring
+
+    for one in server.allowed.values():
+        try:
+            bring(one.plan.typed_spec().model.base, Store(node.stores), ui.note)
+        except FtbenchError as error:
+            ui.diagnostics(error.diagnostics)

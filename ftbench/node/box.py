@@ -88,5 +88,6 @@ def _shown(paths: Sequence[Path], how: str) -> list[str]:
 def _python() -> list[Path]:
     """Where this Python and its packages lie."""
     found = [sys.prefix, sys.base_prefix, *site.getsitepackages(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    found.append(str(Path(sys.executable).resolve().parent.parent))
+    # An environment that is reached by a link is there under both names: the link may lie in a folder that is shown.
+    found += [str(Path(sys.prefix).resolve()), str(Path(sys.executable).resolve().parent.parent)]
     return [Path(one) for one in found if one and Path(one).is_dir() and Path(one) != Path("/usr")]

@@ -7,18 +7,35 @@ the one version of Flower that the plan pins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from flwr.app import Error, Message, RecordDict
+
+from ftbench import codes
+from ftbench.diagnostics import Diagnostic, printable
 
 INVALID_APP = 7
 """Flower's error code for an app that a node does not run."""
 APP_RAISED = 2
 """Flower's error code for an app that raised."""
+
+HEARTBEAT = "/flwr.proto.Fleet/SendNodeHeartbeat"
+UNAUTHORISED, UNAVAILABLE = 401, 503
+
+
+class Refused(RuntimeError):
+    """A SuperLink does not take this node, or not any more; `diagnostic` says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,11 @@ class Link:
             self._runs = {number: self._get_run(number)}  # the latest alone: a node may stay for months
         run = self._runs[number]
         return Asked(message, tree, run.fab_hash, dict(run.override_config))
+
+    def again(self, message: Message) -> Asked:
+        """A message that was taken before and not answered. Raises what Flower's client does where its run is over."""
+        run = self._get_run(message.metadata.run_id)
+        return Asked(message, None, run.fab_hash, dict(run.override_config))
 
     def content(self, asked: Asked) -> Message:
         """The same message with its content, which is taken from the SuperLink."""
@@ -111,12 +133,89 @@ class Link:
 
 @contextmanager
 def connected(superlink: str, certificates: Path, key: Path) -> Iterator[Link]:
-    """A connection with TLS and the node's own key. Flower ends this process where it is refused (exit code 305)."""
+    """A connection with TLS and the node's own key. Raises Refused where the SuperLink does not take it."""
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_ssh_private_key
-    from flwr.supernode.fleet_http_connection import http_request_response
+    from flwr.supernode import fleet_http_connection as flower
 
     private = load_ssh_private_key(key.read_bytes(), None)
     assert isinstance(private, ec.EllipticCurvePrivateKey), "checked when the node was read"
-    with http_request_response(superlink, False, certificates.read_bytes(), (private, private.public_key())) as found:
+    with (
+        _told(flower),
+        flower.http_request_response(
+            superlink, False, certificates.read_bytes(), (private, private.public_key())
+        ) as found,
+    ):
         yield Link(found)
+
+
+# --- refusals -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _told(flower: Any) -> Iterator[None]:
+    """Let Flower's connection say why it is refused. By itself it interrupts or ends its process, which a node that
+    waits for a SuperLink to be back must not."""
+    signed, ends = flower.NodeAuthHttpInterceptor, flower.flwr_exit
+    flower.NodeAuthHttpInterceptor = lambda *keys: _Identity(signed(*keys))
+    flower.flwr_exit = _refused
+    try:
+        yield
+    finally:
+        flower.NodeAuthHttpInterceptor, flower.flwr_exit = signed, ends
+
+
+class _Identity:
+    """Flower's signature of each request, and what comes of one that is not taken."""
+
+    def __init__(self, signed: Any) -> None:
+        self._signed = signed
+
+    def intercept(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
+        """See Flower's ProtobufClientInterceptor. Raises Refused."""
+        import httpx
+
+        response = self._signed.intercept(context, call_next)
+        if response.status_code != UNAUTHORISED:
+            return response
+        if context.rpc_method == HEARTBEAT:  # a thread of its own, where nobody would hear it
+            return httpx.Response(UNAVAILABLE, request=context.request)
+        raise Refused(why_unauthorised(response.headers.get("date"), datetime.now(UTC)))
+
+
+def why_unauthorised(date: str | None, here: datetime) -> Diagnostic:
+    """Why a signed request was not taken: this machine's clock, where that is further from the SuperLink's (`date`, its
+    answer's header) than it accepts; else the key."""
+    from flwr.common.constant import SYSTEM_TIME_TOLERANCE, TIMESTAMP_TOLERANCE
+
+    try:
+        ahead = (here - parsedate_to_datetime(date or "")).total_seconds()
+    except (TypeError, ValueError):
+        ahead = 0.0
+    late = TIMESTAMP_TOLERANCE + SYSTEM_TIME_TOLERANCE
+    if not 1 - late < ahead < SYSTEM_TIME_TOLERANCE - 1:  # the header counts whole seconds
+        apart = f"{abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} the SuperLink's"
+        hint = f"set it (timedatectl set-ntp true); it may be {SYSTEM_TIME_TOLERANCE} s ahead and {late} s behind"
+        return Diagnostic(codes.NODE_CLOCK, f"this machine's clock is {apart}", hint=hint)
+    message = "the SuperLink does not know this node's key, or not any more"
+    return Diagnostic(codes.NODE_REFUSED, message, hint=REGISTER)
+
+
+REGISTER = "the organiser makes the sites' keys known with organiser/register.sh after each start of the SuperLink"
+DATES = ("not yet valid", "has expired")
+
+
+def _refused(_: int, message: str = "", *__: object, **___: object) -> NoReturn:
+    """In the place of Flower's `flwr_exit`."""
+    known = sys.exc_info()[1]
+    if isinstance(known, Refused):
+        raise known
+    said = " ".join(message.split())
+    hint = REGISTER
+    if any(one in said for one in DATES):
+        hint = "look at this machine's clock; `ftbench site-kit open` makes a certificate anew that ends soon"
+    elif "certificate" in said.lower():
+        hint = "the kit is of another federation, or something stands between this machine and the SuperLink"
+    raise Refused(
+        Diagnostic(codes.NODE_REFUSED, f"the SuperLink does not take this node: {printable(said)}", hint=hint)
+    )

@@ -112,6 +112,7 @@ def _bytes(pipe: IO[bytes], size: int, until: float) -> bytes:
                 raise Died("it gave no answer in time")
             part = os.read(pipe.fileno(), min(size - len(found), 1 << 20))
             if not part:
-                raise Died("it ended")
+                # Whoever ends it when the time is up may be the first to see that it is.
+                raise Died("it ended" if time.monotonic() < until else "it gave no answer in time")
             found += part
     return bytes(found)

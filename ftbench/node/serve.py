@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from flwr.app import Message, RecordDict
 
 from ftbench import codes
+from ftbench.diagnostics import Place
+from ftbench.errors import InvalidInput
 from ftbench.node import allowed, gate
 from ftbench.node.allowed import Allowed
+from ftbench.node.asked import Pending
 from ftbench.node.journal import Journal, listed
-from ftbench.node.link import INVALID_APP, Asked, Link, connected
+from ftbench.node.link import INVALID_APP, Asked, Link, Refused, connected
 from ftbench.node.resident import Died, Resident
 from ftbench.node.settings import Node
 
@@ -29,6 +33,7 @@ FLOATS = 8
 ROOM = 1 << 20
 REFUSED = "FTB514 this site does not run this app"
 HELD = "FTB515 this site held the reply back"
+FULL = "FTB558"
 
 Say = Callable[[str], None]
 
@@ -44,6 +49,7 @@ class Server:
         self.state = node.path(settings.state)
         self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.journal = Journal(self.state)
+        self.pending = Pending(node.folder)
         self._resident: tuple[str, Resident] | None = None
         for digest, one in self.allowed.items():
             # Whether it can be sealed is known before the first message.
@@ -52,8 +58,10 @@ class Server:
             say(f"runs {one.lock.name} {one.lock.version}, app {digest[:12]}{by}")
 
     def conduct(self) -> None:
-        """Serve until the process is ended. A connection that fails is made again; where the first one is refused,
-        Flower ends the process."""
+        """Serve until the process is ended. A connection that fails is made again, also where a SuperLink that was
+        started anew does not know this node yet.
+
+        Raises InvalidInput (FTB924, FTB925) where the first one is refused."""
         settings = self.node.settings
         certificates, key = self.node.path(settings.root_certificates), self.node.path(settings.key)
         once = False
@@ -64,9 +72,10 @@ class Server:
                         once = True
                         self.say(f"connected to {settings.superlink}, SuperNode ID {link.node_id}")
                         self._serve(link)
-                except SystemExit:
+                except Refused as refused:
                     if not once:
-                        raise
+                        raise InvalidInput(replace(refused.diagnostic, place=Place(settings.superlink))) from refused
+                    self.say(f"{refused.diagnostic.code} {refused}")
                 self.say(f"no connection to {settings.superlink}; once more in {AGAIN_SECONDS:.0f} s")
                 time.sleep(AGAIN_SECONDS)
         finally:
@@ -82,6 +91,7 @@ class Server:
         from flwr.supercore.run import RunNotRunningException
 
         last = 0.0
+        self._answer_again(link)
         while True:
             try:
                 asked = link.next()
@@ -93,35 +103,68 @@ class Server:
                 self.say("a run ended before its message was answered")
             time.sleep(POLL_SECONDS if time.monotonic() - last < BUSY_FOR else IDLE_SECONDS)
 
+    def _answer_again(self, link: Link) -> None:
+        """Answer what this node was at when it was killed, or its connection failed, where that is still asked."""
+        from flwr.supercore.run import RunNotRunningException
+        from httpx import HTTPError
+
+        message = self.pending.take()
+        if message is None or message.metadata.dst_node_id != link.node_id:
+            return
+        try:
+            asked = link.again(message)
+            one = self.allowed.get(asked.fab_hash)
+            if one is not None:
+                self.say(f"{_called(message)}: was not answered; once more")
+                self._conclude(link, one, asked, message, time.monotonic())
+        except (HTTPError, RunNotRunningException):
+            self.say(f"{_called(message)}: was not answered, and is asked no more")
+
     def _carry_out(self, link: Link, asked: Asked) -> None:
-        metadata, began = asked.message.metadata, time.monotonic()
-        what = f"run {metadata.run_id}, {metadata.message_type}" + (
-            f", round {metadata.group_id}" if metadata.group_id else ""
-        )
+        began = time.monotonic()
         one = self.allowed.get(asked.fab_hash)
         if one is None:
             reason = f"{REFUSED}: its digest {asked.fab_hash[:12]} is not on its list"
-            self.say(f"{what}: refused, app {asked.fab_hash[:12]} is not allowed here")
+            self.say(f"{_called(asked.message)}: refused, app {asked.fab_hash[:12]} is not allowed here")
             link.refuse(asked.message, reason, INVALID_APP)
-            self.journal.note(asked.message, fab=asked.fab_hash, said={"refused": reason})
+            self._note(asked, {"refused": reason})
             return
         whole = link.content(asked)
-        pulled = time.monotonic()
+        try:
+            self.pending.keep(whole)
+        except OSError as error:
+            # What could not be written down does not leave either.
+            reason = f"{FULL} {codes.APP[FULL]}: this site's folder takes no message"
+            self.say(f"{_called(asked.message)}: refused, {error.filename}: {error.strerror}")
+            link.refuse(asked.message, reason)
+            self._note(asked, {"came": listed(whole.content), "refused": reason})
+            return
+        self._conclude(link, one, asked, whole, began)
+
+    def _conclude(self, link: Link, one: Allowed, asked: Asked, whole: Message, began: float) -> None:
+        """Let the app answer, and send what may leave."""
+        what, pulled = _called(whole), time.monotonic()
         answer = self._answer(one, whole, asked.run_config, link.node_id)
         answered = time.monotonic()
         if isinstance(answer, str):
             self.say(f"{what}: {answer}")
             link.refuse(asked.message, answer)
-            self.journal.note(
-                asked.message, fab=asked.fab_hash, said={"came": listed(whole.content), "refused": answer}
-            )
+            self.pending.forget()
+            self._note(asked, {"came": listed(whole.content), "refused": answer})
             return
         sent = link.reply(asked.message, answer, answered - pulled)
+        self.pending.forget()
         seconds = time.monotonic() - began
         said = {"came": listed(whole.content), "left": listed(answer), "bytes": sent, "seconds": round(seconds, 3)}
         said["app_seconds"] = round(answered - pulled, 3)
-        self.journal.note(asked.message, fab=asked.fab_hash, said=said)
+        self._note(asked, said)
         self.say(f"{what}: answered in {seconds:.1f} s, {sent:,} bytes left")
+
+    def _note(self, asked: Asked, said: dict[str, Any]) -> None:
+        try:
+            self.journal.note(asked.message, fab=asked.fab_hash, said=said)
+        except OSError as error:
+            self.say(f"{self.journal.path} lacks this message: {error.strerror}")
 
     def _answer(self, one: Allowed, message: Message, overrides: Mapping[str, Any], node_id: int) -> RecordDict | str:
         """What may leave, or the error that is told instead."""
@@ -181,6 +224,14 @@ class Server:
         )
         self._resident = digest, made
         return made
+
+
+def _called(message: Message) -> str:
+    """A message for people."""
+    metadata = message.metadata
+    return f"run {metadata.run_id}, {metadata.message_type}" + (
+        f", round {metadata.group_id}" if metadata.group_id else ""
+    )
 
 
 def most_bytes(one: Allowed) -> int:
