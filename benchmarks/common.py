@@ -39,13 +39,13 @@ def world() -> World:
     return World(spec, load_pins(path), store, store.model_path(store.model_digest(spec.model.base)))
 
 
-def in_turn(sides: dict[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+def in_turn(sides: dict[str, Callable[[], float]], repeats: int, *, warm: bool = False) -> dict[str, list[float]]:
     """Seconds that each side says it took, side after side and round after round, so that both meet the same load.
 
-    The first round warms up and is not counted.
+    The first round warms up and is not counted, unless they are `warm`.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(repeats + 1):
+    for number in range(warm, repeats + 1):
         for name, side in sides.items():
             took = side()
             if number:

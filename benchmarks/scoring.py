@@ -25,6 +25,8 @@ import common
 import torch
 import transformers
 
+WARM = 8
+"""Requests that both sides are given before anything is timed."""
 AGREE = 1e-3
 """Largest difference in nats."""
 
@@ -69,7 +71,7 @@ def main() -> None:
         processor[side] = sum(after[:4]) - sum(before[:4])
         return seconds
 
-    def ours() -> float:
+    def ours(count: int | None = None) -> float:
         torch.set_num_threads(1)
         with tempfile.TemporaryDirectory() as folder, Cache(Path(folder) / "cache.jsonl") as cache:
             lm = scoring_lm(
@@ -82,18 +84,24 @@ def main() -> None:
                 on_progress=lambda *_: None,
                 processes=processes,
             )
-            given = [SimpleNamespace(args=request) for request in requests]
+            given = [SimpleNamespace(args=request) for request in requests[:count]]
             return timed("ours", lambda: found.update(ours=lm.loglikelihood(given)))
 
-    def theirs() -> float:
+    def theirs(count: int | None = None) -> float:
         # Set at every turn: threads that were made once would not outlive the division of our processes.
         torch.set_num_threads(processes)
         lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=asked.batch_size)
-        seconds = timed("theirs", lambda: found.update(theirs=lm._loglikelihood_tokens(encoded, disable_tqdm=True)))
+        seconds = timed(
+            "theirs", lambda: found.update(theirs=lm._loglikelihood_tokens(encoded[:count], disable_tqdm=True))
+        )
         torch.set_num_threads(1)
         return seconds
 
-    seconds = common.in_turn({"ftbench": ours, f"lm-eval hf, batch {asked.batch_size}": theirs}, asked.repeats)
+    ours(WARM)
+    theirs(WARM)
+    seconds = common.in_turn(
+        {"ftbench": ours, f"lm-eval hf, batch {asked.batch_size}": theirs}, asked.repeats, warm=True
+    )
     apart = max(abs(a[0] - b[0]) for a, b in zip(found["ours"], found["theirs"], strict=True))
     if apart > AGREE:
         sys.exit(f"the two sides are no comparison: log-likelihoods are {apart:.3g} nats apart")
@@ -103,10 +111,10 @@ def main() -> None:
         "tokens_an_option": round(tokens, 2),
         "nats_apart": apart,
         "processes": processes,
+        # On a machine that others use, threads wait for each other, and only the processor's time compares the work.
+        "processor_seconds": {side: round(seconds, 2) for side, seconds in processor.items()},
+        "processor_ratio": round(processor["theirs"] / processor["ours"], 3),
     }
-    # On a machine that others use, threads wait for each other, and only the processor's time compares the work.
-    facts["processor_seconds"] = {side: round(seconds, 2) for side, seconds in processor.items()}
-    facts["processor_ratio"] = round(processor["theirs"] / processor["ours"], 3)
     common.report("scoring", seconds, facts)
 
 

@@ -63,7 +63,9 @@ def picked(task: ChoiceTask, scoring: str, given: Given) -> int | None:
     if scoring == "generated" and task.extraction is not None:
         if not isinstance(given.prompt, str):
             raise ValueError("the prompt is withheld: fill it in from the data")
-        return _extracted(task.extraction, text, tuple(_texts(given)), given.prompt)
+        # Of a prompt only letters' own texts are read: without letters, answers to other prompts are found again.
+        prompt = given.prompt if task.extraction == "option-letter" else ""
+        return _extracted(task.extraction, text, tuple(_texts(given)), prompt)
     if scoring == "flowertune" and task.flowertune is not None:
         return flowertune(task.flowertune, text, _texts(given))
     raise ValueError(f"task {task.name} has no rule for the scoring {scoring!r}")
@@ -95,7 +97,7 @@ def asks_likelihood(task: Task) -> bool:
 
 def asks_text(task: Task) -> bool:
     """Whether the model writes an answer to the task's items."""
-    return any(scoring != "likelihood" for scoring in task.scoring)
+    return task.scoring != ["likelihood"] and any(scoring != "likelihood" for scoring in task.scoring)
 
 
 def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
@@ -109,18 +111,18 @@ def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
         yield Diagnostic(codes.WRONG_TARGET, message)
     elif asks_text(task) and not all(isinstance(option, str) for option in given.options):
         yield Diagnostic(codes.NO_ANSWER, f"{where}: its options are withheld, and what models wrote is read by them")
-    due = {
-        "loglikelihoods": asks_likelihood(task),
-        "text": asks_text(task),
-        "passed": isinstance(task, CodeTask),
-        "status": isinstance(task, CodeTask),
-    }
-    for name, asked in due.items():
-        if asked != (getattr(answer, name) is not None):
+    likelihood, code = asks_likelihood(task), isinstance(task, CodeTask)
+    for name, value, asked in (
+        ("loglikelihoods", answer.loglikelihoods, likelihood),
+        ("text", answer.text, asks_text(task)),
+        ("passed", answer.passed, code),
+        ("status", answer.status, code),
+    ):
+        if asked != (value is not None):
             yield Diagnostic(
                 codes.NO_ANSWER, f"{where}: `{name}` is {'missing' if asked else 'given, but not asked for'}"
             )
-    if answer.loglikelihoods is not None and asks_likelihood(task):
+    if answer.loglikelihoods is not None and likelihood:
         yield from _likelihoods(answer.loglikelihoods, len(given.options), where)
     if answer.passed is not None and answer.passed != (answer.status == "passed"):
         yield Diagnostic(codes.NO_ANSWER, f"{where}: passed is {answer.passed}, yet the status is {answer.status!r}")

@@ -26,7 +26,10 @@ MAX_ERRORS = 20
 MAX_MESSAGE = 300
 """Characters of a schema error that are shown; it may quote what it refuses."""
 
-_MAY_OVERFLOW = re.compile(rb"[0-9.][eE][+]?[0-9]{3,}\s*(?:[,\]}]|\Z)|[0-9]{200}")
+_ALIKE = bytes.maketrans(b"123456789.E", b"0000000000e")
+"""Every digit and the point as 0: what may overflow then begins with one letter, and is found at C's speed."""
+_EXPONENT = re.compile(rb"e(?<=0e)\+?000+\s*(?:[,\]}]|\Z)")
+_LONG = b"0" * 200
 
 _LOOKED_INTO = (str, dict, list)
 
@@ -47,11 +50,10 @@ def parse(data: bytes, where: str, *, max_bytes: int = MAX_BYTES, max_depth: int
         _refuse(where, f"has {len(data)} bytes; at most {max_bytes} are read")
     try:
         text = data.decode("utf-8")
+        if text.startswith("\ufeff"):
+            _refuse(where, "is not JSON: it begins with a BOM", 1, 1)
         # Only what is long or has an exponent overflows; Python's own reader of floats is much faster than ours.
-        read_float = _float if _MAY_OVERFLOW.search(data) else None
-        value = json.loads(
-            text, object_pairs_hook=_pairs, parse_constant=_constant, parse_float=read_float, parse_int=_integer
-        )
+        value = (_CAREFUL if _may_overflow(data) else _READER).decode(text)
     except RecursionError:
         _refuse(where, f"is nested deeper than {max_depth} levels")
     except UnicodeDecodeError as error:
@@ -125,6 +127,12 @@ def _refuse(where: str, message: str, line: int = 0, column: int = 0) -> NoRetur
     raise InvalidInput(Diagnostic(codes.NOT_STRICT_JSON, message[:MAX_MESSAGE], Place(where, line, column)))
 
 
+def _may_overflow(data: bytes) -> bool:
+    """Whether some number in JSON text may be too large for a float; never False where one is."""
+    alike = data.translate(_ALIKE)
+    return _LONG in alike or _EXPONENT.search(alike) is not None
+
+
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
@@ -149,6 +157,10 @@ def _integer(text: str) -> int:
     if len(text) > 17 or abs(value := int(text)) >= 2**53:
         raise _Refused(f"holds the integer {text[:40]}, which is 2^53 or more")
     return value
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer)
+_CAREFUL = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_float)
 
 
 def _walk(value: Any, max_depth: int) -> Iterator[tuple[str, str]]:

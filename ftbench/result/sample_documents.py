@@ -50,3 +50,9 @@ class Sample(Block):
     """With the adapter of the round that is scored."""
     references: dict[str, Answer] = {}
     """`centralised`, `fault-free`, `local-0` … → the answer of that reference."""
+
+    def answer(self, model: str) -> Answer | None:
+        """That of `untuned`, `tuned` or a reference; None where there is no such reference."""
+        if model in self.references:
+            return self.references[model]
+        return self.tuned if model == "tuned" else self.untuned if model == "untuned" else None

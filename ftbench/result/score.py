@@ -218,8 +218,10 @@ def _read(task: Task, scoring: str, given: Sequence[Given]) -> _Read:
 
 
 def _given(sample: Sample, model: str) -> Given:
-    answers = {"untuned": sample.untuned, "tuned": sample.tuned, **sample.references}
-    return Given(answers[model], sample.options, sample.target, sample.prompt)
+    answer = sample.answer(model)
+    if answer is None:
+        raise KeyError(model)
+    return Given(answer, sample.options, sample.target, sample.prompt)
 
 
 def _counted(task: Task, scoring: str, given: Sequence[Given], confidence: float) -> Score:

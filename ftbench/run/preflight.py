@@ -19,9 +19,11 @@ from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result.references import due_references
 from ftbench.run import keep
 from ftbench.run.base_model import fetch_command
+from ftbench.run.beside import Beside
 from ftbench.run.disk import elements, state_bytes
 from ftbench.run.environment import differences
-from ftbench.run.evaluation.trial import Trial, try_tokenizer
+from ftbench.run.evaluation.trial import Asked, Trial
+from ftbench.run.processes import tree
 from ftbench.run.rundir import RunDir
 from ftbench.spec.checks.pins import unresolved
 from ftbench.spec.entries import apply
@@ -74,11 +76,12 @@ def look_ahead(
     apart: bool,
     limit: int | None,
     say: Callable[[str], None],
-) -> None:
+) -> Beside:
     """What is knowable of disk, items and rows with the base model at hand; to be asked before the first round.
 
     `apart` as above; `limit`: only the first items of each task will be asked. `say` is told what becomes of rows.
-    Raises MissingResource (FTB504), InvalidInput (FTB36x, FTB537, FTB564, FTB565, FTB568, FTB572), RunFailed (FTB560).
+    What the tokenizer says of items and rows is asked in a process that goes on: nothing may count before it has
+    passed. Raises MissingResource (FTB504), InvalidInput (FTB36x).
     """
     spec = apply(plan.typed_spec(), entry)
     every = keep.in_force(run.settings().keep, spec, outline)
@@ -106,9 +109,8 @@ def look_ahead(
     )
     if not apart and not isinstance(spec.data.source, SitesSource):
         trial = trial.model_copy(update=training_files(plan.pins, store))
-    report = try_tokenizer(trial, run.logs / "trial.json", run.logs / "trial.log", run.marker())
-    for line in report.lines():
-        say(f"{line} (see logs/trial.log)")
+    asked = Asked(trial, run.logs / "trial.json", run.logs / "trial.log", tree.beside(run.marker()))
+    return Beside(asked, run, say)
 
 
 def training_files(pins: Pins, store: Store) -> dict[str, str]:

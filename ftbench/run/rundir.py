@@ -185,6 +185,11 @@ class RunDir:
         return self.path / "logs"
 
     @property
+    def tried(self) -> Path:
+        """There once the trial of items and rows has passed (`run.beside`)."""
+        return self.path / "tried"
+
+    @property
     def scratch(self) -> Path:
         """Temporary files of a phase; it is not there between phases."""
         return self.path / "tmp"

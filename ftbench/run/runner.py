@@ -27,9 +27,10 @@ from ftbench.interrupts import in_order
 from ftbench.result import ledger
 from ftbench.result.documents import Finished, Selection
 from ftbench.result.references import due_references
-from ftbench.run import conclude, keep, knowable, noise, open_division, preflight, together
+from ftbench.run import beside, conclude, keep, knowable, noise, open_division, preflight, together
 from ftbench.run import start as marks
 from ftbench.run.base_model import bring
+from ftbench.run.beside import Beside
 from ftbench.run.engines import devices, private, resources
 from ftbench.run.engines.engine import ENGINES, Engine, EngineName, RunConfig, TrainJob, knob_config
 from ftbench.run.evaluation.programs import check_sandbox
@@ -121,12 +122,12 @@ def start(
             run.fill(files, entry, settings)
             # Asked now, not when the model has been fetched and the training has been paid for.
             check_sandbox(run.compiled, plan, unsafe=unsafe_no_sandbox)
-            _preflight(plan, run, store, told, spec=spec)
+            trial = _preflight(plan, run, store, told, spec=spec)
         except BaseException:
             run.discard()
             raise
-        with run.alone():
-            return _Start(run, store, told, began, train_only=train_only).conduct()
+        with beside.ending(trial, run, new=True), run.alone():
+            return _Start(run, store, told, began, train_only=train_only, trial=trial).conduct()
 
 
 def resume(
@@ -173,11 +174,13 @@ def resume(
             run.change(settings)
         roots, told = store or Store([Path(root) for root in settings.stores]), listener or Silent()
         check_sandbox(run.compiled, plan, unsafe=settings.unsafe_no_sandbox)
-        _preflight(plan, run, roots, told, spec=settings.spec)
-        return _Start(run, roots, told, train_only=train_only).conduct()
+        trial = _preflight(plan, run, roots, told, spec=settings.spec)
+        with beside.ending(trial, run, new=False):
+            return _Start(run, roots, told, train_only=train_only, trial=trial).conduct()
 
 
-def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: str) -> None:
+def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: str) -> Beside | None:
+    """All that is looked at before a run; what goes on beside the engine's start is returned."""
     settings = run.settings()
     if settings.engine == "flower-simulation":
         private.check_private(allowed=settings.allow_local_users)
@@ -199,10 +202,10 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
     # Before any training: a model that a bundle cannot describe is found now.
     outline = store.outline(store.model_digest(run.entry().model))
     write_file(run.model, outline.to_bytes())
-    if run.ledger.exists():
-        return  # a run that has begun was looked at when it did
+    if run.tried.exists():
+        return None  # a run that has begun was looked at when it did
     told.note("trying the base model's tokenizer on items and rows")
-    preflight.look_ahead(
+    trial = preflight.look_ahead(
         run,
         plan,
         run.entry(),
@@ -212,18 +215,31 @@ def _preflight(plan: Plan, run: RunDir, store: Store, told: Listener, *, spec: s
         limit=SMOKE_ITEMS if settings.smoke else None,
         say=told.note,
     )
+    if apart and trial is not None:  # whose SuperLink and clients are others' too: nothing is started there in vain
+        with beside.ending(trial, run, new=False):
+            trial.passed()
+        return None
+    return trial
 
 
 class _Start:
     """One start of a run whose folder is filled and locked."""
 
     def __init__(
-        self, run: RunDir, store: Store, listener: Listener, began: float | None = None, *, train_only: bool = False
+        self,
+        run: RunDir,
+        store: Store,
+        listener: Listener,
+        began: float | None = None,
+        *,
+        train_only: bool = False,
+        trial: Beside | None = None,
     ) -> None:
-        """`began`: when this start began, in seconds since 1970; None: now."""
+        """`began`: when this start began, in seconds since 1970; None: now. `trial`: what has yet to pass."""
         self.began = time.time() if began is None else began
         self.run = run
         self.train_only = train_only
+        self.trial = trial
         self.store = store
         self.settings = run.settings()
         self.plan = run.plan()
@@ -248,6 +264,8 @@ class _Start:
         if not self.trained():
             with self._timed("train"):
                 self._train()
+        if self.trial is not None:
+            self.trial.passed()
         if self.train_only:
             message = "this run has trained; it is not scored, as asked"
             hint = f"score it with `ftbench run --resume {self.run.path}`"
@@ -281,6 +299,8 @@ class _Start:
 
         def tick() -> None:
             nonlocal committed
+            if self.trial is not None:
+                self.trial.look()
             self.follower.tick()
             self.guard.check(orderly=True)
             if self.follower.progress.round != committed:  # so that a killed start's time counts as well
@@ -295,6 +315,8 @@ class _Start:
             with _scratch(self.run) if inline else contextlib.nullcontext():
                 _engine(self.settings.engine).train(job, tick)
         except FtbenchError as error:
+            if self.trial is not None:
+                self.trial.passed()  # what it refuses is the cause of whatever else went wrong
             raise self.guard.ended(error) from error
         self.follower.tick()
 

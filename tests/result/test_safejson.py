@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import pytest
@@ -18,6 +19,11 @@ from ftbench.result.documents import Cost, Manifest
         (b'{"a": NaN}', "NaN"),
         (b'{"a": -Infinity}', "-Infinity"),
         (b'{"a": 1e400}', "too large"),
+        (b'{"a": [-1E+400 ]}', "too large"),
+        (b'{"a": 2.5e0400}', "too large"),
+        (b"1e999", "too large"),
+        (b'{"a": ' + b"9" * 400 + b".5}", "too large"),
+        (b'{"a": 1' + b"0" * 198 + b"." + b"0" * 200 + b"e200}", "too large"),
         (b'{"a": 9007199254740992}', "2^53"),
         (b'{"a": ' + b"9" * 5000 + b"}", "2^53"),
         (b'{"a": 1, "a": 2}', "twice"),
@@ -85,3 +91,17 @@ VALUES = st.recursive(LEAVES, lambda value: st.lists(value) | st.dictionaries(st
 @given(VALUES)
 def test_any_value(value: object) -> None:
     assert safejson.parse(json.dumps(value).encode(), "x") == value
+
+
+@pytest.mark.parametrize(
+    "text", ["1e400", "[1E400]", "[1.0e+308, 2e308]", "1e308", '"1e400"', '{"1e400,":1e3}', "3e-400"]
+)
+@given(before=st.text("0123456789.eE+-,]} ", max_size=6))
+def test_no_number_that_overflows_is_read(text: str, before: str) -> None:
+    data = f'["{before}",{text}]'.encode()
+    try:
+        value = safejson.parse(data, "x")
+    except InvalidInput:
+        value = None
+    plain = json.loads(data)
+    assert value == (None if math.inf in (plain[1] if isinstance(plain[1], list) else [plain[1]]) else plain)

@@ -9,8 +9,9 @@ from evaluations import choice, code, evaluation
 
 from ftbench.errors import InvalidInput
 from ftbench.result.documents import Answer, Sample
-from ftbench.result.marks import Given, mark
+from ftbench.result.marks import Given, mark, picked
 from ftbench.result.score import is_attainable, score
+from ftbench.spec.tasks import ChoiceTask
 
 OPTIONS = [" negative", " neutral", " positive"]
 TARGETS = [0] * 3 + [1] * 6 + [2]
@@ -215,3 +216,22 @@ def declared() -> dict[str, Any]:
 
 def test_our_specs_declare_these_items() -> None:
     assert declared() == {task: items for task, items, _ in PUBLISHED}
+
+
+def test_an_options_own_text_is_found_whatever_was_asked() -> None:
+    """An answer that was read for one prompt need not be read for another; letters have their texts of the prompt."""
+    told = choice("q", options=[" A", " B"], scoring=["generated"], extraction="option-letter")
+    lettered, plain = ChoiceTask.model_validate(told), ChoiceTask.model_validate(SENTIMENT)
+    asked = [f"{order[0]}\n{order[1]}\nAnswer:" for order in (("A. heart", "B. liver"), ("A. liver", "B. heart"))]
+    found = [
+        picked(lettered, "generated", Given(Answer(text="It is the liver"), [" A", " B"], 0, one)) for one in asked
+    ]
+    assert found == [1, 0]
+    for prompt in asked:
+        assert picked(plain, "generated", Given(answered("Neutral."), OPTIONS, 0, prompt)) == 1
+
+
+def test_the_answer_of_nobody_is_none() -> None:
+    one = samples([answered("a")] * 10, [answered("b")] * 10, centralised=[answered("c")] * 10)[0]
+    told = [found.text for name in ("untuned", "tuned", "centralised") if (found := one.answer(name))]
+    assert told == ["b", "a", "c"] and one.answer("local-0") is None

@@ -16,7 +16,8 @@ from ftbench.errors import InvalidInput, RunFailed
 from ftbench.run import disk
 from ftbench.run.evaluation import trial_worker
 from ftbench.run.evaluation.tokens import model_length
-from ftbench.run.evaluation.trial import Report, Trial, try_tokenizer
+from ftbench.run.evaluation.trial import Asked, Report, Trial, try_tokenizer
+from ftbench.run.processes import tree
 from ftbench.spec.load import load_spec
 from ftbench.spec.outline import Outline
 
@@ -245,6 +246,15 @@ def test_a_process_that_dies_is_told(make: Any, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("ftbench.run.evaluation.trial.sys.executable", "/bin/false")
     with pytest.raises(RunFailed, match="FTB560"):
         try_tokenizer(make([GOOD]), tmp_path / "job.json", tmp_path / "log")
+
+
+def test_one_that_is_ended_early_leaves_nothing(make: Any, tmp_path: Path) -> None:
+    marker = tree.beside(tree.new_token())
+    asked = Asked(make([GOOD]), tmp_path / "job.json", tmp_path / "log", marker)
+    assert not asked.ended() and len(tree.marked(marker)) == 1
+    asked.close()
+    asked.close()
+    assert tree.marked(marker) == [] and not (tmp_path / "job.answer").exists()
 
 
 def test_the_models_length_is_lm_evals() -> None:

@@ -106,30 +106,52 @@ def try_tokenizer(trial: Trial, job_file: Path, log: Path, marker: str = "") -> 
     Raises InvalidInput with all that stands in the way (FTB564, FTB565, FTB568, FTB572, FTB537), MissingResource
     (FTB562), RunFailed (FTB560). No process is left, whatever happens.
     """
-    job_file.parent.mkdir(parents=True, exist_ok=True)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    job_file.write_text(trial.model_dump_json(indent=1))
-    with log.open("wb") as errors:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "ftbench.run.evaluation.trial_worker", str(job_file)],
-            stdin=subprocess.PIPE,  # held open for as long as we live: it ends when this is closed
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment(marker),
-            cwd=log.parent,
-            start_new_session=True,
-        )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        answer = process.stdout.read()
-        code = process.wait()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        process.stdin.close()
-        process.stdout.close()
-    return _checked(_parse(answer, code, log))
+    return Asked(trial, job_file, log, marker).report()
+
+
+class Asked:
+    """A trial that goes on in its process until it is waited for or ended."""
+
+    def __init__(self, trial: Trial, job_file: Path, log: Path, marker: str = "") -> None:
+        """As `try_tokenizer`, without waiting. The process ends with this one, however that ends."""
+        job_file.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        job_file.write_text(trial.model_dump_json(indent=1))
+        self._log = log
+        self._answer = job_file.with_suffix(".answer")
+        # Into a file: nobody reads a pipe while the engine starts, and a full one would hold the process.
+        with log.open("wb") as errors, self._answer.open("wb") as answer:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "ftbench.run.evaluation.trial_worker", str(job_file)],
+                stdin=subprocess.PIPE,  # held open for as long as we live: it ends when this is closed
+                stdout=answer,
+                stderr=errors,
+                env=environment(marker),
+                cwd=log.parent,
+                start_new_session=True,
+            )
+
+    def ended(self) -> bool:
+        """Whether the answer is there."""
+        return self._process.poll() is not None
+
+    def report(self) -> Report:
+        """The answer, waited for; once. Raises as `try_tokenizer`. No process is left, whatever happens."""
+        try:
+            code = self._process.wait()
+            answer = self._answer.read_bytes()
+        finally:
+            self.close()
+        return _checked(_parse(answer, code, self._log))
+
+    def close(self) -> None:
+        """End the process where it lives. May be called twice."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._answer.unlink(missing_ok=True)
 
 
 def _checked(report: Report) -> Report:

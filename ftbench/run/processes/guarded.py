@@ -113,7 +113,7 @@ def clear_leftovers(marker: str) -> list[int]:
 
     Returns the ids of processes that could not be ended.
     """
-    left = tree.end(marker)
+    left = tree.end(marker) + tree.end(tree.beside(marker))
     for base in sorted({os.path.realpath(tempfile.gettempdir()), *SHORT}):
         for folder in Path(base).glob(_prefix(marker) + "*"):
             if not folder.is_symlink() and folder.stat().st_uid == os.getuid():

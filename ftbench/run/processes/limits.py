@@ -132,7 +132,7 @@ def resident(marker: str) -> int:
     import psutil
 
     total = psutil.Process().memory_info().rss
-    for process in tree.marked(marker):
+    for process in [*tree.marked(marker), *tree.marked(tree.beside(marker))]:
         try:
             total += process.memory_info().rss
         except psutil.Error:  # it ended in between

@@ -46,6 +46,11 @@ def environment(marker: str, base: Mapping[str, str] | None = None) -> dict[str,
     }
 
 
+def beside(marker: str) -> str:
+    """The marker of what goes on beside a run's engine, which ends everything that carries the run's own."""
+    return f"{marker}-beside"
+
+
 def marked(marker: str) -> list[psutil.Process]:
     """Living processes that carry the marker, without the caller."""
     import psutil

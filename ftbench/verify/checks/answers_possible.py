@@ -46,11 +46,12 @@ def _certain(task: Task, samples: Sequence[Sample]) -> Iterator[str]:
 
     A reading of the prompt that differs from option to option may exceed it here and there, not on most items.
     """
+    apart = [sample for sample in samples if not _begins_another(sample.options)]
     for model in ("untuned", "tuned", *(samples[0].references if samples else ())):
         over = asked = 0
-        for sample in samples:
-            answer = {"untuned": sample.untuned, "tuned": sample.tuned, **sample.references}.get(model)
-            if answer is None or answer.loglikelihoods is None or _begins_another(sample.options):
+        for sample in apart:
+            answer = sample.answer(model)
+            if answer is None or answer.loglikelihoods is None:
                 continue
             asked += 1
             over += math.fsum(math.exp(min(one, 1.0)) for one in answer.loglikelihoods) > MOST_LIKELY
@@ -71,7 +72,7 @@ def _same(answers: Sequence[Sample], known: Collection[str]) -> Iterator[str]:
     for model in ("untuned", "tuned", *(told[0].references if told else ())):
         if model in known:
             continue
-        given = [{"untuned": s.untuned, "tuned": s.tuned, **s.references}.get(model) for s in told]
+        given = [sample.answer(model) for sample in told]
         numbers = tuple(tuple(one.loglikelihoods or ()) if one else () for one in given)
         if any(numbers) and numbers in seen:
             yield f"every answer of {model} is that of {seen[numbers]} to the last digit, with another adapter"
@@ -79,9 +80,10 @@ def _same(answers: Sequence[Sample], known: Collection[str]) -> Iterator[str]:
 
 
 def _task(task: Task, samples: list[Sample], due: list[str]) -> Iterator[str]:
+    asked = sorted(due)
     for sample in samples:
         where = f"{task.name}, item {sample.index}"
-        if sorted(sample.references) != sorted(due):
+        if sorted(sample.references) != asked:
             yield f"{where}: answers of {len(sample.references)} references, the spec asks for {len(due)}"
         for kind, answer in {"untuned": sample.untuned, "tuned": sample.tuned, **sample.references}.items():
             given = marks.Given(answer, sample.options, sample.target)
