@@ -35,7 +35,7 @@ class ScoreOutput(Block):
     """Format of this document."""
     file: str
     """The file of answers."""
-    kind: Literal["bundle", "lm-eval", "flowertune", "plain"]
+    kind: Literal["bundle", "lm-eval", "flowertune", "bigcode", "plain"]
     """In whose form they are."""
     task: str
     """The test set."""
