@@ -27,10 +27,12 @@ _TEXT = """\
 set -u
 export HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1 TRANSFORMERS_OFFLINE=1
 cd {cwd}
+stopped= cell=
+# Set before the cell begins: the signal may come at any moment.
+trap 'stopped=1; [ -z "$cell" ] || kill -TERM "$cell"' TERM
 {command} --cell "$SLURM_ARRAY_TASK_ID" &
 cell=$!
-stopped=
-trap 'stopped=1; kill -TERM "$cell"' TERM
+[ -z "$stopped" ] || kill -TERM "$cell"
 # The first wait is cut short by the signal; the second one gets the exit code.
 wait "$cell"; code=$?
 if [ -n "$stopped" ]; then

@@ -186,6 +186,7 @@ def test_the_job_script_has_a_task_for_each_run_that_is_not_whole(world: World, 
     assert "#SBATCH --array=1,3-4\n" in text
     assert "--signal=B:TERM@" in text and "scontrol requeue" in text and "HF_HUB_OFFLINE=1" in text
     assert "about" in capsys.readouterr().err
+    assert text.index("\ntrap ") < text.index("--cell"), "a signal in between would be lost"
     assert "#SBATCH --time=1:00:00" in text
     subprocess.run([shutil.which("bash") or "bash", "-n", str(Path("out", slurm.SCRIPT))], check=True)
 
