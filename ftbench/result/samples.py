@@ -21,6 +21,7 @@ MAX_BYTES = 128 * 2**20
 MAX_LINE = 2**20
 """Longest line, in bytes."""
 
+GZIP = b"\x1f\x8b\x08"
 MAX_ANSWERS = 1_000_000
 """Most answers of all models to all items that are read from a bundle: each takes memory, however short it is."""
 
@@ -62,6 +63,14 @@ def parse_lines(text: bytes, where: str, most: int = MAX_ANSWERS, *, known: bool
 def answers(sample: Sample) -> int:
     """How many models answered."""
     return 2 + len(sample.references)
+
+
+def unpack(data: bytes, where: str, limit: int = MAX_BYTES) -> bytes:
+    """What `dump` packed, never more than `limit` bytes: nothing stands beside the samples that nobody would look at.
+    Raises InvalidInput."""
+    if data[:3] == GZIP and any(data[3:8]):  # flags and the date: RFC 1952, 2.3
+        _refuse(where, "its gzip header has a date, a name, a comment or more, where only samples belong")
+    return gunzip(data, where, limit)
 
 
 def gunzip(data: bytes, where: str, limit: int = MAX_BYTES) -> bytes:

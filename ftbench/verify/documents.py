@@ -86,7 +86,7 @@ def read(bundle: Bundle, *, known: bool = False) -> Documents:
 
     def read_samples(data: bytes, name: str) -> list[Sample]:
         nonlocal left, answers
-        text = samples.gunzip(data, name, left)
+        text = samples.unpack(data, name, left)
         left -= len(text)
         found = samples.parse_lines(text, name, answers, known=known)
         answers -= sum(map(samples.answers, found))

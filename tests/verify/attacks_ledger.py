@@ -240,6 +240,12 @@ def client_counted_twice(f: Forged) -> None:
         body["replies"][1] = body["replies"][0] | {"update": "ef" * 32}
 
 
+@attack(sealed="replies-complete")
+def more_clients_together_than_were_asked(f: Forged) -> None:
+    with f.round(1) as body:
+        body["clients_together"] = 2**50
+
+
 @attack(sealed="averaging")
 def exclusion_made_good_with_anothers_update(f: Forged) -> None:
     with f.round(2) as body:

@@ -19,6 +19,14 @@ def right(sample: dict, kind: str = "tuned") -> None:
         sample[kind]["loglikelihoods"][sample["target"]] = -0.001
 
 
+@attack(sealed="documents-parse", raw="documents-parse")
+def words_beside_the_samples(f: Forged) -> None:
+    """A gzip header takes names and comments of any length."""
+    name = names.samples_name("jars")
+    data = f.files[name]
+    f.files[name] = data[:3] + b"\x10" + data[4:10] + b"prompts and weights of somebody\0" + data[10:]
+
+
 @attack(sealed="scores-recomputed", keep="scores")
 def metric_edited_in_the_summary_only(f: Forged) -> None:
     """Scores of better answers than those in the bundle, consistent in themselves."""

@@ -31,6 +31,8 @@ def _round(body: Round, fewest: int) -> Iterator[str]:
         yield f"round {body.round}: the {len(body.sampled)} clients asked are not those that replied or were left out"
     if len(answered) < fewest:
         yield f"round {body.round}: {len(answered)} replies, at least {fewest} are needed"
+    if (body.clients_together or 0) > len(body.sampled):
+        yield f"round {body.round}: {body.clients_together} clients together, and {len(body.sampled)} were asked"
 
 
 CHECK = Check("replies-complete", "CONFORMS", "FTB641", "every client asked replied or is named as left out", run)
