@@ -12,7 +12,7 @@ import pytest
 
 from ftbench import builtin
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 SPEC = "micro/finance-budgets"
 SHORT = ("--set", "federation.rounds=2")
@@ -56,7 +56,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(done["result"]["adapter"])
 
 
-@pytest.mark.parametrize("engine", ["inline", pytest.param("flower", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["inline", "flower"])
 def test_the_operators_limit_stops_a_run_in_order(engine: str, whole: str, tmp_path: Path) -> None:
     """A second is too little: the ledger tells, and a higher limit goes on to the digest of a run without any."""
     limited = ("run", "quickstart", *SHORT, "--engine", engine, "--out", tmp_path, "--max-seconds", "1")

@@ -16,7 +16,7 @@ from ftbench import builtin
 pytestmark = pytest.mark.e2e
 
 DOMAINS = ("general-nlp", "finance", "medical", "code")
-FAST = ("finance", "medical")
+FAST = ("medical",)
 """Always run; the others by `make test-slow`."""
 STUDIES = ("finance-dirichlet", "medical-dp")
 WITHOUT = "FTBENCH_TESTS_WITHOUT_SANDBOX"

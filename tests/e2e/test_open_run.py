@@ -12,7 +12,7 @@ import pytest
 
 from ftbench import builtin
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 ENTRY = builtin.entries() / "quickstart-open.yaml"
 
