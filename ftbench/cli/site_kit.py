@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ftbench.cli.options import SPEC, example, json_option, store_option
+from ftbench.cli.options import SPEC, ExistingFile, example, json_option, store_option
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ ACTIONS = ("join", "open")
 )
 @click.argument("action", type=click.Choice(ACTIONS))
 @click.argument("spec", type=SPEC)
-@click.argument("locks", nargs=-1, metavar="[SITE.site.json]…", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("locks", nargs=-1, metavar="[SITE.site.json]…", type=ExistingFile())
 @click.option("--site", metavar="NAME", help="With join: which of the spec's sites this is.")
 @click.option(
     "--rows",
     metavar="FILE",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=ExistingFile(),
     help="With join: the site's own rows (csv, json, jsonl, parquet); may be given repeatedly.",
 )
 @click.option("--licence", default="unknown", help="With join: licence of the rows.")

@@ -84,6 +84,13 @@ def test_a_site_without_the_model_joins_and_is_told_that_nothing_was_counted(
 
 
 @pytest.mark.slow
+def test_rows_that_are_not_there_leave_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["site-kit", "join", "micro/apothecaries", "--site", "north", "--rows", str(tmp_path / "no.jsonl")]
+    assert run([*words, "--out", str(tmp_path)]) == 1
+    assert "FTB912" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_rows_are_counted_in_tokens_for_the_site_alone(made: Sites, capsys: pytest.CaptureFixture[str]) -> None:
     """Too long ones would be left out in the first round, where nobody looks at the site's log."""
     long = {"question": "Where? " * 400, "answer": "jar 1"}
