@@ -26,8 +26,8 @@ INVALID_APP = 7
 APP_RAISED = 2
 """Flower's error code for an app that raised."""
 
-HEARTBEAT = "/flwr.proto.Fleet/SendNodeHeartbeat"
-UNAUTHORISED, UNAVAILABLE = 401, 503
+ACTIVATE, HEARTBEAT = "/flwr.proto.Fleet/ActivateNode", "/flwr.proto.Fleet/SendNodeHeartbeat"
+UNAUTHORISED, PRECONDITION, UNAVAILABLE = 401, 412, 503
 
 
 class Refused(RuntimeError):
@@ -132,8 +132,12 @@ class Link:
 
 
 @contextmanager
-def connected(superlink: str, certificates: Path, key: Path) -> Iterator[Link]:
-    """A connection with TLS and the node's own key. Raises Refused where the SuperLink does not take it."""
+def connected(superlink: str, certificates: Path, key: Path, last: int | None = None) -> Iterator[Link]:
+    """A connection with TLS and the node's own key. Raises Refused where the SuperLink does not take it.
+
+    `last`: the node's id there when it was connected before. One that was killed is held for connected at the SuperLink
+    until two heartbeats were missed, and not activated anew: it goes on where it was, and is missed by nobody.
+    """
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_ssh_private_key
     from flwr.supernode import fleet_http_connection as flower
@@ -141,7 +145,7 @@ def connected(superlink: str, certificates: Path, key: Path) -> Iterator[Link]:
     private = load_ssh_private_key(key.read_bytes(), None)
     assert isinstance(private, ec.EllipticCurvePrivateKey), "checked when the node was read"
     with (
-        _told(flower),
+        _told(flower, last),
         flower.http_request_response(
             superlink, False, certificates.read_bytes(), (private, private.public_key())
         ) as found,
@@ -153,11 +157,11 @@ def connected(superlink: str, certificates: Path, key: Path) -> Iterator[Link]:
 
 
 @contextmanager
-def _told(flower: Any) -> Iterator[None]:
+def _told(flower: Any, last: int | None) -> Iterator[None]:
     """Let Flower's connection say why it is refused. By itself it interrupts or ends its process, which a node that
     waits for a SuperLink to be back must not."""
     signed, ends = flower.NodeAuthHttpInterceptor, flower.flwr_exit
-    flower.NodeAuthHttpInterceptor = lambda *keys: _Identity(signed(*keys))
+    flower.NodeAuthHttpInterceptor = lambda *keys: _Identity(signed(*keys), last)
     flower.flwr_exit = _refused
     try:
         yield
@@ -168,19 +172,39 @@ def _told(flower: Any) -> Iterator[None]:
 class _Identity:
     """Flower's signature of each request, and what comes of one that is not taken."""
 
-    def __init__(self, signed: Any) -> None:
+    def __init__(self, signed: Any, last: int | None) -> None:
         self._signed = signed
+        self._last = last
 
     def intercept(self, context: Any, call_next: Callable[[Any], Any]) -> Any:
         """See Flower's ProtobufClientInterceptor. Raises Refused."""
         import httpx
 
         response = self._signed.intercept(context, call_next)
+        if context.rpc_method == ACTIVATE and self._last is not None and held_for_connected(response):
+            from flwr.proto.fleet_pb2 import ActivateNodeResponse
+
+            going_on = ActivateNodeResponse(node_id=self._last).SerializeToString()
+            kind = {"content-type": context.request.headers["content-type"]}
+            return httpx.Response(200, content=going_on, headers=kind, request=context.request)
         if response.status_code != UNAUTHORISED:
             return response
         if context.rpc_method == HEARTBEAT:  # a thread of its own, where nobody would hear it
             return httpx.Response(UNAVAILABLE, request=context.request)
         raise Refused(why_unauthorised(response.headers.get("date"), datetime.now(UTC)))
+
+
+def held_for_connected(response: Any) -> bool:
+    """Whether a SuperLink does not activate a node because it is active there: a key that it does not know is
+    UNAUTHORISED."""
+    from flwr.supercore.error import FlowerError
+    from flwr.supercore.error.base import ApiErrorCode
+
+    if response.status_code != PRECONDITION:
+        return False
+    response.read()
+    error = FlowerError.from_json(response.text)
+    return error is not None and error.code == ApiErrorCode.FLEET_NODE_ACTIVATION_FAILED
 
 
 def why_unauthorised(date: str | None, here: datetime) -> Diagnostic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 from flwr.app import Message, RecordDict
 
 from ftbench import codes
+from ftbench.atomic import PRIVATE, write_file
 from ftbench.diagnostics import Place
 from ftbench.errors import InvalidInput
 from ftbench.node import allowed, gate
@@ -34,6 +36,7 @@ ROOM = 1 << 20
 REFUSED = "FTB514 this site does not run this app"
 HELD = "FTB515 this site held the reply back"
 FULL = "FTB558"
+NODE_ID = "node.id"
 
 Say = Callable[[str], None]
 
@@ -57,6 +60,13 @@ class Server:
             by = f", signed by {one.signer}" if one.signer else ""
             say(f"runs {one.lock.name} {one.lock.version}, app {digest[:12]}{by}")
 
+    def _last(self) -> int | None:
+        """This node's id when it was connected before."""
+        try:
+            return int((self.node.folder / NODE_ID).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return None
+
     def conduct(self) -> None:
         """Serve until the process is ended. A connection that fails is made again, also where a SuperLink that was
         started anew does not know this node yet.
@@ -68,8 +78,10 @@ class Server:
         try:
             while True:
                 try:
-                    with connected(settings.superlink, certificates, key) as link:
+                    with connected(settings.superlink, certificates, key, self._last()) as link:
                         once = True
+                        with contextlib.suppress(OSError):  # a full disk: it is another time's loss
+                            write_file(self.node.folder / NODE_ID, f"{link.node_id}\n".encode(), PRIVATE)
                         self.say(f"connected to {settings.superlink}, SuperNode ID {link.node_id}")
                         self._serve(link)
                 except Refused as refused:

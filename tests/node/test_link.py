@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import ssl
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from flwr.app import Metadata, RecordDict
 from flwr.app.message import make_message
 from flwr.proto.fleet_pb2 import ActivateNodeResponse
+from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatResponse
+from flwr.supercore.error.base import ApiErrorCode
 
 from ftbench import codes
 from ftbench.errors import InvalidInput
@@ -32,6 +35,8 @@ class SuperLink(http.server.ThreadingHTTPServer):
     ahead = timedelta()
     status = 401
     takes = False
+    said = b""
+    """The body of an answer that takes nobody."""
     context: ssl.SSLContext
 
 
@@ -42,7 +47,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         takes = self.server.takes and self.path.endswith("/activate-node")
-        body = ActivateNodeResponse(node_id=7).SerializeToString() if takes else b""
+        body = ActivateNodeResponse(node_id=7).SerializeToString() if takes else self.server.said
+        if self.server.said and self.path.endswith("/send-node-heartbeat"):
+            takes, body = True, SendNodeHeartbeatResponse(success=True).SerializeToString()
         self.send_response(200 if takes else self.server.status)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -127,6 +134,31 @@ def test_a_superlink_that_forgets_a_node_lets_go_of_it(superlink: SuperLink, fol
         assert link.node_id == 7
         with pytest.raises(Refused):
             link.next()
+
+
+HELD = {"code": int(ApiErrorCode.FLEET_NODE_ACTIVATION_FAILED), "detail": "Failed to activate SuperNode."}
+
+
+@pytest.mark.parametrize(
+    ("error", "last", "goes_on"),
+    [
+        (HELD, 41, True),
+        (HELD, None, False),
+        (HELD | {"code": int(ApiErrorCode.FLEET_NODE_DEACTIVATION_FAILED)}, 41, False),
+    ],
+)
+def test_a_node_that_is_back_before_it_is_missed_goes_on(
+    superlink: SuperLink, folder: Path, error: dict[str, object], last: int | None, goes_on: bool
+) -> None:
+    """A node that was killed is held for connected for a minute, and Flower does not activate it then."""
+    superlink.status, superlink.said = 412, json.dumps(error).encode()
+    address = f"127.0.0.1:{superlink.server_address[1]}"
+    if goes_on:
+        with connected(address, folder / "ours.ca", folder / "node.key", last) as link:
+            assert link.node_id == last
+    else:
+        with pytest.raises(Refused), connected(address, folder / "ours.ca", folder / "node.key", last):
+            pass
 
 
 def test_a_certificate_of_somebody_else_is_named(superlink: SuperLink, folder: Path) -> None:
