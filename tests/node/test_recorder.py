@@ -149,7 +149,12 @@ def crossed(made: tuple[Path, str], content: RecordDict) -> wire.Wire:
         assert found is not None and link.content(found).content["config"] == ConfigRecord()
         link.reply(found.message, content, 1.0)
         assert link.next() is None
-    return wire.read(folder / "kept")
+    until = time.monotonic() + 20
+    while True:  # the recorder is another thread, and may be a moment behind
+        read = wire.read(folder / "kept")
+        if any(call.kind == "deactivate-node" for call in read.calls) or time.monotonic() > until:
+            return read
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
