@@ -6,7 +6,6 @@ to wait for its whole time. The file lies where the app cannot write.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from ftbench import codes
 from ftbench.atomic import PRIVATE, write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput
+from ftbench.locks import lock
 
 FILE = "asked.pb"
 LOCK = ".running"
@@ -61,7 +61,7 @@ def alone(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with path.open("a", encoding="ascii") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file.fileno(), wait=False)
         except OSError as error:
             hint = "end that one first; for another federation, join in a folder of its own (`--out`)"
             message = "a node of this folder runs already"

@@ -33,9 +33,8 @@ def run(context: Context) -> str | Failure:
             context.known_plan = _plan(folder, known)
             context.known_app = partial(_files, folder, known, "app/")
             context.known_files = partial(_files, folder, known, "")
-            # As NAME/VERSION: where that lies on this machine is nobody's business, and verdicts travel.
-            return f"the lock is that of {'/'.join(folder.parts[-2:])}, byte for byte ({claim})"
-        near.extend(_near(known, context.lock, folder))
+            return f"the lock is that of a benchmark known here, byte for byte ({claim})"
+        near.extend(_near(known, context.lock))
     told = "; ".join(near) or "no benchmark here has this name and version: give its spec or its compiled folder"
     return Failure(f"the bundle quotes {claim}; {told}")
 
@@ -84,18 +83,20 @@ def _files(folder: Path, known: bytes, below: str) -> dict[str, bytes]:
     return app
 
 
-def _near(known: bytes, quoted: Lock, folder: Path) -> Iterator[str]:
-    """How a known lock that has a claim to the quoted name or hash differs from it."""
+def _near(known: bytes, quoted: Lock) -> Iterator[str]:
+    """How a known lock that has a claim to the quoted name or hash differs from it. Where it lies on this machine is
+    not told: verdicts travel."""
     try:
         lock = safejson.parse_model(known, Lock, names.LOCK)
     except FtbenchError:
         return
+    named = f"{lock.name} {lock.version}, known here,"
     if lock.spec_hash == quoted.spec_hash:
         files = {**lock.files, **quoted.files}
         other = [name for name in sorted(files) if lock.files.get(name) != quoted.files.get(name)]
-        yield f"{folder} has that spec hash and another lock" + (f" ({', '.join(other[:3])})" if other else "")
+        yield f"{named} has that spec hash and another lock" + (f" ({', '.join(other[:3])})" if other else "")
     elif (lock.name, lock.version) == (quoted.name, quoted.version):
-        yield f"{folder} has spec hash {lock.spec_hash[:12]}"
+        yield f"{named} has spec hash {lock.spec_hash[:12]}"
 
 
 CHECK = Check("lock-known", "CONFORMS", "FTB630", "the lock is one that this verifier knows", run)
