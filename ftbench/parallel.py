@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -42,7 +42,9 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
 
-def each(work: Callable[[T], R], items: Sequence[T], tell: Callable[[T], None] = lambda item: None) -> Iterator[R]:
+def each(
+    work: Callable[[T], R], items: Sequence[T], tell: Callable[[T], None] = lambda item: None
+) -> Generator[R, None, None]:
     """`work` of every item, in their order; `tell` is called when an item's turn to be waited for has come.
 
     On Linux as many processes as cores may be used here, MOST at most; with one, within such a process, and on systems
@@ -73,6 +75,12 @@ def _spread(work: Callable[[T], R], items: Sequence[T], count: int, tell: Callab
         for item, one in zip(items, waiting, strict=True):
             tell(item)
             yield one.result()
+    except BaseException:
+        # They may be writing where whoever breaks off removes.
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+            process.join()
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -67,10 +68,13 @@ def write(context: Context, out: Path, tell: Callable[[str], None] = lambda path
     out.parent.mkdir(parents=True, exist_ok=True)
     digests: dict[str, str] = {}
     size = 0
-    with fresh_folder(out) as folder:
-        for made in parallel.each(
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(fresh_folder(out))
+        written = parallel.each(
             lambda part: _written(folder, part[1]()), list(parts(context)), lambda part: tell(part[0])
-        ):
+        )
+        stack.callback(written.close)  # before the folder goes: nobody writes into it then
+        for made in written:
             digests |= {path: digest for path, digest, _ in made}
             size += sum(count for _, _, count in made)
         listed = {"format": FORMAT, "files": dict(sorted(digests.items()))}
