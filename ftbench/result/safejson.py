@@ -107,8 +107,13 @@ def schema_problems(value: Any, model: type[BaseModel]) -> list[str]:
         if len(problems) == MAX_ERRORS:
             break
         told = best_match([error]) or error
-        problems.append(f"{json_path(told.absolute_path)}: {told.message[:MAX_MESSAGE]}")
+        problems.append(f"{json_path(told.absolute_path)}: {_shortened(told.message)}")
     return sorted(problems)
+
+
+def _shortened(message: str) -> str:
+    """Whatever a message quotes comes first in it, and what is wrong with that last: the middle is left out."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE // 2]} … {message[-MAX_MESSAGE // 2 :]}"
 
 
 def json_path(parts: Any) -> str:
@@ -119,8 +124,17 @@ def json_path(parts: Any) -> str:
 @cache
 def _validator(model: type[BaseModel]) -> Any:
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    return Draft202012Validator(schema_for(model, model.__name__, f"urn:ftbench:model:{model.__name__}"))
+    walked = Draft202012Validator.VALIDATORS["items"]
+
+    def items(validator: Any, below: Any, value: Any, schema: Any) -> Any:
+        """A list that is longer than it may be is refused for that (`maxItems`), and nothing in it is looked at."""
+        if not isinstance(value, list) or len(value) <= schema.get("maxItems", math.inf):
+            yield from walked(validator, below, value, schema)
+
+    bounded: Any = extend(Draft202012Validator, {"items": items})  # type: ignore[no-untyped-call]
+    return bounded(schema_for(model, model.__name__, f"urn:ftbench:model:{model.__name__}"))
 
 
 def _refuse(where: str, message: str, line: int = 0, column: int = 0) -> NoReturn:
