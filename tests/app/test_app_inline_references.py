@@ -78,6 +78,7 @@ def pins(spec: Spec, world: Any) -> Pins:
     return Pins(sources={"train": source}, partition=partition)
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_run_and_what_it_is_compared_with(job: TrainJob, world: Any) -> None:
     from ftbench.compile.plan import Plan

@@ -82,8 +82,10 @@ def compare(made: torch.nn.Module, changes: list[dict[str, Any]], kind: str = "s
 
 
 @pytest.mark.parametrize("adapter", ["lora", "dora"])
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
-@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize(
+    ("dropout", "checkpointing"),
+    [(0.2, False), *(pytest.param(*both, marks=pytest.mark.slow) for both in ((0.0, False), (0.0, True), (0.2, True)))],
+)
 def test_each_ends_where_it_ends_alone(adapter: str, dropout: float, checkpointing: bool) -> None:
     made = net("llama", adapter, dropout)
     if checkpointing:

@@ -151,7 +151,13 @@ def test_a_dummy_of_each_sort_moves_no_other_benchmark(tmp_path: Path) -> None:
     assert told["moved"] == {}
 
 
-@pytest.mark.parametrize("name", ["app/rounds.py", "app/strategy/base.py", "tasks/ftbench_tasks.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "app/rounds.py",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("app/strategy/base.py", "tasks/ftbench_tasks.py")),
+    ],
+)
 def test_and_what_all_of_them_use_moves_all(tmp_path: Path, name: str) -> None:
     """So that the test above can fail."""
     path = _copy(tmp_path) / name

@@ -117,6 +117,7 @@ def steps(work: Path, run_id: str, said: Path, endpoint: str) -> str:
     return told
 
 
+@pytest.mark.slow
 def test_the_workflows_steps_open_the_pins_as_a_change(hub: Any, repository: Path, tmp_path: Path) -> None:
     said = tmp_path / "said"
     assert "specs/small-hub.yaml: locked" in steps(repository, "7", said, hub.endpoint)

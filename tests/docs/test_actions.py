@@ -82,6 +82,7 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new, 1))
 
 
+@pytest.mark.slow
 def test_a_repository_of_specs(specs: Path) -> None:
     given = {"compiled": "generated", "base": "base", "fail_on": "score-affecting"}
     held, said = carry_out("specs", specs, **given)

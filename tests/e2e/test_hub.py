@@ -120,6 +120,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
+@pytest.mark.slow
 def test_from_the_hub_to_a_verified_bundle(world: World) -> None:
     """One test: each step stands on what the one before left."""
     # A draft whose data nobody has resolved says what to do, before it asks for anything else.

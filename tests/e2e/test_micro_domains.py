@@ -13,11 +13,9 @@ import pytest
 
 from ftbench import builtin
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 DOMAINS = ("general-nlp", "finance", "medical", "code")
-FAST = ("medical",)
-"""Always run; the others by `make test-slow`."""
 STUDIES = ("finance-dirichlet", "medical-dp")
 WITHOUT = "FTBENCH_TESTS_WITHOUT_SANDBOX"
 """Environment variable of `make test` where the sandbox's tools are not installed."""
@@ -49,20 +47,16 @@ def run_and_verify(domain: str, seed: int, out: Path, *, gains: bool = True) -> 
         assert scores["difference"]["interval"]["low"] > 0, (name, scores["untuned"], scores["tuned"])
 
 
-@pytest.mark.parametrize(
-    "domain", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in DOMAINS]
-)
+@pytest.mark.parametrize("domain", DOMAINS)
 def test_a_micro_domain_runs_to_a_verified_bundle(domain: str, tmp_path: Path) -> None:
     run_and_verify(domain, 1, tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("study", STUDIES)
 def test_a_micro_study_does_so_whatever_it_scores(study: str, tmp_path: Path) -> None:
     run_and_verify(study, 1, tmp_path, gains=False)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [2, 3])
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_it_does_so_with_other_seeds(domain: str, seed: int, tmp_path: Path) -> None:

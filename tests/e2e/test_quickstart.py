@@ -85,6 +85,7 @@ def test_an_edited_score_is_refused(bundle: Path, tmp_path: Path) -> None:
     ftbench("verify", cheat, code=1)
 
 
+@pytest.mark.slow
 def test_part_of_it_is_done_again(bundle: Path, tmp_path: Path) -> None:
     """What Flower's engine trained comes out again by the compiled app alone; without the archive it stays RESCORED."""
     made = tmp_path / "spot.json"
@@ -144,6 +145,7 @@ def test_decide_does_part_of_what_waits_again(bundle: Path, tmp_path: Path) -> N
     ftbench("decide", "--spot", *held, code=2)
 
 
+@pytest.mark.slow
 def test_a_smoke_run_cannot_be_submitted(tmp_path: Path) -> None:
     smoke = said("run", "quickstart", "--smoke", "--engine", "inline", "--out", tmp_path)
     if smoke.get("bundle"):

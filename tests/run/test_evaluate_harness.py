@@ -62,6 +62,7 @@ def test_in_process(scored: tuple[World, Scores], monkeypatch: pytest.MonkeyPatc
         assert results[GROUP]["acc,none"] == pytest.approx(mean.value)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.environ.get("FTBENCH_TESTS_WITHOUT_SANDBOX") == "1", reason="no sandbox")
 def test_what_is_written_is_marked_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The harness's own generation and the hook's own marks, programs run one by one, against ours."""

@@ -65,6 +65,7 @@ def test_processes_answer_as_one_does(world: World, copies: Path) -> None:
     assert not list((copies / "two" / "evaluation").glob("cache-*.jsonl"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_devices")
 def test_two_workers_answer_as_one_does(world: World, copies: Path) -> None:
     one = evaluate_run(copies / "one", store=world.store, batch_size=8, workers=1, on_progress=quiet)
@@ -86,6 +87,7 @@ def test_two_workers_answer_as_one_does(world: World, copies: Path) -> None:
     assert lines(copies / "two" / "evaluation" / "cache.jsonl") == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_devices")
 def test_an_error_of_one_share_is_told_and_ends_the_others(world: World, copies: Path) -> None:
     with pytest.raises(MissingResource):

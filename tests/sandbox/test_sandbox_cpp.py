@@ -83,6 +83,7 @@ def _mutants(items: tuple[dict[str, str], ...], each: int) -> list[dict[str, str
     return [{**item, "program": text} for item, text in texts]
 
 
+@pytest.mark.slow
 def test_a_few_mutants_are_judged_as_in_a_plain_run(judge: Judge) -> None:
     passed, failed = agreement(judge, _mutants(REFERENCES[4:5], 6))
     assert passed + failed == 6

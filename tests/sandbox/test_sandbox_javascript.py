@@ -325,6 +325,7 @@ def _differences(run: Run, count: int, seed: str) -> tuple[Counter[bool], list[A
     return Counter(plain for plain, _ in found), different
 
 
+@pytest.mark.slow
 def test_changed_programs_are_judged_as_a_plain_run_judges_them(run: Run) -> None:
     counts, different = _differences(run, 2, "few")
     assert different == []

@@ -23,6 +23,7 @@ from ftbench.submit.place import bring
 VAL = "val@example.org"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.environ.get("FTBENCH_TESTS_WITHOUT_SANDBOX") == "1", reason="programs are run again")
 def test_refused_withdrawn_and_carried_have_their_reasons(
     tmp_path: Path, world: forge.World, judge: Judge, signed: dict[int, Any], capsys: pytest.CaptureFixture[str]

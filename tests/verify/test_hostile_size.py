@@ -152,7 +152,7 @@ def test_ledger_of_a_million_lines() -> None:
 
 def test_answer_of_half_a_million_numbers() -> None:
     line = b'{"index":0,"item":"%s","options":[],"prompt":"","target":0,"tuned":{"loglikelihoods":[0%s]}}\n'
-    with soon(), pytest.raises(InvalidInput, match="loglikelihoods.*too long"):
+    with soon(), pytest.raises(InvalidInput, match=r"loglikelihoods.*too long"):
         samples.parse_lines(line % (b"0" * 64, b",0" * 500_000), "samples")
 
 
