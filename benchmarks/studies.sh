@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The studies behind docs/results.md: run what is not whole, analyse it, write the page. FTBENCH: the command; $1: where runs lie.
-# About half an hour on two idle cores; stopped at any moment, the same command goes on.
+# Hours on two cores; stopped at any moment, the same command goes on.
 set -euo pipefail
 runs=${1:-runs/studies}
 here=$(cd "$(dirname "$0")/.." && pwd)

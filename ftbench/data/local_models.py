@@ -8,8 +8,10 @@ digest and of the outline that bundles carry.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +117,8 @@ def _dequantise(path: Path, target: Path) -> None:
     except ModuleNotFoundError as error:
         message = "the package `gguf` is not installed, with which transformers reads GGUF files"
         raise MissingResource(Diagnostic(codes.NO_PACKAGE, message, hint="pip install 'ftbench[gguf]'")) from error
+    if not sys.stderr.isatty():  # its bar is drawn by tqdm itself, which knows nothing of terminals
+        os.environ["TQDM_DISABLE"] = "1"
     import torch
     import transformers
 
