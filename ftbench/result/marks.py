@@ -102,6 +102,26 @@ def asks_text(task: Task) -> bool:
 
 def problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
     """Why an answer can't be scored: FTB681–684; nothing where it can."""
+    return iter(()) if _plain_choice(task, given) else _problems(task, given, where)
+
+
+def _plain_choice(task: Task, given: Given) -> bool:
+    """Whether nothing can be wrong with an answer to a choice task, as with nearly all of them: in one look."""
+    answer, options, values = given.answer, given.options, given.answer.loglikelihoods
+    return (
+        isinstance(task, ChoiceTask)
+        and given.target is not None
+        and 0 <= given.target < len(options)
+        and answer.passed is None
+        and answer.status is None
+        and (answer.text is not None) == asks_text(task)
+        and (answer.text is None or all(type(option) is str for option in options))
+        and (values is not None) == asks_likelihood(task)
+        and (values is None or (len(values) == len(options) and all(-math.inf < one <= ROUNDING for one in values)))
+    )
+
+
+def _problems(task: Task, given: Given, where: str) -> Iterator[Diagnostic]:
     answer = given.answer
     if isinstance(task, CodeTask):
         if given.options or given.target is not None:

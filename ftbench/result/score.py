@@ -139,7 +139,8 @@ def is_attainable(value: float, items: int, digits: int | None = None) -> bool:
 
 
 def _task(task: Task, samples: Sequence[Sample], confidence: float) -> TaskScores:
-    first, *others = (_scoring(task, scoring, samples, confidence) for scoring in task.scoring)
+    both = [[_given(sample, model) for sample in samples] for model in ("untuned", "tuned")]
+    first, *others = (_scoring(task, scoring, both, confidence) for scoring in task.scoring)
     references = {
         name: _counted(task, task.scoring[0], [_given(s, name) for s in samples], confidence)
         for name in samples[0].references
@@ -163,8 +164,8 @@ def _written(task: Task, samples: Sequence[Sample]) -> Written | None:
     return options.written([sample.untuned.text or "" for sample in samples], [sample.options for sample in samples])
 
 
-def _scoring(task: Task, scoring: str, samples: Sequence[Sample], confidence: float) -> ScoringScores:
-    before, after = (_read(task, scoring, [_given(s, model) for s in samples]) for model in ("untuned", "tuned"))
+def _scoring(task: Task, scoring: str, both: Sequence[Sequence[Given]], confidence: float) -> ScoringScores:
+    before, after = (_read(task, scoring, given) for given in both)
     return ScoringScores(
         tuned=_count(task, after, confidence),
         untuned=_count(task, before, confidence),

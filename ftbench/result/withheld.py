@@ -36,9 +36,9 @@ def digested(text: str | Withheld) -> Withheld:
 
 def holds_text(sample: Sample) -> bool:
     """Whether prompt or an option is there as text."""
-    return any(isinstance(text, str) for text in (sample.prompt, *sample.options))
+    return isinstance(sample.prompt, str) or any(isinstance(text, str) for text in sample.options)
 
 
 def holds_digests(sample: Sample) -> bool:
     """Whether prompt or an option is there as a digest."""
-    return any(isinstance(text, Withheld) for text in (sample.prompt, *sample.options))
+    return isinstance(sample.prompt, Withheld) or any(isinstance(text, Withheld) for text in sample.options)

@@ -71,6 +71,8 @@ class Context:
     """Whose signatures are known; None: a bundle may be without one, and its key alone is told."""
     signature: Signed | None = None
     """Set by `signature-holds`."""
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Task → its items as the verifier's own store has them, once they were asked for (`items.task_rows`)."""
     notes: list[str] = field(default_factory=list)
     """What a check found that it could not establish, in sentences for `not_checked`."""
 

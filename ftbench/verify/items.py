@@ -12,16 +12,18 @@ from ftbench.verify.context import Context
 
 
 def task_rows(context: Context, task: str) -> list[dict[str, Any]]:
-    """The rows that the plan's pins name for `task`. Raises NotRun where the store lacks them."""
+    """The rows that the plan's pins name for `task`, read once. Raises NotRun where the store lacks them."""
+    if task in context.rows:
+        return context.rows[task]
     pin = context.plan.pins.sources[f"task:{task}"]
     if pin.digest is None:
         raise NotRun(f"the items of {task} are not pinned")
     try:
-        rows = context.store.rows(pin.digest, command=_command(context, task))
+        rows = context.rows[task] = context.store.rows(pin.digest, command=_command(context, task))
     except MissingResource as error:
         told = error.diagnostics[0]
         raise NotRun(f"the items of {task} are not here: {told.message} {told.hint}".strip()) from error
-    return list(rows)
+    return rows
 
 
 def _command(context: Context, task: str) -> str:

@@ -9,6 +9,8 @@ from ftbench.spec.tasks import Task
 
 def render(template: str, row: Mapping[str, object]) -> str:
     """`template` with each column's value in its place. Raises ValueError for anything that is no template."""
+    if "{" not in template and "}" not in template:
+        return template
     out: list[str] = []
     position = 0
     while position < len(template):

@@ -203,7 +203,7 @@ def test_the_speed_of_machines_may_differ(
     told = Answer(text=SPIN.replace("{seconds}", str(seconds)), **claim)
     sample = Sample(index=1, item="0" * 64, prompt="", options=[], target=None, untuned=told, tuned=told)
     context: Any = SimpleNamespace(
-        samples={task.name: [sample]}, plan=world.compiled.plan, store=world.store, spec=world.spec
+        samples={task.name: [sample]}, plan=world.compiled.plan, store=world.store, spec=world.spec, rows={}
     )
     problems, ran = programs_rerun._task(context, task)
     assert (not problems, len(ran)) == (accepted, 2)
