@@ -72,7 +72,15 @@ def parse(data: bytes, where: str) -> list[DecisionLine]:
 def read(folder: Path) -> list[DecisionLine]:
     """The decisions of a folder `results/`; none where nothing was decided yet. Raises InvalidInput (FTB780)."""
     path = folder / FILE
-    return parse(path.read_bytes(), str(path)) if path.is_file() else []
+    return parse(_bytes(path), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    """Of the chain, no more than tell `parse` that it is too long; none where there is none yet."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def order_problems(lines: Sequence[DecisionLine]) -> Iterator[tuple[int, str]]:
@@ -109,7 +117,7 @@ def append(folder: Path, body: Decision, key: Path | None = None) -> DecisionLin
     handle = _hold(folder)
     try:
         path = folder / FILE
-        data = path.read_bytes() if path.is_file() else b""
+        data = _bytes(path)
         parse(data, str(path))
         lines = data.split(b"\n")[:-1]
         line = make(len(lines), sha256(lines[-1] + b"\n") if lines else START, body, key)

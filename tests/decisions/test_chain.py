@@ -155,6 +155,15 @@ def test_cut_and_grown(signed: bytes) -> None:
         broken(changed)
 
 
+def test_a_chain_longer_than_is_read_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "MAX_BYTES", 2**16)
+    with (tmp_path / chain.FILE).open("wb") as file:
+        file.truncate(2**40)  # a sparse file of a terabyte
+    for use in (lambda: chain.read(tmp_path), lambda: chain.append(tmp_path, body("received"))):
+        with pytest.raises(InvalidInput, match="has more than"):
+            use()
+
+
 def values(data: bytes) -> list[Any]:
     return [json.loads(line) for line in data.split(b"\n")[:-1]]
 
