@@ -281,8 +281,9 @@ EVIDENCE_OTHER = _code("FTB853", "evidence of a spot-run cannot be read")
 NO_OS_NOISE = _code("FTB863", "noise from the operating system does not go with a run")
 BAD_POLICY = _code("FTB854", "a reader's policy cannot be read")
 
-# FTB87x: canaries
+# FTB87x: canaries; folders that others hold
 CANARIES = _code("FTB870", "canaries cannot be planted among the training rows of a spec")
+HELD_BY_ANOTHER = _code("FTB871", "another process holds a folder of decisions, so that nothing can be written into it")
 
 # FTB88x: what is told of values of local files
 INNER_MARK = _code("FTB885", "values of a local file begin with a byte order mark")

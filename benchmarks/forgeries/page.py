@@ -108,6 +108,11 @@ UNCATCHABLE = {
         "Evidence from a file, a signed verdict or another's whole run rest on who made them.",
         "a spot-run of one's own, with one's own nonce",
     ),
+    "another's run, copied with care": (
+        "Held to a second signer's run a copy tells itself by its times, or on an accelerator by digits that are all "
+        "alike. With other times, and there another jitter, it looks like a run.",
+        "whom the reader's policy names; a run or a spot-run of one's own",
+    ),
     "accelerators and fewer bits": (
         "No band was measured for accelerators, bfloat16 and quantised weights: nothing there gets the level SPOT-RUN.",
         "whoever measures a band (benchmarks/bands.py)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from math import log
+from math import fsum, log
 from statistics import correlation, fmean, variance
 from typing import Literal
 
@@ -34,7 +34,8 @@ def resources(submissions: Sequence[Submission]) -> list[Resource]:
                 score=fmean(one.result.scores.tuned.value for one in group),
                 traffic_bytes=round(fmean(cost.bytes_down + cost.bytes_up for cost in costs)),
                 memory_bytes=max(known) if known else None,
-                train_seconds=fmean(times) if times else None,
+                # Each share by itself: below CONFORMS a time may be so large that a sum overflows.
+                train_seconds=fsum(one / len(times) for one in times) if times else None,
                 efficient=[],
             )
         )

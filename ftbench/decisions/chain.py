@@ -12,9 +12,9 @@ from pathlib import Path
 from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.decisions.documents import OPEN, Decision, DecisionLine
-from ftbench.diagnostics import Diagnostic, Place
-from ftbench.errors import FtbenchError, InvalidInput
-from ftbench.locks import hold_folder, release_folder
+from ftbench.diagnostics import Diagnostic, Place, printable
+from ftbench.errors import FtbenchError, InvalidInput, MissingResource
+from ftbench.locks import Held, hold_folder, holders, release_folder
 from ftbench.result import safejson
 from ftbench.result.signed import Signed
 from ftbench.signing import keygen
@@ -26,6 +26,9 @@ FILE = "decisions.jsonl"
 START = sha256(b"ftbench/decisions/v1\n")
 MAX_BYTES = 256 * 2**20
 MAX_LINE = 2**20
+PATIENCE = 60.0
+"""Seconds that a writer waits for another, who may have to type a passphrase. Whoever may read the folder may hold it,
+so nobody is waited for without end."""
 
 
 def parse(data: bytes, where: str) -> list[DecisionLine]:
@@ -69,7 +72,15 @@ def parse(data: bytes, where: str) -> list[DecisionLine]:
 def read(folder: Path) -> list[DecisionLine]:
     """The decisions of a folder `results/`; none where nothing was decided yet. Raises InvalidInput (FTB780)."""
     path = folder / FILE
-    return parse(path.read_bytes(), str(path)) if path.is_file() else []
+    return parse(_bytes(path), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    """Of the chain, no more than tell `parse` that it is too long; none where there is none yet."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def order_problems(lines: Sequence[DecisionLine]) -> Iterator[tuple[int, str]]:
@@ -99,13 +110,14 @@ def order_problems(lines: Sequence[DecisionLine]) -> Iterator[tuple[int, str]]:
 def append(folder: Path, body: Decision, key: Path | None = None) -> DecisionLine:
     """Write one more line, signed where there is a `key`. What is there is checked first, and nobody writes beside.
 
-    Raises InvalidInput where what is there does not hold together, or the new line does not follow (FTB780).
+    Raises InvalidInput where what is there does not hold together, or the new line does not follow (FTB780),
+    MissingResource where another process holds the folder for PATIENCE seconds (FTB871).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = hold_folder(folder)
+    handle = _hold(folder)
     try:
         path = folder / FILE
-        data = path.read_bytes() if path.is_file() else b""
+        data = _bytes(path)
         parse(data, str(path))
         lines = data.split(b"\n")[:-1]
         line = make(len(lines), sha256(lines[-1] + b"\n") if lines else START, body, key)
@@ -115,6 +127,16 @@ def append(folder: Path, body: Decision, key: Path | None = None) -> DecisionLin
     finally:
         release_folder(handle, folder)
     return line
+
+
+def _hold(folder: Path) -> int:
+    try:
+        return hold_folder(folder, PATIENCE)
+    except Held:
+        by = printable(", ".join(holders(folder)))[:300] or "a process that this system does not tell of"
+        message = f"nothing was written: for {PATIENCE:g} s another holds this folder: {by}"
+        hint = "wait for it or end it, then give the command again"
+        raise MissingResource(Diagnostic(codes.HELD_BY_ANOTHER, message, Place(str(folder)), hint)) from None
 
 
 def make(seq: int, prev: str, body: Decision, key: Path | None = None) -> DecisionLine:

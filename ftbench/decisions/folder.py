@@ -10,6 +10,7 @@ carried/DIGEST.json (.sig)           scores under another spec hash
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +24,7 @@ from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput, MissingResource
 from ftbench.result import safejson
 from ftbench.result.signed import Signed
-from ftbench.signing import keygen
+from ftbench.signing import keygen, sshsig
 from ftbench.signing.keygen import Signers
 from ftbench.signing.kinds import REGISTRATION
 from ftbench.spec.canonical import pretty, sha256
@@ -78,7 +79,7 @@ def registration(path: Path, signers: Signers | None) -> tuple[Registration, str
         hint = f"ftbench sign {path} --key FILE"
         raise InvalidInput(Diagnostic(codes.NOT_SIGNED, "a registration is signed", Place(str(path)), hint))
     data = path.read_bytes()
-    return found, sha256(data), keygen.signed(data, beside.read_bytes(), REGISTRATION, str(beside), signers)
+    return found, sha256(data), keygen.signed(data, sshsig.read_file(beside), REGISTRATION, str(beside), signers)
 
 
 def wrong_registrations(folder: Path, before: Path | None) -> Iterator[Diagnostic]:
@@ -137,7 +138,8 @@ def _files(folder: Path) -> dict[str, str | None]:
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             found[path.relative_to(folder).as_posix()] = None
         elif path.is_file():
-            found[path.relative_to(folder).as_posix()] = sha256(path.read_bytes())
+            with path.open("rb") as file:  # whatever its size
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
 
 

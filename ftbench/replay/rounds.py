@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -91,7 +92,7 @@ def told(found: dict[str, Any], drawn: Draw) -> Redone:
             for place, number in enumerate(drawn.aggregations)
         ],
         [
-            ValidationAgain(round=number, **found["validations"][place])
+            ValidationAgain(round=number, **_validation(found["validations"][place]))
             for place, number in enumerate(drawn.validations)
         ],
     )
@@ -101,7 +102,18 @@ def _client(told: dict[str, Any]) -> dict[str, Any]:
     if "reason" in told:
         return {"reason": told["reason"]}
     names_ = {"update": "again", "loss": "loss_again", "state": "state_again", "distance": "distance"}
-    return {name: told[key] for name, key in names_.items()}
+    return {name: _number(told[key]) for name, key in names_.items()}
+
+
+def _number(value: Any) -> Any:
+    """None for what is no number, as comes of an archive with infinities in it: no distance that a band allows."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _validation(told: dict[str, Any]) -> dict[str, Any]:
+    if "reason" in told or math.isfinite(told["loss"]):
+        return told
+    return {"reason": "its adapter gives no finite loss"}
 
 
 def _aggregation(told: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from typing import Any
 from ftbench.result import names
 from ftbench.run.engines.inline_worker import PACKAGE, end_with_stdin, fused_config
 
+UNFIT = (ValueError, TypeError, LookupError, ArithmeticError)
+"""What numpy says of arrays that do not fit together."""
+
 
 def main(arguments: list[str]) -> int:
     """Exit status: 0 where the answer was written."""
@@ -64,10 +67,15 @@ def _validation(settings: Any, archive: Path, line: dict[str, Any]) -> dict[str,
 
 
 def _one(error: type[Exception], function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """What a function finds, or why it finds nothing. What an archive holds is its owner's to choose: arrays of another
+    shape, or of names that nobody asked for, end the one part and not the process, which would leave the bundle
+    undecided. What is wrong with the machine (no memory, no disk) still ends it."""
     try:
         return function(*arguments)
     except error as problem:
         return {"reason": str(getattr(problem, "message", problem))}
+    except UNFIT as problem:
+        return {"reason": f"what the archive holds is not of this run: {type(problem).__name__}: {problem}"[:500]}
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ FOLDER = "archive"
 LIST = "archive.json"
 STATE = "state"
 """The folder of its files."""
+_ENDING = ".safetensors"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 MAX_COUNT = 2**31 - 1
@@ -56,7 +57,7 @@ class Archive(Block):
 
 def make(folder: Path, archive: Archive) -> str:
     """Write the list of what lies in `folder`/state, durably, and return its digest. `archive.files` is filled in."""
-    found = {path.name: path for path in (folder / STATE).glob("*.safetensors")}
+    found = {path.name: path for path in (folder / STATE).glob(f"*{_ENDING}")}
     files = {name: _listed(found[name]) for name in sorted(found)}
     data = pretty(archive.model_copy(update={"files": files}).model_dump(mode="json"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,14 +92,20 @@ def read(folder: Path, expected: str) -> Archive:
 def held(folder: Path, listed: Archive, most: int) -> None:
     """Hold every file that is there to its size and digest, none read that is larger than listed or than `most` bytes.
 
-    A file that is not there is missed by whoever needs it. Raises InvalidInput (FTB851).
+    A file that is not there is missed by whoever needs it; one that the list does not name is refused, since whoever
+    needs it would read it, whatever its size. Raises InvalidInput (FTB851).
     """
+    for path in sorted((folder / STATE).glob("*")):
+        if path.name.endswith(_ENDING) and path.name not in listed.files:
+            raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, "the archive's list does not name it", Place(str(path))))
     for name, told in sorted(listed.files.items()):
         path = folder / STATE / name
         if not _PLAIN.fullmatch(name) or path.is_symlink():
             raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, "a name or link leaves the archive", Place(str(path))))
-        if not path.is_file():
+        if not path.exists():
             continue
+        if not path.is_file():  # a pipe would never end
+            raise InvalidInput(Diagnostic(codes.ARCHIVE_OTHER, "it is no plain file", Place(str(path))))
         size = path.stat().st_size
         if size != told.size or size > most:
             message = f"it has {size:,} bytes, the list says {told.size:,}, and {most:,} are read at most"

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
-from ftbench.result.documents import Answer, Withheld
+from ftbench.result.documents import MAX_LOSS, Answer, Withheld
 from ftbench.result.extraction import extract, flowertune
 from ftbench.spec.tasks import ChoiceTask, CodeTask, Task
 
@@ -152,7 +152,8 @@ def _likelihoods(values: Sequence[float], options: int, where: str) -> Iterator[
     if len(values) != options:
         yield Diagnostic(codes.WRONG_LENGTH, f"{where}: {len(values)} log-likelihoods for {options} options")
         return
-    # −infinity is refused too: JSON cannot hold it, and a model that gives it to a whole option has overflowed.
-    wrong = [v for v in values if not (math.isfinite(v) and v <= ROUNDING)]
+    # −infinity is refused too: JSON cannot hold it, and a model that gives it to a whole option has overflowed. So is
+    # what no float32 holds: a model's own numbers are no larger, and sums and differences of such ones still numbers.
+    wrong = [v for v in values if not (math.isfinite(v) and -MAX_LOSS <= v <= ROUNDING)]
     if wrong:
         yield Diagnostic(codes.RESULT_NOT_FINITE, f"{where}: {wrong[0]} is not the logarithm of a probability")

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from ftbench import codes
@@ -38,6 +39,12 @@ class SshSignature:
     """Of its key: `SHA256:` and 43 characters."""
     namespace: str
     """What it was made for."""
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a signature's file, no more than tell `read` that it is too long. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def read(data: bytes, where: str) -> SshSignature:

@@ -20,7 +20,7 @@ from ftbench.diagnostics import Diagnostic, Place, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result import names, safejson
 from ftbench.result.documents import LEVELS, Verdict
-from ftbench.signing import keygen
+from ftbench.signing import keygen, sshsig
 from ftbench.signing.keygen import Signers
 from ftbench.signing.kinds import CARRIED, VERDICT
 from ftbench.spec.canonical import sha256
@@ -160,5 +160,5 @@ def _signed(path: Path, model: type[M], namespace: str, signers: Signers) -> M:
     data = path.read_bytes()
     if sha256(data) != path.stem:
         raise InvalidInput(Diagnostic(codes.OTHER_BUNDLE, "it is not what the decision names", Place(str(path))))
-    keygen.signed(data, beside.read_bytes(), namespace, str(beside), signers)
+    keygen.signed(data, sshsig.read_file(beside), namespace, str(beside), signers)
     return safejson.parse_model(data, model, str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -33,13 +34,19 @@ class Policy(Block):
 
     def counts(self, other: str, author: str) -> str:
         """Why a run signed by `other` does not count for a bundle that `author` signed; empty: it counts."""
-        if other == author:
-            return f"{other} signed both"
+        if _alike(other) == _alike(author):
+            return f"{other} signed both" if other == author else f"{other} and {author} are spellings of one name"
         if other not in {*self.own, *self.independent}:
             return f"the reader's policy does not name {other} as independent"
-        if any(other in group and author in group for group in self.related):
+        groups = ({_alike(one) for one in group} for group in self.related)
+        if any({_alike(other), _alike(author)} <= group for group in groups):
             return f"by the reader's policy {other} and {author} belong together"
         return ""
+
+
+def _alike(identity: str) -> str:
+    """What is the same in other spellings of a name: to exclude somebody any of them will do, to count one exactly."""
+    return unicodedata.normalize("NFKC", identity).casefold()
 
 
 @dataclass(frozen=True, slots=True)

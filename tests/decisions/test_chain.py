@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ import keys
 
 from ftbench.decisions import chain, standing
 from ftbench.decisions.documents import Decision, PlannedRun, Registration
-from ftbench.errors import InvalidInput
+from ftbench.errors import InvalidInput, MissingResource
+from ftbench.locks import hold_folder, holders, release_folder
 from ftbench.result.signed import Signed
 from ftbench.signing.keygen import Signers
 from ftbench.spec.canonical import canonical, digest, sha256
@@ -98,6 +100,39 @@ def test_time_does_not_run_back(tmp_path: Path) -> None:
         chain.append(tmp_path, body("accepted", minute=4))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="flock")
+@pytest.mark.parametrize("mode", ["LOCK_SH", "LOCK_EX"])
+def test_a_reader_who_holds_the_folder_is_named_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """Whoever may read the folder may hold it: the writer ends with a diagnostic, and nothing is written."""
+    import fcntl
+
+    monkeypatch.setattr(chain, "PATIENCE", 0.2)
+    reader = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(reader, getattr(fcntl, mode))
+        with pytest.raises(MissingResource) as error:
+            chain.append(tmp_path, body("received"))
+    finally:
+        os.close(reader)
+    [told] = error.value.diagnostics
+    assert told.code == "FTB871" and not (tmp_path / chain.FILE).exists()
+    if Path("/proc/locks").is_file() and holders_are_told(tmp_path):
+        assert f"process {os.getpid()} (" in told.message
+    chain.append(tmp_path, body("received"))
+    assert len(chain.read(tmp_path)) == 1
+
+
+def holders_are_told(folder: Path) -> bool:
+    """Whether this system's /proc/locks tells of a lock: some containers' is empty."""
+    handle = hold_folder(folder)
+    try:
+        return bool(holders(folder))
+    finally:
+        release_folder(handle, folder)
+
+
 def flips(data: bytes, count: int, seed: int) -> None:
     draw = random.Random(seed)
     for _ in range(count):
@@ -118,6 +153,15 @@ def test_many_flipped_bits(signed: bytes) -> None:
 def test_cut_and_grown(signed: bytes) -> None:
     for changed in (signed[:-1], signed[1:], signed + b"\n", signed + b"{}\n", signed + signed, b"\n" + signed):
         broken(changed)
+
+
+def test_a_chain_longer_than_is_read_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "MAX_BYTES", 2**16)
+    with (tmp_path / chain.FILE).open("wb") as file:
+        file.truncate(2**40)  # a sparse file of a terabyte
+    for use in (lambda: chain.read(tmp_path), lambda: chain.append(tmp_path, body("received"))):
+        with pytest.raises(InvalidInput, match="has more than"):
+            use()
 
 
 def values(data: bytes) -> list[Any]:

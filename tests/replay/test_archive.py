@@ -104,3 +104,23 @@ def test_names_and_lists_of_no_file(tmp_path: Path) -> None:
     os.mkfifo(folder / archive.LIST)
     with pytest.raises(InvalidInput):
         archive.read(folder, digest)
+
+
+def test_what_the_list_does_not_name_is_not_read(tmp_path: Path) -> None:
+    """A file of a digest that the ledger names, and not the list: its size was bounded by nothing, and a pipe under
+    such a name, or under one that is listed, was waited for."""
+    folder, digest = made(tmp_path)
+    other = folder / archive.STATE / f"{SHA}.safetensors"
+    with other.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(InvalidInput, match="does not name"):
+        held(folder, digest)
+    other.unlink()
+    os.mkfifo(other)
+    with pytest.raises(InvalidInput, match="does not name"):
+        held(folder, digest)
+    other.unlink()
+    (folder / archive.STATE / "0.safetensors").unlink()
+    os.mkfifo(folder / archive.STATE / "0.safetensors")
+    with pytest.raises(InvalidInput, match="no plain file"):
+        held(folder, digest)

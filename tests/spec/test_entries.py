@@ -223,3 +223,24 @@ def test_a_model_without_a_commit_gets_the_one_that_is_found(spec: Spec, tmp_pat
         with pytest.raises(InvalidInput, match="named without a revision"):
             resolve_entry(spec, chosen, model=model, commit_of=commit_of if model == "builtin/other" else None)
     assert asked == ["a/b", "c/d"], "a built-in model is not on the hub"
+
+
+def test_one_entry_has_one_digest_however_it_is_spelt() -> None:
+    """A cheat who writes the file by hand would else have two rows of one entry."""
+    model = f"metadata: {{name: a}}\nmodel: {{name: c/d, revision: '{ONES}'}}\n"
+    text = f"{model}seed: 1\nknobs: {{a.rate: 0.01, a.decay: 0}}\n"
+    due = entry_digest(parse_resolved(text.encode()))
+    spellings = {
+        "# a comment\n" + text,
+        "\ufeff" + text,
+        text.replace("0.01", "1.0e-2"),
+        text.replace("0.01", "0.010"),
+        text.replace("decay: 0", "decay: -0.0"),
+        text.replace("decay: 0", "decay: -0"),
+        text.replace("decay: 0", "decay: 0.0"),
+        text.replace("seed: 1", "seed: 0x1"),
+    }
+    assert {entry_digest(parse_resolved(one.encode())) for one in spellings} == {due}
+    for other in ("seed: 1.0", "seed: &a 1", "seed: 1\nseed: 1", "seed: .inf", "seed: '1'"):
+        with pytest.raises(InvalidInput):
+            parse_resolved(text.replace("seed: 1", other).encode())

@@ -175,6 +175,14 @@ def likelihood_above_one(f: Forged) -> None:
 
 
 @attack(sealed="answers-possible", keep="scores")
+def likelihood_that_no_float32_holds(f: Forged) -> None:
+    """It is below 0 and finite: a difference of two such is not, and a page shows three hundred digits."""
+    with f.samples("jars") as answers:
+        for sample in answers[:2]:
+            sample["untuned"]["loglikelihoods"][sample["target"]] = -1.5e308
+
+
+@attack(sealed="answers-possible", keep="scores")
 def likelihoods_left_out(f: Forged) -> None:
     with f.samples("jars") as answers:
         answers[0]["tuned"]["loglikelihoods"] = answers[0]["tuned"]["loglikelihoods"][:1]

@@ -125,6 +125,7 @@ def policy(**given: Any) -> Policy:
         (policy(), "does not name bea@example.org"),
         (policy(independent=[ADA]), "does not name bea@example.org"),
         (policy(independent=[BEA], related=[[ADA, BEA]]), "belong together"),
+        (policy(independent=[BEA], related=[[ADA.upper(), "Bea@example.org"]]), "belong together"),
     ],
 )
 def test_whose_runs_do_not_count(world: forge.World, tmp_path: Path, given: Policy, why: str) -> None:
@@ -240,6 +241,62 @@ def test_where_nothing_is_promised_scores_must_agree(world: forge.World, tmp_pat
 def test_equal_digests_that_nothing_promises_are_a_copy(world: forge.World, tmp_path: Path) -> None:
     verdict = judged(world, tmp_path, on_an_accelerator)
     assert verdict.level == "RESCORED" and "identical to" in evidence(verdict, "other-apart")
+
+
+def test_spellings_of_one_name_do_not_count_for_one_another() -> None:
+    """To be excluded any spelling will do, to be counted only the very one."""
+    assert "spellings" in policy(independent=["Ada@example.org"]).counts("Ada@example.org", ADA)
+    assert "spellings" in policy(independent=["\uff41da@example.org"]).counts("\uff41da@example.org", ADA)
+    assert "does not name" in policy(independent=[BEA]).counts("Bea@example.org", ADA)
+    assert "does not name" in policy(independent=["*"]).counts(BEA, ADA)
+    assert policy(independent=[BEA]).counts(BEA, ADA) == ""
+
+
+def told(line: Any, option: int) -> list[float]:
+    """Log-likelihoods by which an option is chosen."""
+    return [-0.1 - line["index"] / 1e4 if place == option else -3.5 - place for place in range(len(line["options"]))]
+
+
+def references_invented(f: forge.Forged) -> None:
+    """The centralised model is told to be right of everything: no run here was held to that before."""
+    answers(f, lambda line: line["references"]["centralised"].update(loglikelihoods=told(line, line["target"])))
+
+
+def texts_invented(f: forge.Forged) -> None:
+    """What the models wrote is scored too, beside the log-likelihoods that rank."""
+
+    def right(line: Any) -> None:
+        line["untuned"]["text"], line["tuned"]["text"] = "", f" I say{line['options'][line['target']]}"
+
+    answers(f, right)
+
+
+@pytest.mark.parametrize("instructions", ["avx512", "avx2"])
+@pytest.mark.parametrize("edit", [references_invented, texts_invented], ids=lambda e: e.__name__)
+def test_what_stands_beside_the_means_must_agree_too(
+    world: forge.World, tmp_path: Path, edit: Edit, instructions: str
+) -> None:
+    """A cheat who invents these finds an honest run of the same entry: it bears out the rest, and not that."""
+
+    def invented(f: forge.Forged) -> None:
+        machine_of_its_own(f)
+        vectors(f, instructions)
+        edit(f)
+
+    verdict = judged(world, tmp_path, invented)
+    assert verdict.level == "RESCORED" and outcomes(verdict)["other-agrees"] == "failed", outcomes(verdict)
+
+
+def test_a_text_by_chance_otherwise_is_let_through(world: forge.World, tmp_path: Path) -> None:
+    """A token that nearly tied: one text of all that the log-likelihoods rank beside."""
+
+    def edit(f: forge.Forged) -> None:
+        machine_of_its_own(f)
+        answers(f, lambda line: line["tuned"].update(text=line["tuned"]["text"] + " indeed"), 1)
+
+    verdict = judged(world, tmp_path, edit)
+    assert verdict.level == "REPRODUCED", outcomes(verdict)
+    assert "2 texts otherwise" in evidence(verdict, "other-agrees")
 
 
 def test_policies_are_read_strictly(tmp_path: Path) -> None:

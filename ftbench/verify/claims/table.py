@@ -124,6 +124,8 @@ def _csv(path: Path, text: str) -> list[tuple[int, dict[str, str]]]:
                 _refuse(path, f"line {reader.line_num} has more cells than there are columns")
             if any(cell.strip() for cell in cells):
                 found.append((reader.line_num, dict(zip(header, cells, strict=False))))
+            if len(found) > MAX_ROWS:
+                break  # it is refused for that, and the rest need not be held
     except csv.Error as error:
         _refuse(path, f"line {reader.line_num}: {error}")
     return found
