@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -117,7 +116,7 @@ def _plain_choice(task: Task, given: Given) -> bool:
         and (answer.text is not None) == asks_text(task)
         and (answer.text is None or all(type(option) is str for option in options))
         and (values is not None) == asks_likelihood(task)
-        and (values is None or (len(values) == len(options) and all(-math.inf < one <= ROUNDING for one in values)))
+        and (values is None or (len(values) == len(options) and all(-MAX_LOSS <= one <= ROUNDING for one in values)))
     )
 
 
@@ -154,6 +153,6 @@ def _likelihoods(values: Sequence[float], options: int, where: str) -> Iterator[
         return
     # −infinity is refused too: JSON cannot hold it, and a model that gives it to a whole option has overflowed. So is
     # what no float32 holds: a model's own numbers are no larger, and sums and differences of such ones still numbers.
-    wrong = [v for v in values if not (math.isfinite(v) and -MAX_LOSS <= v <= ROUNDING)]
+    wrong = [v for v in values if not -MAX_LOSS <= v <= ROUNDING]
     if wrong:
         yield Diagnostic(codes.RESULT_NOT_FINITE, f"{where}: {wrong[0]} is not the logarithm of a probability")
