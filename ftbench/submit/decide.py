@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from ftbench import codes
 from ftbench.decisions import chain, folder, standing
@@ -15,6 +16,8 @@ from ftbench.result.signed import Signed
 from ftbench.signing.kinds import CARRIED, VERDICT
 from ftbench.submit.check import Checked, check, decision, now, unread
 from ftbench.submit.judge import Judge
+
+Found = TypeVar("Found")
 
 
 def receive(
@@ -86,13 +89,27 @@ def work_off(
 
 def say(results: Path, name: str, event: Event, why: str, *, verifier: str, key: Path | None) -> DecisionLine:
     """Write down what a person decided of a submission. Raises InvalidInput (FTB783) for one that was not received."""
-    known = {body.submission or "": body for body in standing.latest(chain.read(results)).values()}
+    known = _received(
+        results, name, {body.submission or "": body for body in standing.latest(chain.read(results)).values()}
+    )
+    changed = {"event": event, "time": now(), "verifier": verifier, "reasons": [printable(why)], "carried": None}
+    return chain.append(results, Decision.model_validate({**known.model_dump(), **changed}), key)
+
+
+def history(results: Path, name: str) -> list[DecisionLine]:
+    """Every decision on a submission, oldest first. Raises InvalidInput (FTB783) for one that was not received."""
+    told: dict[str, list[DecisionLine]] = {}
+    for line in chain.read(results):
+        told.setdefault(line.body.submission or "", []).append(line)
+    return _received(results, name, told)
+
+
+def _received(results: Path, name: str, known: Mapping[str, Found]) -> Found:
     if name not in known:
         hint = did_you_mean(name, known) or "`ftbench submit receive` notes what was handed in"
         message = f"no submission `{printable(name)}` was received"
         raise InvalidInput(Diagnostic(codes.NOT_RECEIVED, message, Place(str(results)), hint))
-    changed = {"event": event, "time": now(), "verifier": verifier, "reasons": [printable(why)], "carried": None}
-    return chain.append(results, Decision.model_validate({**known[name].model_dump(), **changed}), key)
+    return known[name]
 
 
 def note_carried(results: Path, name: str, found: Carried, *, verifier: str, key: Path | None) -> str:
