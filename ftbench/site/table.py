@@ -87,6 +87,7 @@ def _page(context: Context, table: Table) -> bytes:
         plots=list(_plots(context, table)),
         by_task=_by_task(table),
         levels=conditions.levels(table),
+        flat=any("mean" in row.constant for row in table.rows),
         conditions=conditions.told(context.plan(table)),
         budgets=_budgets(table),
         elsewhere=[one for one in context.published if one.benchmark == table.name],
