@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ftbench.board.model import Table
 from ftbench.compile.plan import Plan
@@ -36,7 +36,8 @@ def _told(plan: Plan, spec: Spec) -> Iterator[tuple[str, str]]:
     each = f"{100 * asked.sampling.fraction:g} % of them in each of {asked.rounds:,} rounds"
     yield "clients", f"{asked.clients:,}, dealt by {asked.partition.kind}, {each}"
     steps = f"{trained.local_steps:,} steps of {trained.batch_size:,} rows, {trained.sequence_length:,} tokens at most"
-    yield "a client's round", f"{steps}, {trained.optimizer.kind}, {spec.objective.kind}"
+    rate = f"{trained.optimizer.kind} at {trained.schedule.learning_rate:g}, {trained.schedule.kind}"
+    yield "a client’s round", f"{steps}; {rate}; {spec.objective.kind}"
     yield "adapter", f"{spec.adapter.kind} of rank {spec.adapter.rank}"
     yield "strategy", spec.strategy.kind
     yield "transport", f"{spec.transport.down} down, {spec.transport.up} up"
@@ -46,7 +47,7 @@ def _told(plan: Plan, spec: Spec) -> Iterator[tuple[str, str]]:
         yield "faults", "planned by the spec"
     sent = figures.size(spec.budget.communication_mib * MIB)
     yield "budget", f"{sent} in a run, {spec.budget.trainable_parameters:,} trained parameters"
-    yield "tasks", "; ".join(f"{one.name} by {' and '.join(one.scoring)}" for one in spec.evaluation.tasks)
+    yield "tasks", "; ".join(_task(one.name, one.scoring) for one in spec.evaluation.tasks)
     yield (
         "scored",
         {"last": "the last round", "best-validation": "the round with the least validation loss"}[
@@ -62,3 +63,9 @@ def _rows(plan: Plan, spec: Spec) -> str:
     said = "local files" if isinstance(source, FileSource) else describe(source, pin.revision if pin else None)
     known = f", {pin.rows:,} rows, {pin.digest[:12]}" if pin is not None and pin.rows and pin.digest else ""
     return said + known
+
+
+def _task(name: str, scoring: Sequence[str]) -> str:
+    """The first scoring ranks, the others stand beside it."""
+    beside = f", beside it {' and '.join(scoring[1:])}" if len(scoring) > 1 else ""
+    return f"{name} by {scoring[0]}{beside}"

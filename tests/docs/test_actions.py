@@ -154,7 +154,7 @@ def test_rows_of_ones_own_are_taken_in(tmp_path: Path, monkeypatch: pytest.Monke
         subprocess.run([*ftbench, *words], cwd=tmp_path / "legal", check=True, capture_output=True, env=env)
     given = {"results": str(head), "base": str(base)}
     held, said = carry_out("results", tmp_path, **given, rows=str(rows / "*.tar"))
-    assert held and "task:test: 60 rows" in said, said
+    assert held and "task:test: added, 60 rows" in said, said
     assert len(list(store.rglob("*.jsonl"))) == 2
     held, said = carry_out("results", tmp_path, **given, rows=str(rows / "*.zip"))
     assert not held and "no archive matches" in said and "== Check what" not in said
