@@ -25,8 +25,16 @@ def receive(
 ) -> Iterator[tuple[Checked, DecisionLine | None]]:
     """Note every registration and submission that is not in the decisions yet; each submission with its line, None
     where it cannot be received: its bundle was received under another name, or cannot be read. So with a registration
-    that cannot be read or is not signed: nobody's fault keeps others from being received."""
-    seen = {line.body.document for line in chain.read(results)}
+    that cannot be read or is not signed: nobody's fault keeps others from being received. Nor does it where files are
+    not those of the manifest that they come with (`Checked.foreign`): whose bundle that is may still hand it in, and
+    may again where it was received and its place no longer had it."""
+    lines = chain.read(results)
+    seen = {line.body.document for line in lines}
+    lost = {
+        digest: body.submission
+        for digest, body in standing.latest(lines).items()
+        if body.event == "refused" and body.verdict is None
+    }
     for path in sorted((results / folder.REGISTRATIONS).glob("*.json")):
         try:
             told = folder.registration(path, judge.signers)
@@ -35,13 +43,16 @@ def receive(
             continue
         _register(results, told, seen=seen, verifier=verifier, key=key)
     for path in folder.submissions(results).values():
-        if _digest_of(path) in seen:
+        digest = _digest_of(path)
+        if digest in seen and lost.get(digest, path.stem) == path.stem:
             continue
         checked = check(path, judge, chain.read(results), folder.registrations(results))
-        if checked.bundle is None or checked.verdict is None or checked.bundle in seen:
+        known = checked.bundle in seen and checked.bundle not in lost
+        if checked.bundle is None or checked.verdict is None or checked.foreign or known:
             yield checked, None
             continue
         seen.add(checked.bundle)
+        lost.pop(checked.bundle, None)
         verdict = folder.keep(results, folder.VERDICTS, checked.verdict, key, VERDICT)
         yield checked, chain.append(results, decision("received", checked, verifier, verdict), key)
 
@@ -78,11 +89,10 @@ def work_off(
             longest = max(longest, clock() - started)
             continue
         event: Event = "accepted" if checked.accepted else "refused"
-        found = checked.verdict
+        found = None if checked.foreign else checked.verdict
         verdict = folder.keep(results, folder.VERDICTS, found, key, VERDICT) if found is not None else None
-        body = (
-            decision(event, checked, verifier, verdict) if checked.bundle else _again(waiting, event, verifier, checked)
-        )
+        whole = checked.bundle is not None and not checked.foreign
+        body = decision(event, checked, verifier, verdict) if whole else _again(waiting, event, verifier, checked)
         yield checked, chain.append(results, body, key)
         longest = max(longest, clock() - started)
 
