@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ftbench import codes
 from ftbench.decisions import chain, folder, standing
-from ftbench.decisions.documents import Carried, Decision, DecisionLine, Event, Registration
+from ftbench.decisions.documents import OPEN, Carried, Decision, DecisionLine, Event, Registration
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result.signed import Signed
@@ -52,9 +52,9 @@ def receive(
             yield checked, None
             continue
         seen.add(checked.bundle)
-        lost.pop(checked.bundle, None)
+        event: Event = "re-scored" if lost.pop(checked.bundle, None) else "received"
         verdict = folder.keep(results, folder.VERDICTS, checked.verdict, key, VERDICT)
-        yield checked, chain.append(results, decision("received", checked, verifier, verdict), key)
+        yield checked, chain.append(results, decision(event, checked, verifier, verdict), key)
 
 
 def work_off(
@@ -98,12 +98,27 @@ def work_off(
 
 
 def say(results: Path, name: str, event: Event, why: str, *, verifier: str, key: Path | None) -> DecisionLine:
-    """Write down what a person decided of a submission. Raises InvalidInput (FTB783) for one that was not received."""
+    """Write down what a person decided of a submission. Raises InvalidInput: FTB783 for one that was not received,
+    FTB780 where the decision does not follow from the last one."""
     known = _received(
         results, name, {body.submission or "": body for body in standing.latest(chain.read(results)).values()}
     )
+    _follows(results, name, known.event, event)
     changed = {"event": event, "time": now(), "verifier": verifier, "reasons": [printable(why)], "carried": None}
     return chain.append(results, Decision.model_validate({**known.model_dump(), **changed}), key)
+
+
+def _follows(results: Path, name: str, was: Event, event: Event) -> None:
+    if was == "withdrawn":
+        message, hint = f"`{name}` was withdrawn, which is the last word on it", ""
+    elif event in ("accepted", "refused") and was not in OPEN:
+        message = f"`{name}` is {was} already, and does not wait to be {event}"
+        hint = "`--as re-scored` lets it wait for another look" + ", `--as withdrawn` takes it back" * (
+            was != "refused"
+        )
+    else:
+        return
+    raise InvalidInput(Diagnostic(codes.BAD_DECISIONS, message, Place(str(results)), hint))
 
 
 def history(results: Path, name: str) -> list[DecisionLine]:

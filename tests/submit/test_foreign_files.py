@@ -9,9 +9,11 @@ import pytest
 from test_decide import Files, hand_in
 
 from ftbench.decisions import chain, standing
+from ftbench.decisions.documents import Event
+from ftbench.errors import InvalidInput
 from ftbench.result import names
 from ftbench.signing import keygen, kinds
-from ftbench.submit.decide import receive, work_off
+from ftbench.submit.decide import receive, say, work_off
 from ftbench.submit.judge import Judge
 
 VAL = "val@example.org"
@@ -56,3 +58,20 @@ def test_a_place_that_lost_it_keeps_nobody_out(tmp_path: Path, judge: Judge, sig
     assert received(results, judge) == {"owner": True}
     assert decided(results, judge) == {"owner": "accepted"}
     assert [body.submission for body in standing.accepted(chain.read(results))] == ["owner"]
+    assert [line.body.event for line in chain.read(results)] == ["received", "refused", "re-scored", "accepted"]
+
+
+@pytest.mark.parametrize(("said", "told"), [("refused", "is accepted already"), ("accepted", "is accepted already")])
+def test_what_does_not_follow_is_told_with_what_would(
+    tmp_path: Path, judge: Judge, signed: dict[int, Files], said: Event, told: str
+) -> None:
+    results = tmp_path / "results"
+    hand_in(results, "one", signed[1])
+    assert received(results, judge) and decided(results, judge) == {"one": "accepted"}
+    with pytest.raises(InvalidInput) as error:
+        say(results, "one", said, "why", verifier=VAL, key=None)
+    (found,) = error.value.diagnostics
+    assert found.code == "FTB780" and told in found.message and "--as withdrawn" in str(found.hint)
+    say(results, "one", "withdrawn", "why", verifier=VAL, key=None)
+    with pytest.raises(InvalidInput, match="the last word"):
+        say(results, "one", said, "why", verifier=VAL, key=None)
