@@ -65,6 +65,7 @@ def _show(ui: Ui, lines: Sequence[DecisionLine], where: str, known: Signers | No
     epilog=example(
         "ftbench decide --pending --hours 8 --verifier you@example.org --key ~/.ssh/id_ed25519",
         'ftbench decide mine-s1 --as withdrawn --why "asked for by the submitter" --verifier you@example.org',
+        "ftbench decide mine-s1",
         "ftbench decide",
     ),
 )
@@ -133,7 +134,8 @@ def command(
     benchmarks: tuple[Path, ...],
     store: str | None,
 ) -> int:
-    """Decide on what was handed in, and write it down in decisions.jsonl; without an option show what was decided.
+    """Decide on what was handed in, and write it down in decisions.jsonl; without an option show what was decided, of
+    all submissions or of NAME.
 
     A line is never changed: each names the digest of the one before it, and with --key it is signed. With --signers
     the lines shown are held to the list.
@@ -141,16 +143,18 @@ def command(
     from ftbench.cli.outputs.trust import DecideOutput
     from ftbench.cli.submit import judge_of, words
     from ftbench.decisions import chain, standing
-    from ftbench.submit.decide import say, work_off
+    from ftbench.submit.decide import history, say, work_off
 
     known = signers_of(signers, revoked, at)
-    if (name is not None) != (said is not None and why is not None) or (name is not None and pending):
-        raise click.UsageError("NAME goes with --as and --why, and not with --pending")
+    if name is not None and pending:
+        raise click.UsageError("NAME does not go with --pending")
+    if (said is not None or why is not None) and (name is None or said is None or why is None):
+        raise click.UsageError("--as and --why go together, with a NAME; a NAME alone shows what was decided of it")
     if hours is not None and not pending:
         raise click.UsageError("--hours goes with --pending")
     if (spot and not pending) or (archives and not spot):
         raise click.UsageError("--spot goes with --pending, and --archives with --spot")
-    if (pending or name) and verifier is None:
+    if (pending or said) and verifier is None:
         raise click.UsageError("--verifier says who decides")
     written = []
     left: list[Checked] = []
@@ -169,7 +173,8 @@ def command(
             ui.line(text, style)
         ui.line("  not decided: it goes on waiting", "error")
     if not (written or left):
-        _show(ui, lines, str(results / chain.FILE), known)
+        shown = history(results, name) if name is not None else lines
+        _show(ui, shown, str(results / chain.FILE), known)
     waiting = [body.submission or body.document for body in standing.pending(lines)]
     ui.line(f"{len(lines)} lines, {len(waiting)} wait: {', '.join(waiting[:20]) or 'nothing'}")
     ui.answer(DecideOutput(written=written, lines=len(lines), pending=waiting))

@@ -9,7 +9,7 @@ from typing import Any
 from ftbench.board import breakdown, budgets, render, sheet, text
 from ftbench.board.frontier import efficient
 from ftbench.board.model import Board, Reference, Row, Table
-from ftbench.site import bars, figures, links, plots, svg
+from ftbench.site import bars, conditions, figures, links, plots, svg
 from ftbench.site.compare import command
 from ftbench.site.compare import shown as compared
 from ftbench.site.context import Context, label, marks
@@ -86,6 +86,9 @@ def _page(context: Context, table: Table) -> bytes:
         findings=table.clusters,
         plots=list(_plots(context, table)),
         by_task=_by_task(table),
+        levels=conditions.levels(table),
+        flat=any("mean" in row.constant for row in table.rows),
+        conditions=conditions.told(context.plan(table)),
         budgets=_budgets(table),
         elsewhere=[one for one in context.published if one.benchmark == table.name],
         again=_again(context),

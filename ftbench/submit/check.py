@@ -11,7 +11,8 @@ from ftbench.decisions import folder, standing
 from ftbench.decisions.documents import Decision, DecisionLine, Event, Registration
 from ftbench.diagnostics import printable
 from ftbench.errors import FtbenchError
-from ftbench.result.documents import Sample, Verdict
+from ftbench.result import manifest, names
+from ftbench.result.documents import Manifest, Sample, Verdict
 from ftbench.result.files import Bundle
 from ftbench.spec.canonical import digest
 from ftbench.submit.judge import Judge
@@ -43,6 +44,9 @@ class Checked:
     """In words for the submitter; never empty."""
     withdrawn: Sequence[str] = ()
     """Those of `identical` that were withdrawn."""
+    foreign: Sequence[str] = ()
+    """What is not the bundle's own: files that are not those of its manifest, a signature that does not hold. Then
+    nothing is said of the bundle that has this manifest, which may be somebody else's."""
     unjudged: FtbenchError | None = None
     """Why it could not be judged on this machine: no answer to the submission. None where it was, or where what was
     handed in cannot be read."""
@@ -92,7 +96,26 @@ def check(path: Path, judge: Judge, lines: Sequence[DecisionLine], known: dict[s
         answers=answers,
         reasons=[*in_words(verdict), *(_copied(name, gone) for name in copies)],
         withdrawn=gone,
+        foreign=_foreign(bundle, verdict),
     )
+
+
+def _foreign(bundle: Bundle, verdict: Verdict) -> list[str]:
+    """A bundle is named by its manifest alone: a copy of somebody's manifest beside other files, or another signature,
+    goes by the name of that bundle and is not it."""
+    try:
+        told = Manifest.model_validate_json(bundle.files[names.MANIFEST])
+    except (KeyError, ValueError):
+        return []  # nobody's bundle has such a manifest
+    found = [
+        *manifest.path_problems(told, {*bundle.files, *bundle.left_out}),
+        *manifest.content_problems(told, bundle.files),
+        *(f"`{one.name}` {one.why}" for one in bundle.problems if not one.litter and one.name not in told.files),
+    ]
+    if names.SIGNATURE in bundle.files:
+        failed = (one for one in verdict.checks if one.check == "signature-holds" and one.outcome == "failed")
+        found += [one.evidence for one in failed]
+    return found
 
 
 def _copied(name: str, gone: Sequence[str]) -> str:

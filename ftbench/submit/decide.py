@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from ftbench import codes
 from ftbench.decisions import chain, folder, standing
-from ftbench.decisions.documents import Carried, Decision, DecisionLine, Event, Registration
+from ftbench.decisions.documents import OPEN, Carried, Decision, DecisionLine, Event, Registration
 from ftbench.diagnostics import Diagnostic, Place, did_you_mean, printable
 from ftbench.errors import FtbenchError, InvalidInput
 from ftbench.result.signed import Signed
@@ -16,14 +17,24 @@ from ftbench.signing.kinds import CARRIED, VERDICT
 from ftbench.submit.check import Checked, check, decision, now, unread
 from ftbench.submit.judge import Judge
 
+Found = TypeVar("Found")
+
 
 def receive(
     results: Path, judge: Judge, verifier: str, key: Path | None
 ) -> Iterator[tuple[Checked, DecisionLine | None]]:
     """Note every registration and submission that is not in the decisions yet; each submission with its line, None
     where it cannot be received: its bundle was received under another name, or cannot be read. So with a registration
-    that cannot be read or is not signed: nobody's fault keeps others from being received."""
-    seen = {line.body.document for line in chain.read(results)}
+    that cannot be read or is not signed: nobody's fault keeps others from being received. Nor does it where files are
+    not those of the manifest that they come with (`Checked.foreign`): whose bundle that is may still hand it in, and
+    may again where it was received and its place no longer had it."""
+    lines = chain.read(results)
+    seen = {line.body.document for line in lines}
+    lost = {
+        digest: body.submission
+        for digest, body in standing.latest(lines).items()
+        if body.event == "refused" and body.verdict is None
+    }
     for path in sorted((results / folder.REGISTRATIONS).glob("*.json")):
         try:
             told = folder.registration(path, judge.signers)
@@ -32,15 +43,18 @@ def receive(
             continue
         _register(results, told, seen=seen, verifier=verifier, key=key)
     for path in folder.submissions(results).values():
-        if _digest_of(path) in seen:
+        digest = _digest_of(path)
+        if digest in seen and lost.get(digest, path.stem) == path.stem:
             continue
         checked = check(path, judge, chain.read(results), folder.registrations(results))
-        if checked.bundle is None or checked.verdict is None or checked.bundle in seen:
+        known = checked.bundle in seen and checked.bundle not in lost
+        if checked.bundle is None or checked.verdict is None or checked.foreign or known:
             yield checked, None
             continue
         seen.add(checked.bundle)
+        event: Event = "re-scored" if lost.pop(checked.bundle, None) else "received"
         verdict = folder.keep(results, folder.VERDICTS, checked.verdict, key, VERDICT)
-        yield checked, chain.append(results, decision("received", checked, verifier, verdict), key)
+        yield checked, chain.append(results, decision(event, checked, verifier, verdict), key)
 
 
 def work_off(
@@ -75,24 +89,52 @@ def work_off(
             longest = max(longest, clock() - started)
             continue
         event: Event = "accepted" if checked.accepted else "refused"
-        found = checked.verdict
+        found = None if checked.foreign else checked.verdict
         verdict = folder.keep(results, folder.VERDICTS, found, key, VERDICT) if found is not None else None
-        body = (
-            decision(event, checked, verifier, verdict) if checked.bundle else _again(waiting, event, verifier, checked)
-        )
+        whole = checked.bundle is not None and not checked.foreign
+        body = decision(event, checked, verifier, verdict) if whole else _again(waiting, event, verifier, checked)
         yield checked, chain.append(results, body, key)
         longest = max(longest, clock() - started)
 
 
 def say(results: Path, name: str, event: Event, why: str, *, verifier: str, key: Path | None) -> DecisionLine:
-    """Write down what a person decided of a submission. Raises InvalidInput (FTB783) for one that was not received."""
-    known = {body.submission or "": body for body in standing.latest(chain.read(results)).values()}
+    """Write down what a person decided of a submission. Raises InvalidInput: FTB783 for one that was not received,
+    FTB780 where the decision does not follow from the last one."""
+    known = _received(
+        results, name, {body.submission or "": body for body in standing.latest(chain.read(results)).values()}
+    )
+    _follows(results, name, known.event, event)
+    changed = {"event": event, "time": now(), "verifier": verifier, "reasons": [printable(why)], "carried": None}
+    return chain.append(results, Decision.model_validate({**known.model_dump(), **changed}), key)
+
+
+def _follows(results: Path, name: str, was: Event, event: Event) -> None:
+    if was == "withdrawn":
+        message, hint = f"`{name}` was withdrawn, which is the last word on it", ""
+    elif event in ("accepted", "refused") and was not in OPEN:
+        message = f"`{name}` is {was} already, and does not wait to be {event}"
+        hint = "`--as re-scored` lets it wait for another look" + ", `--as withdrawn` takes it back" * (
+            was != "refused"
+        )
+    else:
+        return
+    raise InvalidInput(Diagnostic(codes.BAD_DECISIONS, message, Place(str(results)), hint))
+
+
+def history(results: Path, name: str) -> list[DecisionLine]:
+    """Every decision on a submission, oldest first. Raises InvalidInput (FTB783) for one that was not received."""
+    told: dict[str, list[DecisionLine]] = {}
+    for line in chain.read(results):
+        told.setdefault(line.body.submission or "", []).append(line)
+    return _received(results, name, told)
+
+
+def _received(results: Path, name: str, known: Mapping[str, Found]) -> Found:
     if name not in known:
         hint = did_you_mean(name, known) or "`ftbench submit receive` notes what was handed in"
         message = f"no submission `{printable(name)}` was received"
         raise InvalidInput(Diagnostic(codes.NOT_RECEIVED, message, Place(str(results)), hint))
-    changed = {"event": event, "time": now(), "verifier": verifier, "reasons": [printable(why)], "carried": None}
-    return chain.append(results, Decision.model_validate({**known[name].model_dump(), **changed}), key)
+    return known[name]
 
 
 def note_carried(results: Path, name: str, found: Carried, *, verifier: str, key: Path | None) -> str:

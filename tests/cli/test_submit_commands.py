@@ -59,6 +59,10 @@ def test_the_whole_way(submitted: Any, tmp_path: Path, capsys: Captured) -> None
     assert run(["decide", *results, "--signers", str(listed)]) == 0
     shown = capsys.readouterr().out
     assert "signed by val@example.org" in shown and "by request" in shown and "prompts-compiled" in shown
+    # Somebody asks why: one submission's lines, and no other's.
+    assert run(["decide", "mine-s1", *results]) == 0
+    shown = capsys.readouterr().out
+    assert "received: mine-s1" in shown and "withdrawn: mine-s1" in shown and "prompts-compiled" not in shown
     assert run(["decide", *results, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["pending"] == []
     # A line of which somebody thought better.
@@ -121,7 +125,9 @@ def test_wrong_use(submitted: Any, tmp_path: Path, capsys: Captured) -> None:
     assert run(["submit", "receive", *results]) == 2
     assert run(["submit", "check", "none", *results]) == 3
     assert run(["submit", "check", *results]) == 0
-    for words in (["x"], ["--hours", "1"], ["--pending"], ["x", "--as", "refused", "--why", "y"]):
+    assert run(["decide", "x", *results]) == 3
+    for words in (["--hours", "1"], ["--pending"], ["x", "--pending"], ["x", "--as", "refused"], ["x", "--why", "y"],
+                  ["x", "--as", "refused", "--why", "y"]):  # fmt: skip
         assert run(["decide", *words, *results]) == 2
     assert run(["decide", "x", "--as", "refused", "--why", "y", "--verifier", "z", *results]) == 3
     assert run(["verify", str(tmp_path / "none.json")]) == 3

@@ -132,3 +132,53 @@ def test_a_repository_of_results(tmp_path: Path) -> None:
     assert not held and "manifest-digests" in said
     held, said = carry_out("results", tmp_path, **(given | {"signers": str(tmp_path / "none")}))
     assert not held and "FTB755" in said
+
+
+def test_rows_of_ones_own_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the questions are: without them a benchmark of one's own is judged up to CONFORMS and no further."""
+    head, base = tmp_path / "head" / "results", tmp_path / "base" / "results"
+    head.mkdir(parents=True)
+    base.mkdir(parents=True)
+    store = tmp_path / "store"
+    monkeypatch.setenv("FTBENCH_STORE", str(store))
+    rows = tmp_path / "base" / "rows"
+    rows.mkdir()
+    ftbench = [sys.executable, "-P", "-m", "ftbench"]
+    shutil.copytree(ROOT / "docs" / "tutorial", tmp_path / "legal")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "FTBENCH_STORE": str(tmp_path / "author")}
+    for words in (
+        ["new", "legal", "--train", "train.jsonl", "--test", "test.jsonl", "--options", "yes,no"],
+        ["lock", "legal.yaml"],
+        ["data", "export", "legal.yaml", "--out", str(rows / "legal.tar")],
+    ):
+        subprocess.run([*ftbench, *words], cwd=tmp_path / "legal", check=True, capture_output=True, env=env)
+    given = {"results": str(head), "base": str(base)}
+    held, said = carry_out("results", tmp_path, **given, rows=str(rows / "*.tar"))
+    assert held and "task:test: added, 60 rows" in said, said
+    assert len(list(store.rglob("*.jsonl"))) == 2
+    held, said = carry_out("results", tmp_path, **given, rows=str(rows / "*.zip"))
+    assert not held and "no archive matches" in said and "== Check what" not in said
+
+
+def test_the_board_of_a_repository_of_results(tmp_path: Path) -> None:
+    """The command of the page's workflow, where the benchmark is known to the repository alone."""
+    (_, _, page) = (ROOT / "docs" / "ci.md").read_text().split("```yaml\n")[1:]
+    steps = yaml.safe_load(page.split("```")[0])["jobs"]["build"]["steps"]
+    (command,) = [step["run"] for step in steps if "site build" in step.get("run", "")]
+    results = tmp_path / "results"
+    key = tmp_path / "val"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    kind = "val@example.org " + " ".join(key.with_suffix(".pub").read_text().split()[:2])
+    (tmp_path / "allowed_signers").write_text(kind + "\n")
+    shutil.copytree(BOARD / "generated", tmp_path / "generated")
+    by = ["--results", str(results), "--verifier", "val@example.org", "--key", str(key)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    known = ["--benchmarks", "generated"]
+    for words in (["submit", "new", "one", "--bundle", str(BOARD / BUNDLE), "--results", str(results)],
+                  ["submit", "receive", *by, *known], ["decide", "--pending", *by, *known]):  # fmt: skip
+        subprocess.run([sys.executable, "-P", "-m", "ftbench", *words], cwd=tmp_path, check=True, env=env)
+    typed = [sys.executable, "-P", "-m", "ftbench", *command.split()[1:]]
+    assert command.split()[0] == "ftbench"
+    subprocess.run(typed, cwd=tmp_path, check=True, env=env)
+    assert "accepted" in (tmp_path / "site" / "decisions.html").read_text()
+    assert list((tmp_path / "site" / "tables").glob("quickstart-*/index.html"))

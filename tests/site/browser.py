@@ -102,6 +102,16 @@ class Page:
         """`light` or `dark`."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
+    def media(self, name: str) -> None:
+        """`print` or `screen`, dark as a person's system may be; an empty name undoes it."""
+        features = [{"name": "prefers-color-scheme", "value": "dark"}] if name else []
+        self.call("Emulation.setEmulatedMedia", media=name, features=features)
+
+    def printed(self) -> bytes:
+        """The page as a PDF on A4, as the browser's own dialogue makes it: without background colours."""
+        paper = {"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": True, "printBackground": False}
+        return base64.b64decode(self.call("Page.printToPDF", **paper)["data"])
+
     def scripts(self, *, on: bool) -> None:
         """Whether pages may run scripts."""
         self.call("Emulation.setScriptExecutionDisabled", value=not on)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from site_world import SECRET, Built
+from test_browser import one_of_each
 
 from ftbench.cli.main import run
 
@@ -83,6 +84,23 @@ def test_every_link_leads_somewhere(built: Built, pages: dict[Path, Reader]) -> 
             assert there.is_file(), f"{path}: {link}"
             if mark:
                 assert mark in pages[there].ids if there in pages else mark in read(there).ids, f"{path}: {link}"
+
+
+def test_every_page_is_reached(built: Built, pages: dict[Path, Reader]) -> None:
+    """By links, from the overview on: a page that no menu and no other page names is there for nobody."""
+    met, waiting = set(), [built.root / "index.html"]
+    while waiting:
+        path = waiting.pop()
+        if path not in met and path in pages:
+            met.add(path)
+            waiting += [
+                (path.parent / link.partition("#")[0]).resolve() for link in pages[path].links if link[0] != "#"
+            ]
+    assert set(pages) - met == set()
+
+
+def test_every_kind_is_looked_at_in_a_browser(built: Built) -> None:
+    assert set(built.root.glob("*.html")) <= set(one_of_each(built))
 
 
 def test_texts_from_outside_are_text(pages: dict[Path, Reader]) -> None:

@@ -72,6 +72,7 @@ def test_registry() -> None:
     assert {import_module(f"ftbench.verify.checks.{name}").CHECK.id for name in files} == {c.id for c in CHECKS}
     assert all(check.id == check.run.__module__.rpartition(".")[2].replace("_", "-") for check in CHECKS)
     assert len({check.code for check in CHECKS}) == len({check.id for check in CHECKS}) == len(CHECKS)
+    assert not {check.code for check in CHECKS} & codes.MEANINGS.keys(), "a number that a diagnostic has already"
     levels = [LEVELS.index(check.level) for check in CHECKS]
     assert levels == sorted(levels) and set(levels) == {1, 2, 3, 4, 5, 6}
 

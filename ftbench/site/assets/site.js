@@ -48,10 +48,10 @@
       selects[key].addEventListener("change", () => go({ [key]: selects[key].value }, true));
       bar.append(make("label", { for: "f-" + key }, key), selects[key]);
     }
-    const said = make("output", { "aria-live": "polite" });
+    const said = make("output", { "aria-live": "polite" }), view = make("span", { class: "paper" });
     const clear = make("button", { type: "button" }, "Clear");
     clear.addEventListener("click", () => { go(Object.fromEntries([...state().keys()].map((key) => [key, ""])), true); search.focus(); });
-    bar.append(said, clear);
+    bar.append(said, view, clear);
     (table.closest(".scroll") || table).before(bar);
     heads.forEach((head) => {
       const label = head.querySelector(".label"), button = make("button", { type: "button" }, label.textContent);
@@ -82,6 +82,8 @@
       for (const k in selects) selects[k].value = now.get(k) || "";
       const [one, many] = table.dataset.noun.split(" ");
       said.textContent = shown === rows.length ? rows.length + " " + (rows.length === 1 ? one : many) : shown + " of " + rows.length + " " + many;
+      /* On paper nobody sees the fields: what was left out and sorted by is said in words. */
+      view.textContent = [...now].map(([k, v]) => k === "q" ? "with “" + v + "”" : k === "sort" ? (head ? "sorted by " + head.textContent.trim() : "") : k + " " + v).filter(Boolean).join(", ");
       clear.hidden = ![...now.keys()].length;
     }
     addEventListener("popstate", apply);
