@@ -41,7 +41,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adapters(files: dict[str, bytes]) -> Any:
     """What was trained and what it answered: the rest of a run has times in it. No temporary file, no lock's owner."""
     kept = ("adapter/adapter_model.safetensors", "result.json")
-    left = sorted(name for name in files if ".ftb-" in name or "/scratch/" in name)
+    left = sorted(name for name in files if ".ftb-" in name or "/tmp/" in name)
     found = {name: data for name, data in files.items() if name.endswith(kept[0])}
     scores = {n: json.loads(data)["scores"] for n, data in files.items() if n.endswith("bundle/" + kept[1])}
     return left, found, scores
