@@ -8,8 +8,11 @@ code of a repository is loaded and no hub asked. `ftbench.base_models.counting` 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
+
+from ftbench.parallel import end_with
 
 SIZES = {
     "hidden": ("hidden_size",),
@@ -77,6 +80,7 @@ def _bounded() -> None:
 
 
 if __name__ == "__main__":
+    end_with(os.getppid())
     _bounded()
     try:
         told = count(json.load(sys.stdin))

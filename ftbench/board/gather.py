@@ -29,7 +29,7 @@ class Gathered:
     plans: Mapping[str, Plan]
     """Spec hash → the benchmark, where known."""
     clusters: Mapping[str, Clustering]
-    """Spec hash → the clusters of its items, where its spec names some."""
+    """Spec hash → the clusters of its items, where its spec names some and a bundle is of it."""
     store: Store
 
 
@@ -51,10 +51,11 @@ def gather(
     verify = verifier(store=store, benchmarks=benchmarks, spec=spec, required=required)
     found = collect(folders, verify, progress, plans=plans, store=store)
     kept, gone = withdraw(decided(found.submissions), withdrawn)
+    ranked = {one.verdict.result.spec_hash for one in kept if one.verdict.result is not None}
     clusters = {
         spec_hash: clustering(plan, store)
         for spec_hash, plan in plans.items()
-        if plan.reporting is not None and plan.reporting.clusters is not None
+        if spec_hash in ranked and plan.reporting is not None and plan.reporting.clusters is not None
     }
     board = build(kept, [*found.refused, *gone], plans=plans, required=required, clusters=clusters)
     return Gathered(

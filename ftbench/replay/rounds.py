@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ftbench.errors import RunFailed
 from ftbench.result import ledger, names
 from ftbench.result.archive import Archive
 from ftbench.run.engines.engine import knob_config
+from ftbench.run.processes.tied import run_tied
 from ftbench.run.processes.tree import environment
 from ftbench.verify.context import Context
 from ftbench.verify.draw import Draw
@@ -145,20 +145,8 @@ def _work(context: Context, compiled: Path, folder: Path, asked: dict[str, Any])
     app, package = compiled / "app", str(builtin.PACKAGE.parent)
     command = [sys.executable, "-P", "-m", "ftbench.replay.worker", str(app), str(job), str(answer)]
     ours = {"PYTHONPATH": package, "FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
-    with log.open("wb") as out:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            env=environment("") | ours | {"OMP_NUM_THREADS": str(asked["threads"])},
-            start_new_session=True,
-        )
-        try:
-            status = process.wait()
-        finally:
-            process.kill()
+    env = environment("") | ours | {"OMP_NUM_THREADS": str(asked["threads"])}
+    status = run_tied(command, log, env, folder)
     if status or not answer.is_file():
         tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
         message = f"doing rounds again ended with status {status}: {tail[-600:]}"

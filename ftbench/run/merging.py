@@ -29,29 +29,36 @@ from ftbench.run import conclude
 from ftbench.run.evaluation.evaluate import evaluate_folder
 from ftbench.run.evaluation.process import Progress
 from ftbench.run.kernels import model_in_force
+from ftbench.run.processes.tied import run_tied
 from ftbench.run.rundir import RunDir
 from ftbench.run.summary import RunOutcome
 
 Dtype = Literal["bfloat16", "float32"]
 CONVERTER = "convert_hf_to_gguf.py"
 """llama.cpp's own script."""
+CARD = "README.md"
+"""The model card beside the weights: it names adapter, base model and element type."""
 
 
 def merge(run: RunDir, store: Store, out: Path, dtype: Dtype) -> RunOutcome:
     """Write the merged model to `out`: safetensors, tokenizer, model card. Returns the run's outcome.
 
-    Raises InvalidInput (FTB917) where the run is not whole or something else lies at `out`, MissingResource for a base
-    model that is not here, RunFailed where the process fails.
+    Where this very model lies there already, whole, it stays. Raises InvalidInput (FTB917) where the run is not whole
+    or something else lies at `out`, MissingResource for a base model that is not here, RunFailed where the process
+    fails.
     """
     outcome = conclude.finished(run)
     if outcome is None:
         hint = f"finish it: ftbench run --resume {run.path}"
         raise InvalidInput(Diagnostic(codes.MERGE, "this run has no bundle yet", Place(str(run.path)), hint))
+    entry = run.entry()
+    card = merged_card(outcome.result, entry, dtype)
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]):
+        if is_ours(out, card):  # whoever merged was stopped while it was scored
+            return outcome
         raise InvalidInput(
             Diagnostic(codes.MERGE, "something lies there already", Place(str(out)), "name another folder")
         )
-    entry = run.entry()
     base = store.model_path(store.model_digest(entry.model), f"{entry.model.name}@{entry.model.revision}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with fresh_folder(out) as folder:
@@ -61,7 +68,9 @@ def merge(run: RunDir, store: Store, out: Path, dtype: Dtype) -> RunOutcome:
             weights = path.name.endswith((".safetensors", ".safetensors.index.json"))
             if path.is_file() and not weights and not (folder / path.name).exists():
                 shutil.copyfile(path, folder / path.name)
-        write_file(folder / "README.md", merged_card(outcome.result, entry, dtype))
+        write_file(folder / CARD, card)
+        for path in folder.iterdir():
+            _sync(path)
     return outcome
 
 
@@ -103,11 +112,28 @@ def to_gguf(merged: Path, llama_cpp: Path, out: Path) -> None:
     if not script.is_file():
         hint = "give a checkout of llama.cpp, or the script itself"
         raise MissingResource(Diagnostic(codes.MERGE, f"there is no {CONVERTER}", Place(str(llama_cpp)), hint))
-    command = [sys.executable, str(script), str(merged), "--outfile", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own
-    if done.returncode or not out.is_file():
-        tail = " | ".join(done.stderr.strip().splitlines()[-3:])
-        raise RunFailed(Diagnostic(codes.MERGE, f"llama.cpp's converter failed: {tail}", Place(str(script))))
+    part = out.with_name(f".part-{out.name}")
+    command = [sys.executable, str(script), str(merged), "--outfile", str(part)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own
+        if done.returncode or not part.is_file():
+            tail = " | ".join(done.stderr.strip().splitlines()[-3:])
+            raise RunFailed(Diagnostic(codes.MERGE, f"llama.cpp's converter failed: {tail}", Place(str(script))))
+        _sync(part)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def is_ours(out: Path, card: bytes) -> bool:
+    """Whether a folder is what this merge makes. It came there by a rename, so it is whole."""
+    return (out / CARD).is_file() and (out / CARD).read_bytes() == card and any(out.glob("*.safetensors"))
+
+
+def _sync(path: Path) -> None:
+    """Have a file on the disk before a name says that it is whole."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _offline() -> dict[str, str]:
@@ -118,10 +144,7 @@ def _work(order: Mapping[str, str], run: RunDir) -> None:
     run.logs.mkdir(exist_ok=True)
     command = [sys.executable, "-P", "-m", "ftbench.run.merge_worker", json.dumps(order)]
     log = run.logs / "merge.log"
-    with log.open("wb") as errors:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=_offline(), check=False
-        )
-    if done.returncode:
+    status = run_tied(command, log, _offline())
+    if status:
         tail = " | ".join(log.read_text("utf-8", "replace").strip().splitlines()[-2:])
         raise RunFailed(Diagnostic(codes.MERGE, f"merging failed: {tail}", Place(str(log))))

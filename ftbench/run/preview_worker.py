@@ -10,6 +10,7 @@ from typing import Any
 
 from ftbench import codes
 from ftbench.errors import FtbenchError
+from ftbench.parallel import end_with
 from ftbench.run.evaluation.tokens import context_ids, encode
 from ftbench.run.evaluation.trial import Told
 from ftbench.run.preview import Job, Piece, Preview, Shown, Wanted
@@ -106,4 +107,5 @@ def _pieces(tokenizer: Any, ids: Sequence[int], flags: Sequence[bool]) -> list[P
 
 
 if __name__ == "__main__":
+    end_with(os.getppid())
     sys.exit(main())

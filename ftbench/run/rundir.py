@@ -16,6 +16,7 @@ from ftbench.atomic import write_file
 from ftbench.compile.plan import PLAN, Plan
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
+from ftbench.result import names
 from ftbench.result.documents import Selection
 from ftbench.run.engines.engine import EngineName
 from ftbench.spec.canonical import pretty
@@ -26,6 +27,10 @@ from ftbench.spec.model import Sha256
 from ftbench.spec.primitives import Block
 
 M = TypeVar("M", bound=Block)
+LOCK = ".lock"
+"""Whoever works in a run's folder holds this file of it."""
+BEGINNINGS = {"compiled", "logs", "entry.yaml", *(name.partition("/")[0] for name in names.OPEN.values())}
+"""What the folder of a run may hold whose start was killed before `run.json` was written."""
 
 
 class Limits(Block):
@@ -101,7 +106,8 @@ class RunDir:
 
     @classmethod
     def create(cls, out: Path, name: str) -> RunDir:
-        """A new folder `out/name`, or `out/name-2` and so on where that is taken. Raises MissingResource (FTB501)."""
+        """A new folder `out/name`, or `out/name-2` and so on where that is taken; what a start left there that was
+        killed before it had begun goes. Raises MissingResource (FTB501)."""
         try:
             out.mkdir(parents=True, exist_ok=True)
             number = 1
@@ -111,7 +117,8 @@ class RunDir:
                     made.path.mkdir(mode=0o700)  # what a run writes is its owner's
                     break
                 except FileExistsError:
-                    number += 1
+                    if not made._cleared():
+                        number += 1
         except OSError as error:
             raise MissingResource(
                 Diagnostic(codes.NOT_A_RUN, f"cannot make a run folder: {error.strerror}", Place(str(out)))
@@ -215,6 +222,23 @@ class RunDir:
         """Put other settings in the place of those the run began with."""
         write_file(self.settings_file, pretty(settings.model_dump(mode="json")))
 
+    def _cleared(self) -> bool:
+        """Whether a start that nobody carries out any more had not begun here, and is gone now."""
+        import fcntl
+
+        try:
+            found = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+            if self.compiled.name not in found or found - BEGINNINGS:
+                return False
+            with (self.path / LOCK).open("r+b") as file:  # ours: whoever fills a folder holds it
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self.settings_file.exists():  # it was filled in between
+                    return False
+                shutil.rmtree(self.path)
+        except OSError:
+            return False
+        return True
+
     def discard(self) -> None:
         """Remove a folder whose run never began."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -247,7 +271,7 @@ class RunDir:
         """Hold the folder's lock; the system lets go of it when this process ends. Raises RunFailed (FTB500)."""
         import fcntl
 
-        with (self.path / ".lock").open("a") as file:
+        with (self.path / LOCK).open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:

@@ -117,17 +117,18 @@ def start(
     )
     with in_order():
         run = RunDir.create(out, f"{plan.metadata.name}-{entry.metadata.name}-s{entry.seed}")
-        try:
-            open_division.keep(run.path, modules or {})
-            run.fill(files, entry, settings)
-            # Asked now, not when the model has been fetched and the training has been paid for.
-            check_sandbox(run.compiled, plan, unsafe=unsafe_no_sandbox)
-            trial = _preflight(plan, run, store, told, spec=spec)
-        except BaseException:
-            run.discard()
-            raise
-        with beside.ending(trial, run, new=True), run.alone():
-            return _Start(run, store, told, began, train_only=train_only, trial=trial).conduct()
+        with run.alone():
+            try:
+                open_division.keep(run.path, modules or {})
+                run.fill(files, entry, settings)
+                # Asked now, not when the model has been fetched and the training has been paid for.
+                check_sandbox(run.compiled, plan, unsafe=unsafe_no_sandbox)
+                trial = _preflight(plan, run, store, told, spec=spec)
+            except BaseException:
+                run.discard()
+                raise
+            with beside.ending(trial, run, new=True):
+                return _Start(run, store, told, began, train_only=train_only, trial=trial).conduct()
 
 
 def resume(

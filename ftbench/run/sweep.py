@@ -23,7 +23,7 @@ from ftbench.errors import FtbenchError, InvalidInput, MissingResource, RunFaile
 from ftbench.run import conclude, knowable, preflight, runner
 from ftbench.run.base_model import bring
 from ftbench.run.progress import Listener
-from ftbench.run.rundir import RunDir
+from ftbench.run.rundir import BEGINNINGS, RunDir
 from ftbench.run.summary import RunOutcome
 from ftbench.spec.canonical import digest
 from ftbench.spec.entries import entry_digest
@@ -31,8 +31,6 @@ from ftbench.spec.entry import ResolvedEntry
 from ftbench.spec.vary import Setting
 
 State = Literal["whole", "begun", "to-do"]
-BEGINNINGS = {"compiled", "logs", "entry.yaml"}
-"""What the folder of a run may hold whose start was killed before `run.json` was written."""
 RESUMED = ("limits", "allow_local_users", "train_only", "selection")
 """Options of a start that going on takes too."""
 DIGITS = 8

@@ -16,10 +16,11 @@ from ftbench.site.context import Context, label
 from ftbench.site.memory import memory
 from ftbench.site.render import html
 from ftbench.spec import knobs
-from ftbench.spec.model import Spec
 
 BUILT_IN = "builtin/"
 KINDS = {"lora": "LoRA", "dora": "DoRA"}
+Made = list[tuple[tuple[Setting, Setting], list[dict[str, Any]]]]
+"""Settings of a whole batch and of a single example in one pass → rows of the models."""
 
 
 def page(context: Context) -> bytes:
@@ -27,7 +28,8 @@ def page(context: Context) -> bytes:
     plans = _plans(context)
     names = {plan.metadata.name for plan in plans}
     main = [plan for plan in plans if not any(plan.metadata.name.startswith(f"{name}-") for name in names)]
-    benchmarks = [_benchmark(plan) for plan in plans]
+    made: Made = []
+    benchmarks = [_benchmark(plan, made) for plan in plans]
     columns = [one for one in benchmarks if one["name"] in {plan.metadata.name for plan in main}]
     measured = [_measured(context, table, row) for table in context.board.tables for row in table.rows]
     return html(
@@ -61,17 +63,23 @@ def _matrix(columns: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _benchmark(plan: Plan) -> dict[str, Any]:
+def _benchmark(plan: Plan, made: Made) -> dict[str, Any]:
+    """`made`: rows by setting, added to; many benchmarks train alike, and their rows take most of a small site's
+    time."""
     spec = plan.typed_spec()
     setting = from_spec.setting(spec)
-    rows = [_row(spec, model, others) for model, others in _shapes()]
+    both = (setting, from_spec.setting(spec, micro_batch=1))
+    rows = next((rows for known, rows in made if known == both), None)
+    if rows is None:
+        rows = [one for one in (_row(*both, model, others) for model, others in _shapes()) if one]
+        made.append((both, rows))
     said = (
         f"{KINDS[spec.adapter.kind]} of rank {spec.adapter.rank}, {setting.bits}-bit weights, "
         f"batches of {spec.training.batch_size} of at most {setting.sequence_length} tokens, "
         f"{setting.clients_per_round} clients in each of {setting.rounds} rounds."
     )
     about = {"name": plan.metadata.name, "version": plan.metadata.version, "title": plan.metadata.title}
-    return {**about, "id": links.slug(plan.metadata.name), "said": said, "rows": [one for one in rows if one]}
+    return {**about, "id": links.slug(plan.metadata.name), "said": said, "rows": rows}
 
 
 def _shapes() -> list[tuple[BaseModel, str]]:
@@ -84,13 +92,13 @@ def _shapes() -> list[tuple[BaseModel, str]]:
     return [(models[0], ", ".join(one.name.rpartition("/")[2] for one in models[1:])) for models in pairs]
 
 
-def _row(spec: Spec, model: BaseModel, others: str) -> dict[str, Any] | None:
+def _row(batch: Setting, single_example: Setting, model: BaseModel, others: str) -> dict[str, Any] | None:
     """None for a model that the benchmark does not admit, or whose layers it does not find."""
-    if spec.model.max_parameters is not None and model.parameters > spec.model.max_parameters:
+    if batch.max_parameters is not None and model.parameters > batch.max_parameters:
         return None
     try:
-        whole = estimate(model, from_spec.setting(spec))
-        single = estimate(model, from_spec.setting(spec, micro_batch=1))
+        whole = estimate(model, batch)
+        single = estimate(model, single_example)
     except FtbenchError:
         return None
     return {

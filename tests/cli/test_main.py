@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import click
 import pytest
@@ -72,6 +73,33 @@ def test_light_commands_import_nothing_heavy(argv: list[str], tmp_path: Path) ->
     code, found = modules_after(*(word.replace("{tmp}", str(tmp_path)) for word in argv), banned=HEAVY)
     assert found == []
     assert code in {0, 1, 3}
+
+
+def test_commands_that_judge_import_nothing_heavy(submitted: Any, tmp_path: Path) -> None:
+    """What people type most beside the above, on real bundles and to its end, in one process."""
+    bundles, options = str(submitted.bundles), [*submitted.options]
+    lines = [
+        (["explain", "FTB329"], 0),
+        (["diff", "quickstart", "micro-finance"], 0),
+        (["leaderboard", bundles, *options], 0),
+        (["analyse", bundles, *options], 0),
+        (["submit", "new", "mine-s1", "--bundle", submitted.good, "--results", str(tmp_path / "results")], 0),
+        (["submit", "check", "--results", str(tmp_path / "results"), *options], 0),
+        (["site", "build", bundles, "-o", str(tmp_path / "site"), *options], 0),
+    ]
+    script = (
+        "import contextlib, io, json, sys; from ftbench.cli.main import run\n"
+        "told = []\n"
+        "for words, expected in json.loads(sys.argv[1]):\n"
+        "    with contextlib.redirect_stdout(io.StringIO()):\n"
+        "        code = run(words)\n"
+        "    told.append([words[:2], code == expected, [m for m in json.loads(sys.argv[2]) if m in sys.modules]])\n"
+        "print(json.dumps(told))"
+    )
+    banned = [*HEAVY, "pandas", "scipy", "pyarrow", "matplotlib", "flwr"]
+    command = [sys.executable, "-c", script, json.dumps(lines), json.dumps(banned)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [one for one in json.loads(done.stdout) if one[1:] != [True, []]] == [], done.stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -7,25 +7,20 @@ a share of the processor time that the whole command took, whatever else the mac
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from test_benchmark_commands import publish, tree
+from striking import SEED, SIGNALS, Case, ended, mount, start, strike, tree, world
+from test_benchmark_commands import publish
 
 from ftbench.cli.main import run
 
@@ -38,88 +33,8 @@ from server import HubServer
 
 pytestmark = pytest.mark.slow
 
-SEED = int(os.environ.get("FTBENCH_TEST_SEED", "20261128"))
 STRUCK = 60
 """In all; each command and signal has its share."""
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-ENDED = {signal.SIGKILL: (-9,), signal.SIGTERM: (130,), signal.SIGINT: (130,)}
-PATIENCE = 600.0
-
-
-@dataclass
-class Case:
-    """One command: what lies there before, its words, and what of its files is compared."""
-
-    words: Callable[[Path], list[str]]
-    make: Callable[[Path], None] = lambda here: None
-    done: tuple[str, ...] = ()
-    """Codes that say that all is done already."""
-    told: Callable[[dict[str, bytes]], Any] = field(default=lambda files: files)
-
-
-def start(words: list[str], here: Path) -> int:
-    """A process of its own session that carries the command out; its id. What it says goes to `here`/said."""
-    child = os.fork()
-    if child == 0:
-        code = 70
-        try:
-            os.setsid()
-            for number in SIGNALS[1:]:
-                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-            os.chdir(here / "world")
-            os.environ["TMPDIR"], tempfile.tempdir = str(here / "tmp"), None
-            said = os.open(here / "said", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            os.dup2(said, 1)
-            os.dup2(said, 2)
-            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-            code = run(words)
-        finally:
-            os._exit(code)
-    return child
-
-
-def processor_seconds(process: psutil.Process) -> float:
-    """Of a process, of those that it waited for, and of those that it has: a site is built by several."""
-    used = 0.0
-    with contextlib.suppress(psutil.Error):
-        for one in [process, *process.children(recursive=True)]:
-            times = one.cpu_times()
-            used += times.user + times.system
-            used += times.children_user + times.children_system if one == process else 0.0
-    return used
-
-
-def ended(child: int, number: signal.Signals | None = None, after: float = 0.0) -> tuple[int, float]:
-    """Wait for it, and strike it once it has used so much processor time: exit code (or minus the signal) and time."""
-    began = time.monotonic()
-    process = psutil.Process(child)
-    while time.monotonic() - began < PATIENCE:
-        pid, status, usage = os.wait4(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
-        if number is not None and processor_seconds(process) >= after:
-            os.kill(child, number)
-            number = None
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise AssertionError(f"it did not end in {PATIENCE} s")
-
-
-def others(session: int) -> list[str]:
-    """Processes that are left of a session; those that are just ending have a moment."""
-    for _ in range(100):
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(" ".join(process.cmdline()))
-            except (psutil.Error, OSError):
-                continue
-        if not found:
-            break
-        time.sleep(0.1)
-    return found
 
 
 @pytest.fixture
@@ -180,43 +95,6 @@ def cases(submitted: Any, spec: Path, tmp_path: Path) -> dict[str, Case]:
     }
 
 
-def world(case: Case, at: Path) -> Path:
-    (at / "world").mkdir(parents=True)
-    (at / "tmp").mkdir()
-    case.make(at / "world")
-    return at
-
-
-def strike(case: Case, tmp_path: Path, count: int, draw: random.Random) -> int:
-    """Strike the command until it was hit before its end so many times, or ten times as often was struck at: a quick
-    command is over before the signal comes. How often it was hit."""
-    whole = world(case, tmp_path / "whole")
-    code, used = ended(start(case.words(whole), whole))
-    assert code == 0, (whole / "said").read_text()
-    expected, hit = case.told(tree(whole / "world")), 0
-    for number in range(10 * count):
-        if hit == count:
-            break
-        at = world(case, tmp_path / f"struck-{number}")
-        kind = SIGNALS[hit % len(SIGNALS)]
-        child = start(case.words(at), at)
-        code, _ = ended(child, kind, draw.uniform(0, used))
-        said = (at / "said").read_text() if (at / "said").exists() else ""
-        assert code in (0, *ENDED[kind]), (code, said)
-        assert "Traceback" not in said and "FTB902" not in said, said
-        assert others(child) == [], said
-        if kind != signal.SIGKILL:
-            assert list((at / "tmp").iterdir()) == [], said
-            assert not [name for name in tree(at / "world") if ".ftb-" in name], said
-        hit += code != 0
-        again, _ = ended(start(case.words(at), at))
-        said = (at / "said").read_text()
-        assert again == 0 or any(code in said for code in case.done), said
-        assert case.told(tree(at / "world")) == expected, said
-        shutil.rmtree(at)
-    return hit
-
-
 CASES = ("lock", "compile", "publish", "pack", "sign", "site", "leaderboard", "export", "submit", "receive", "decide")
 
 
@@ -259,11 +137,6 @@ def test_two_at_once(name: str, cases: dict[str, Case], tmp_path: Path) -> None:
 
 
 # --- no room ---
-
-
-def mount(where: Path, options: str) -> bool:
-    words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)]
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture

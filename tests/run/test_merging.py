@@ -45,3 +45,23 @@ def test_gguf_by_the_users_own_converter(tmp_path: Path) -> None:
     (tmp_path / merging.CONVERTER).write_text("import sys; open(sys.argv[3], 'w').write('GGUF')")
     merging.to_gguf(tmp_path, tmp_path, tmp_path / "x.gguf")
     assert (tmp_path / "x.gguf").read_text() == "GGUF"
+
+
+def test_gguf_is_whole_or_not_there(tmp_path: Path) -> None:
+    old = tmp_path / "x.gguf"
+    old.write_text("old")
+    (tmp_path / merging.CONVERTER).write_text("import sys; open(sys.argv[3], 'w').write('GG'); sys.exit('no room')")
+    with pytest.raises(RunFailed, match="no room"):
+        merging.to_gguf(tmp_path, tmp_path, old)
+    assert old.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([merging.CONVERTER, "x.gguf"])
+
+
+def test_a_merge_that_was_stopped_while_it_was_scored_is_gone_on_with(tmp_path: Path) -> None:
+    out = tmp_path / "merged"
+    out.mkdir()
+    (out / merging.CARD).write_bytes(b"this one")
+    assert not merging.is_ours(out, b"this one")
+    (out / "model.safetensors").write_bytes(b"weights")
+    assert merging.is_ours(out, b"this one")
+    assert not merging.is_ours(out, b"another adapter, or another element type")

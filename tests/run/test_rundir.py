@@ -43,6 +43,25 @@ def test_names_do_not_collide(tmp_path: Path) -> None:
     assert made == ["bench-mine-s3", "bench-mine-s3-2", "bench-mine-s3-3"]
 
 
+def test_what_a_killed_start_left_goes(tmp_path: Path) -> None:
+    """A start that was killed while it filled its folder left one that could not be resumed and kept its name."""
+    half = filled(tmp_path)
+    half.settings_file.unlink()
+    assert RunDir.create(tmp_path, "bench-mine-s3").path.name == "bench-mine-s3-2"  # no lock: not a start's of ours
+    with half.alone():
+        assert RunDir.create(tmp_path, "bench-mine-s3").path.name == "bench-mine-s3-3"  # it is being filled
+    own = half.path / "notes.txt"
+    own.write_text("mine")
+    assert RunDir.create(tmp_path, "bench-mine-s3").path.name == "bench-mine-s3-4"
+    own.unlink()
+    again = RunDir.create(tmp_path, "bench-mine-s3")
+    assert again.path.name == "bench-mine-s3" and list(again.path.iterdir()) == []
+    whole = filled(tmp_path / "other")
+    with whole.alone():
+        pass
+    assert RunDir.create(tmp_path / "other", "bench-mine-s3").path.name == "bench-mine-s3-2"
+
+
 def test_a_place_that_cannot_hold_folders_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MissingResource, match="FTB501"):
