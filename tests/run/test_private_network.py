@@ -158,6 +158,8 @@ def test_nobody_reaches_a_run(tmp_path: Path) -> None:
             return
         of_all = {one.name(): Path(f"/proc/{one.pid}/ns/net").stat().st_ino for one in tree.marked(job.marker)}
         assert len(of_all) > 4 and outside not in of_all.values(), of_all  # so nothing of it listens outside
+        niceness = {one.name(): one.nice() for one in tree.marked(job.marker)}
+        assert set(niceness.values()) == {os.nice(0)}, niceness  # Ray's own default is 15, for its workers
         (gcs,) = [one for one in tree.marked(job.marker) if "gcs_server" in one.name()]
         inside = listening(gcs.pid)
         assert len(inside) >= 3  # the SuperLink, Ray's GCS and raylet at least

@@ -150,6 +150,8 @@ class SuperLink:
                 "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
                 # Idle workers started in advance lack the clients' environment and would only take their time.
                 "RAY_prestart_worker_first_driver": "0",
+                # Ray runs its workers at nice 15: beside anything else, training would get next to nothing.
+                "RAY_worker_niceness": "0",
                 "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
                 # Who may read our environment is who we are; nobody else can say the token.
                 "RAY_AUTH_MODE": "token",
