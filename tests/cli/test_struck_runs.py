@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from striking import SEED, Case, ended, mount, others, start, strike, tree, world
+from striking import SEED, Case, ended, mount, others, start, strike, temporary, tree, world
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_two_at_once(name: str, cases: dict[str, Case], tmp_path: Path) -> None:
     else:
         assert left == expected, said
     assert [found for child in children for found in others(child, both)] == []
-    assert list((both / "tmp").iterdir()) == []
+    assert temporary(both / "tmp") == []
 
 
 @pytest.fixture
@@ -127,4 +127,4 @@ def test_no_room_for_what_is_temporary(name: str, cases: dict[str, Case], tmp_pa
     assert "Traceback" not in said and "FTB902" not in said, said
     assert code == 0 or (code in (3, 4, 5) and re.search(r"FTB\d{3}", said)), (code, said)
     assert others(child, at) == []
-    assert list(small.iterdir()) == []
+    assert temporary(small) == []
