@@ -36,29 +36,31 @@ def test_it_publishes_what_it_builds_and_nothing_older() -> None:
 
 @pytest.mark.slow
 def test_its_steps_make_a_site(tmp_path: Path) -> None:
-    """`make site` in a copy of what is committed, with this environment in the place of the one that it would make."""
+    """The board with the documentation below it, in a copy of what is committed, with this environment for make's."""
     copy, venv = tmp_path / "copy", tmp_path / "venv"
     copy.mkdir()
     (venv / "bin").mkdir(parents=True)
     packed = subprocess.run(["git", "-C", str(ROOT), "archive", "HEAD"], check=True, capture_output=True).stdout
     subprocess.run(["tar", "-x", "-C", str(copy)], input=packed, check=True)
-    command = venv / "bin" / "ftbench"
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m ftbench "$@"\n')
-    command.chmod(0o755)
+    for name, words in (("ftbench", "-m ftbench"), ("python", "")):
+        command = venv / "bin" / name
+        command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words} "$@"\n')
+        command.chmod(0o755)
     os.utime(copy / "pyproject.toml", (0, 0))
     os.utime(copy / "constraints.txt", (0, 0))
-    for name in (".torch", ".run"):
+    for name in (".torch", ".run", ".dev", ".docs"):
         (venv / name).touch()
     makes = [one["run"] for one in steps("build") if one.get("run", "").startswith("make ")]
     (upload,) = (one for one in steps("build") if one.get("uses", "").startswith("actions/upload-pages-artifact"))
+    env = {**os.environ, "PYTHONPATH": str(copy), "VENV": str(venv)}
     for text in makes:
-        words = [*shlex.split(text), f"VENV={venv}"]
-        done = subprocess.run(
-            words, check=False, cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True
-        )
+        done = subprocess.run(["bash", "-ec", text], check=False, cwd=copy, env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2_000:]
     site = copy / upload["with"]["path"]
     listed = json.loads((site / "site.json").read_bytes())["files"]
     assert (site / "index.html").is_file() and any(name.startswith("tables/") for name in listed), "an empty board"
     assert not any(path.is_symlink() for path in site.rglob("*")), "an artefact of pages holds no links"
-    assert sum(path.is_file() for path in site.rglob("*")) == len(listed) + 1
+    pages = site / "documentation"
+    assert (pages / "index.html").is_file()
+    beside = [path for path in site.rglob("*") if path.is_file() and pages not in path.parents]
+    assert len(beside) == len(listed) + 1
