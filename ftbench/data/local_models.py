@@ -118,7 +118,7 @@ def _dequantise(path: Path, target: Path) -> None:
         message = "the package `gguf` is not installed, with which transformers reads GGUF files"
         raise MissingResource(Diagnostic(codes.NO_PACKAGE, message, hint="pip install 'ftbench[gguf]'")) from error
     if not sys.stderr.isatty():  # its bar is drawn by tqdm itself, which knows nothing of terminals
-        os.environ["TQDM_DISABLE"] = "1"
+        os.environ.setdefault("TQDM_DISABLE", "1")
     import torch
     import transformers
 

@@ -113,9 +113,9 @@ def _follows(results: Path, name: str, was: Event, event: Event) -> None:
         message, hint = f"`{name}` was withdrawn, which is the last word on it", ""
     elif event in ("accepted", "refused") and was not in OPEN:
         message = f"`{name}` is {was} already, and does not wait to be {event}"
-        hint = "`--as re-scored` lets it wait for another look" + ", `--as withdrawn` takes it back" * (
-            was != "refused"
-        )
+        hint = "`--as re-scored` lets it wait for another look"
+        if was != "refused":
+            hint += ", `--as withdrawn` takes it back"
     else:
         return
     raise InvalidInput(Diagnostic(codes.BAD_DECISIONS, message, Place(str(results)), hint))
