@@ -12,6 +12,7 @@ from ftbench import builtin
 from ftbench.cli.ui import Ui
 
 if TYPE_CHECKING:
+    from ftbench.base_models.estimate import Estimate
     from ftbench.cli.outputs.sweep_plan import SweepPlanOutput, SweptSpec
     from ftbench.spec.load import LoadedSpec
     from ftbench.spec.sweep_file import SweepFile
@@ -100,8 +101,9 @@ def _swept(ui: Ui, file: SweepFile, options: dict[str, Any], whole: dict[str, An
         scored = [contest.candidates[0] for contest in contests]
     else:
         tried, scored = [], vary.settings(loaded.spec, None, file.varied, file.seeds, **asked)
-    cells = [(_cell(loaded, one, whole, trained_only=False), file.seeds) for one in scored]
-    cells += [(_cell(loaded, one, whole, trained_only=True), 1) for one in tried]
+    known: dict[str, Estimate] = {}
+    cells = [(_cell(loaded, one, whole, known, trained_only=False), file.seeds) for one in scored]
+    cells += [(_cell(loaded, one, whole, known, trained_only=True), 1) for one in tried]
     models = {one.entries[0].model.name: _model(one, whole) for one in scored}
     return SweptSpec(
         spec=options["spec"],
@@ -131,7 +133,10 @@ def _model(setting: Setting, options: dict[str, Any]) -> Any:
     return look_up(base.name, None if base.revision == NOBODY_ASKED else base.revision, Store.default(options["store"]))
 
 
-def _cell(loaded: LoadedSpec, setting: Setting, options: dict[str, Any], *, trained_only: bool) -> _Cell:
+def _cell(
+    loaded: LoadedSpec, setting: Setting, options: dict[str, Any], known: dict[str, Estimate], *, trained_only: bool
+) -> _Cell:
+    """`known`: estimates that were made. Many cells differ in nothing that costs, as a learning rate."""
     from ftbench.base_models import from_spec
     from ftbench.base_models.estimate import TIGHT, estimate
     from ftbench.base_models.hours import DEVICES, GIB, work
@@ -139,7 +144,9 @@ def _cell(loaded: LoadedSpec, setting: Setting, options: dict[str, Any], *, trai
 
     spec, model = apply(loaded.spec, setting.entries[0]), _model(setting, options)
     # One example in a pass is what has to fit; the effective batch stays the same.
-    least = estimate(model, from_spec.setting(spec, micro_batch=1))
+    smallest = from_spec.setting(spec, micro_batch=1)
+    key = f"{model.name} {smallest}"
+    least = known[key] = known.get(key) or estimate(model, smallest)
     taken = from_spec.setting(spec)
     return _Cell(
         seconds={d.name: work(spec, model, taken, d, trained_only=trained_only).seconds for d in DEVICES},

@@ -143,11 +143,12 @@ def settings(
     resolved: dict[bytes, tuple[dict[str, Any], list[ResolvedEntry]]] = {}
     for combination in combinations:
         try:
-            entries = [plan.resolve(combination, seed) for seed in runs[:seeds]]
+            first = plan.resolve(combination, runs[0])  # what is chosen does not depend on the seed
         except InvalidInput as error:
             found += [_renamed(one, given) for one in error.diagnostics]
             continue
-        values = {path: _in_force(entries[0], path) for path in combination}
+        entries = [first.model_copy(update={"seed": seed}) for seed in runs[:seeds]]
+        values = {path: _in_force(first, path) for path in combination}
         resolved.setdefault(canonical(values), (values, entries))
     if found:
         raise InvalidInput(list(dict.fromkeys(found)))
