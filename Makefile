@@ -15,7 +15,7 @@ AXE := axe-core@4.14.1
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 UNSANDBOXED := $(if $(MISSING),FTBENCH_TESTS_WITHOUT_SANDBOX=1) $(if $(BROWSER),,FTBENCH_TESTS_WITHOUT_BROWSER=1)
 
-.PHONY: quickstart demo test test-fast test-slow test-deployment test-site site docs results studies lint types generated check-generated clean help
+.PHONY: quickstart demo test test-fast test-slow test-at-length test-deployment test-site site docs results studies lint types generated check-generated clean help
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -38,8 +38,11 @@ test-fast: $(VENV)/.dev ## the tests without the real run
 	$(UNSANDBOXED) $(BIN)/pytest $(PARALLEL) -m "not slow and not e2e"
 
 test-slow: $(VENV)/.docs $(if $(BROWSER),$(VENV)/.axe) ## the heavy tests: engines, kills, every micro study, 10,000 mutated specs, the demo
-	$(UNSANDBOXED) $(BIN)/pytest -n auto --maxprocesses 2 -m slow
+	$(UNSANDBOXED) $(BIN)/pytest -n auto --maxprocesses 2 -m slow --ignore tests/run/test_deployment.py
 	$(MAKE) demo
+
+test-at-length: export FTBENCH_TESTS_AT_LENGTH = 1
+test-at-length: test-slow ## the same with as many draws, kills and seeds as the pages say (hours)
 
 test-site: $(VENV)/.dev $(VENV)/.axe ## the site in a browser, and by a checker of accessibility (needs chromium and npm)
 	$(BIN)/pytest -m "slow or not slow" tests/site

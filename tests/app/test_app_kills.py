@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from effort import times
 
 from ftbench import builtin
 from ftbench.app import ledger, worker
@@ -211,22 +212,23 @@ class Killer:
 
 @pytest.mark.slow
 @pytest.mark.e2e
-def test_thirty_kills_of_the_real_engine(compiled: Path, tmp_path: Path) -> None:
+def test_kills_of_the_real_engine(compiled: Path, tmp_path: Path) -> None:
     """SIGKILL to the process that trains: soon after its start, or after a round or two of it. A fast machine ends a
     run before so many kills; then another one is begun, and each must be what the run without a kill was."""
     InlineEngine().train(job(compiled, tmp_path / "whole"), lambda: None)
     whole = records(tmp_path / "whole")
     draw = random.Random(20261120)
+    kills = times(10, KILLS)
     killed, runs, resumed = 0, 0, 0
-    while killed < KILLS:
+    while killed < kills:
         run_dir = tmp_path / f"cut-{runs}"
         runs += 1
-        assert runs <= KILLS, f"{killed} kills only"
+        assert runs <= kills, f"{killed} kills only"
         while True:
             wanted = job(compiled, run_dir)
             killer = Killer(wanted, draw.randrange(1, 4), draw.randrange(4))
             try:
-                InlineEngine().train(wanted, killer if killed < KILLS else lambda: None)
+                InlineEngine().train(wanted, killer if killed < kills else lambda: None)
                 break
             except RunFailed as error:
                 assert "killed by signal 9" in str(error), error
@@ -237,7 +239,7 @@ def test_thirty_kills_of_the_real_engine(compiled: Path, tmp_path: Path) -> None
             body for body in whole if isinstance(body, Round | Finished)
         ]
     print(f"{killed} kills in {runs} runs, {resumed} rounds after which one was resumed", file=sys.stderr)
-    assert resumed > KILLS / 3
+    assert resumed > kills / 3
     assert len(whole) == ROUNDS + 2
 
 

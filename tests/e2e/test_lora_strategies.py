@@ -68,9 +68,14 @@ def test_small_clients_send_less_and_learn_slower(tmp_path: Path) -> None:
     assert 1.2 < last < 2.5, last
 
 
-def test_flora_s_stack_runs_to_a_verified_bundle(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return played(STRATEGIES, tmp_path_factory.mktemp("flora"), "strategy.kind=flora")
+
+
+def test_flora_s_stack_runs_to_a_verified_bundle(stacked: Path) -> None:
     """All 42 replies are in the adapter that is scored: rank 8 · 42, loaded with a scale of 1."""
-    bundle = played(STRATEGIES, tmp_path, "strategy.kind=flora")
+    bundle = stacked
     for number, body in enumerate(rounds(bundle / "ledger.jsonl")):
         assert body["bytes_down"] == ASKED * ASKED * number * FULL
         assert body["bytes_up"] == ASKED * FULL
@@ -81,11 +86,10 @@ def test_flora_s_stack_runs_to_a_verified_bundle(tmp_path: Path) -> None:
     assert result["scores"]["difference"]["interval"]["low"] > 0
 
 
-def test_ffa_lora_moves_half_as_much_and_both_end_elsewhere(tmp_path: Path) -> None:
+def test_ffa_lora_moves_half_as_much_and_both_end_elsewhere(stacked: Path, tmp_path: Path) -> None:
     """Of the weights' change, as whole matrices: how far each ends from FedAvg's."""
     plain = played(STRATEGIES, tmp_path / "fedavg", "strategy.kind=fedavg")
     frozen = played(STRATEGIES, tmp_path / "ffa-lora", "strategy.kind=ffa-lora")
-    stacked = played(STRATEGIES, tmp_path / "flora", "strategy.kind=flora")
     moved = [sum(body["bytes_down"] for body in rounds(b / "ledger.jsonl")) for b in (plain, frozen)]
     assert 0.5 < moved[1] / moved[0] < 0.56  # the layers are not all square
     for other in (frozen, stacked):

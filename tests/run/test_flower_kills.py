@@ -1,5 +1,5 @@
-"""Thirty kills of a run on Flower's engine, over everything that it consists of: each ends soon, leaves nothing and is
-gone on with; the run ends at the adapter of one that nothing happened to."""
+"""Kills of a run on Flower's engine, thirty at length, over everything that it consists of: each ends soon, leaves
+nothing and is gone on with; the run ends at the adapter of one that nothing happened to."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from effort import times
 from test_real_faults import compile_to, ended, job
 
 from ftbench.run.engines.inline import InlineEngine
@@ -20,7 +21,7 @@ from ftbench.run.processes.guarded import clear_leftovers
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
-KILLS = 30
+KILLS = times(5, 30)
 VICTIMS = ("main", "guardian", "superlink", "worker", "raylet")
 PATIENCE = 90.0
 """Seconds from a kill until whoever asked for the run knows, and everything is gone."""
@@ -79,7 +80,7 @@ def kill(victim: str, wait: float, compiled: Path, run_dir: Path, marker: str) -
     return process.returncode, said, time.monotonic() - began
 
 
-def test_thirty_kills(tmp_path: Path) -> None:
+def test_kills_of_whatever_a_run_consists_of(tmp_path: Path) -> None:
     compiled = compile_to(tmp_path / "compiled", 2)
     InlineEngine().train(job(compiled, tmp_path / "whole"), lambda: None)
     draw = random.Random(20261127)

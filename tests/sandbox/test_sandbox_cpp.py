@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from cpp_programs import HOSTILE, LETTERS, REFERENCES, hostile, mutants, plain_cpp, problem
+from effort import times
 
 from ftbench.tasks import ftbench_sandbox
 
 Run = Callable[..., dict[str, Any]]
 Judge = Callable[[dict[str, str]], dict[str, Any]]
-FAST = 3
+FAST = 5
 """One in so many of the small programs runs in the fast tests."""
 
 
@@ -91,7 +92,7 @@ def test_a_few_mutants_are_judged_as_in_a_plain_run(judge: Judge) -> None:
 
 @pytest.mark.slow
 def test_mutants_are_judged_as_in_a_plain_run(judge: Judge) -> None:
-    items = _mutants(REFERENCES, 6)
+    items = _mutants(REFERENCES, times(2, 6))
     passed, failed = agreement(judge, items)
     print(f"{len(items)} mutants: {passed} passed, {failed} failed in both")
     assert passed + failed >= 0.95 * len(items)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from effort import times
 from mutants import mutants, plain_python
 from references import PYTHON
 
@@ -327,4 +328,4 @@ def test_mutants_agree_with_a_plain_interpreter(run: Run) -> None:
 
 @pytest.mark.slow
 def test_many_mutants_agree_with_a_plain_interpreter(run: Run) -> None:
-    _agree(run, 2000, 2)
+    _agree(run, times(500, 2000), 2)
