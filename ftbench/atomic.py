@@ -100,6 +100,12 @@ def scratch_folder(name: str) -> Iterator[Path]:
         release_folder(held, fresh)
 
 
+def sync_file(path: Path) -> None:
+    """Have a file that another writer made on the disk, before a name says that it is whole. Raises OSError."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _replace(path: Path, content: bytes, mode: int) -> None:
     sweep(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path))

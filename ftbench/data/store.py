@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ftbench import builtin, codes
-from ftbench.atomic import fresh_folder
+from ftbench.atomic import fresh_folder, sync_file
 from ftbench.data import digests, outlines
 from ftbench.data.files import not_writable, write_atomic
 from ftbench.diagnostics import Diagnostic, Place
@@ -228,8 +228,7 @@ def _keep(source: Path, target: Path, *, take: bool) -> None:
     else:
         shutil.copyfile(source, target)
     target.chmod(0o644)
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(target)
 
 
 def _read_checked(path: Path, digest: str) -> bytes:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from ftbench import codes
-from ftbench.atomic import fresh_folder, write_file
+from ftbench.atomic import fresh_folder, sync_file, write_file
 from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource, RunFailed
@@ -70,7 +70,7 @@ def merge(run: RunDir, store: Store, out: Path, dtype: Dtype) -> RunOutcome:
                 shutil.copyfile(path, folder / path.name)
         write_file(folder / CARD, card)
         for path in folder.iterdir():
-            _sync(path)
+            sync_file(path)
     return outcome
 
 
@@ -119,7 +119,7 @@ def to_gguf(merged: Path, llama_cpp: Path, out: Path) -> None:
         if done.returncode or not part.is_file():
             tail = " | ".join(done.stderr.strip().splitlines()[-3:])
             raise RunFailed(Diagnostic(codes.MERGE, f"llama.cpp's converter failed: {tail}", Place(str(script))))
-        _sync(part)
+        sync_file(part)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
@@ -128,12 +128,6 @@ def to_gguf(merged: Path, llama_cpp: Path, out: Path) -> None:
 def is_ours(out: Path, card: bytes) -> bool:
     """Whether a folder is what this merge makes. It came there by a rename, so it is whole."""
     return (out / CARD).is_file() and (out / CARD).read_bytes() == card and any(out.glob("*.safetensors"))
-
-
-def _sync(path: Path) -> None:
-    """Have a file on the disk before a name says that it is whole."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _offline() -> dict[str, str]:

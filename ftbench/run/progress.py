@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ftbench.compile.plan import Plan
+from ftbench.result.budgets import MIB
 from ftbench.result.documents import LedgerLine, Round, Started, Stopped
 from ftbench.run.processes.tail import LedgerTail, StepTail
 from ftbench.run.reference_progress import ReferenceTails
 
-MIB = 2**20
 STEPS = "steps.jsonl"
 """What the app's clients write of their steps (`app/step_log.py`)."""
 SMOKE_ITEMS = 8

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from ftbench.diagnostics import printable
-from ftbench.run.progress import MIB, Listener, Phase, Progress
+from ftbench.result.budgets import MIB
+from ftbench.run.progress import Listener, Phase, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console

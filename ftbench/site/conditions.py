@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from ftbench.board.model import Table
 from ftbench.compile.plan import Plan
 from ftbench.data.loaded import describe
+from ftbench.result.budgets import MIB
 from ftbench.site import figures
 from ftbench.site.render import LADDER, MEANS
 from ftbench.spec.knobs import ranges
 from ftbench.spec.model import Spec
 from ftbench.spec.sources import FileSource
-
-MIB = 2**20
 
 
 def told(plan: Plan | None) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from ftbench.board import render
 from ftbench.board.model import BundleRef, Row, Table
+from ftbench.result.budgets import MIB
 from ftbench.result.documents import LEVELS, CheckResult, Environment, Round, Verdict
 from ftbench.result.exposure import exposed
 from ftbench.site import again, bars, figures, links, plots, samples, svg
@@ -26,7 +27,6 @@ from ftbench.verify.documents import Documents
 
 WIDTH = 180.0
 """Of an interval in the table of tasks."""
-MIB = 2**20
 
 
 def pages(context: Context, table: Table, row: Row) -> Iterator[tuple[str, bytes]]:

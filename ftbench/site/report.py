@@ -24,6 +24,7 @@ from ftbench.data.store import Store
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import InvalidInput, MissingResource
 from ftbench.result import ledger
+from ftbench.result.budgets import MIB
 from ftbench.result.documents import LedgerLine, Result, Round, Verdict
 from ftbench.result.exposure import exposed
 from ftbench.result.opening import open_bundle
@@ -39,7 +40,6 @@ from ftbench.verify.filled import filled
 
 SHOWN = 20
 """Answers gained, and answers lost, that a report has."""
-MIB = 2**20
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from ftbench.board import breakdown, budgets, render, sheet, text
 from ftbench.board.frontier import efficient
 from ftbench.board.model import Board, Reference, Row, Table
+from ftbench.result.budgets import MIB
 from ftbench.site import bars, conditions, figures, links, plots, svg
 from ftbench.site.compare import command
 from ftbench.site.compare import shown as compared
@@ -19,7 +20,6 @@ STATUS = {"draft": "draft, may still change", "unknown": "not known to this veri
 HOW = {"paired": "a paired test on the same items", "intervals": "overlap of intervals", "mixed": "both ways"}
 MOST_PAIRS = 2_000
 """Pairs that one page lists; the JSON beside the table has all."""
-MIB = 2**20
 
 
 def pages(context: Context, table: Table) -> Iterator[tuple[str, bytes]]:
