@@ -29,6 +29,7 @@ NAMES = {
 """Path of the spec → what the field is called; others go by their path."""
 TOGETHER = {
     "model.base.": MODEL,
+    "model.dtype": BITS,
     "model.quantization.": BITS,
     "strategy.": STRATEGY,
     "federation.partition.": PARTITION,
@@ -71,7 +72,7 @@ class Source:
 def observe(sources: Sequence[Source]) -> list[Observation]:
     """An observation for each bundle, by path. Factors are those in which at least two of them differ."""
     ordered = sorted(sources, key=lambda one: one.submission.path)
-    flat = [_levels(one) for one in ordered]
+    flat = _apart([_levels(one) for one in ordered])
     named = _domains(ordered, flat)
     flat = [{**one, DOMAIN: named[one[DOMAIN]]} for one in flat]
     names = sorted({name for one in flat for name in one})
@@ -95,7 +96,23 @@ def _learnt(source: Source) -> bool:
     return scores.majority is None or scores.tuned.interval.low > scores.majority
 
 
-def _levels(source: Source) -> dict[str, str]:
+def _apart(levels: Sequence[Mapping[str, tuple[str, str]]]) -> list[dict[str, str]]:
+    """The words alone, with digits of what they stand for where one word would stand for two things."""
+    meant: dict[tuple[str, str], set[str]] = {}
+    for one in levels:
+        for name, (word, exact) in one.items():
+            meant.setdefault((name, word), set()).add(exact)
+    return [
+        {
+            name: word if len(meant[name, word]) == 1 else f"{word} {digest(exact)[:4]}"
+            for name, (word, exact) in one.items()
+        }
+        for one in levels
+    ]
+
+
+def _levels(source: Source) -> dict[str, tuple[str, str]]:
+    """Factor → its level in words, and in full."""
     entry = source.submission.entry
     assert entry is not None
     spec = apply(source.plan.typed_spec(), entry).model_dump(mode="json", exclude_none=True)
@@ -109,7 +126,7 @@ def _levels(source: Source) -> dict[str, str]:
     found: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
         found.setdefault(_factor(path), {})[path] = value
-    return {name: _level(name, one, entry) for name, one in found.items()}
+    return {name: (_level(name, one, entry), canonical(one).decode()) for name, one in found.items()}
 
 
 def _domains(sources: Sequence[Source], flat: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -130,7 +147,7 @@ def _factor(path: str) -> str:
 
 
 def _level(name: str, values: Mapping[str, Any], entry: ResolvedEntry) -> str:
-    """A level in words; two runs have the same word where all fields of the factor agree."""
+    """A level in words."""
     if name == MODEL:
         return entry.model.name
     if name == STRATEGY:
@@ -141,10 +158,26 @@ def _level(name: str, values: Mapping[str, Any], entry: ResolvedEntry) -> str:
         return " ".join(_word(value) for _, value in sorted(values.items(), key=lambda one: _kind_first(one[0])))
     if name == DOMAIN:
         return digest(dict(values))
-    if len(values) == 1 or name == BITS:
-        bits = values.get("model.quantization.bits")
-        return f"{bits} bits" if bits else _word(next(iter(values.values())))
-    return ", ".join(f"{path}={_word(value)}" for path, value in sorted(values.items()))
+    if name == BITS:
+        return _bits({path.rpartition(".")[2]: value for path, value in values.items()})
+    written = {path: _word(value) for path, value in sorted(values.items())}
+    return ", ".join(written.values() if len(written) == 1 else (f"{path}={word}" for path, word in written.items()))
+
+
+def _bits(model: Mapping[str, Any]) -> str:
+    """`16 bits`, `4 bits fp4`: how the frozen weights are held, and what they are multiplied in if not in bfloat16."""
+    dtype = model["dtype"]
+    if "bits" not in model:
+        return "32 bits" if dtype == "float32" else "16 bits"
+    inside = model.get("compute_dtype") or dtype
+    return " ".join(
+        [
+            f"{model['bits']} bits {model['kind']}",
+            *(["double"] if model["double"] else []),
+            *([f"in {inside}"] if inside != "bfloat16" else []),
+            *([f"between {dtype}"] if inside != dtype else []),
+        ]
+    )
 
 
 def _kind_first(path: str) -> tuple[bool, str]:
