@@ -65,6 +65,8 @@ class SweepRow(Block):
     """Clients left out of a round, summed over runs."""
     trials: int | None = None
     """Candidates that were tried on the validation cut before the test set was read; null: none was."""
+    ends: dict[str, Literal["least", "greatest"]] = {}
+    """Tuned knobs whose value is the least or the greatest of those tried: a better one may lie beyond."""
 
 
 class SweepRun(Block):

@@ -28,7 +28,7 @@ def cells(sweep: Sweep, row: SweepRow) -> list[str]:
     traffic = None if row.bytes_down is None or row.bytes_up is None else row.bytes_down + row.bytes_up
     done, due = len(row.seeds), len(row.seeds) + len(row.missing_seeds)
     return [
-        *(shown(row.values[path]) for path in sweep.varied),
+        *(shown(row.values[path]) + (f" ({row.ends[path]})" if path in row.ends else "") for path in sweep.varied),
         NONE if row.score is None else text.estimate(row.score) + spread,
         "first" if first else _difference(row.difference) + (", apart" if row.apart else ""),
         _difference(row.gain) + (" (no gain)" if "mean" in row.constant else ""),
@@ -61,6 +61,8 @@ def conditions(sweep: Sweep) -> str:
     if sweep.tuned:
         count = max((row.trials or 0 for row in sweep.rows), default=0) or len(sweep.trials) // max(1, len(sweep.rows))
         chosen = f"; {', '.join(sweep.tuned)}: the best of {count} trials a setting by loss on the validation cut"
+        if any(row.ends for row in sweep.rows):
+            chosen += "; `least`, `greatest`: of the values tried, so that a better one may lie beyond"
     return (
         f"{trial}spec hash {sweep.spec_hash}; {len(sweep.rows)} settings, seeds {seeds}; intervals at "
         f"{100 * sweep.confidence:g} % cover item sampling only; differences are paired on the same items; `apart`: "
@@ -189,7 +191,7 @@ _COLUMNS = (
         "bytes_up",
         "trainable_parameters",
     ),
-    *("exclusions", "trials", "seeds", "missing_seeds", "name"),
+    *("exclusions", "trials", "ends", "seeds", "missing_seeds", "name"),
 )
 _PER_TASK = ("score", "score_low", "score_high", "difference", "difference_low", "difference_high", "items")
 
@@ -201,6 +203,7 @@ def _record(row: SweepRow) -> dict[str, object]:
     record |= {
         name: " ".join(map(str, plain[name])) for name in ("seeds", "missing_seeds", "difference_seeds", "constant")
     }
+    record["ends"] = " ".join(f"{path}={which}" for path, which in sorted(row.ends.items()))
     for name in ("score", "difference", "gain"):
         record |= _estimate(name, "", getattr(row, name))
     for task, one in row.tasks.items():

@@ -242,6 +242,9 @@ class Job:
         for cell in self.cells:
             if cell.folder in scored:
                 by_setting[cell.setting][cell.entry.seed] = scored[cell.folder]
+        made = rows(self.settings, seeds, by_setting, evaluation.confidence, clusters)
+        if self.won and self.won.ends:
+            made = [one.model_copy(update={"ends": ends}) for one, ends in zip(made, self.won.ends, strict=True)]
         return Sweep(
             name=metadata.name,
             version=metadata.version,
@@ -250,7 +253,7 @@ class Job:
             confidence=evaluation.confidence,
             varied=list(self.settings[0].values),
             seeds=seeds,
-            rows=rows(self.settings, seeds, by_setting, evaluation.confidence, clusters),
+            rows=made,
             runs=runs,
             tuned=self.won.selections[0].tuned if self.won and self.won.selections else [],
             trials=self.won.trials if self.won else [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ftbench.cli.ui import Ui
 
@@ -27,6 +27,8 @@ class Won:
     """The winners, in the order of the contests; a contest without one has none."""
     selections: list[Selection] = field(default_factory=list)
     """How each was chosen."""
+    ends: list[dict[str, Literal["least", "greatest"]]] = field(default_factory=list)
+    """Of each, knob → `least` or `greatest` of what was tried, where its number is that."""
     trials: list[SweepTrial] = field(default_factory=list)
     """Every trial."""
     failures: list[FtbenchError] = field(default_factory=list)
@@ -133,7 +135,10 @@ def _concluded(  # noqa: PLR0917
         return
     won.settings.append(chosen.winner)
     won.selections.append(chosen.selection)
+    won.ends.append(chosen.ends)
     ui.note(f"{shown(contest.values)}: {shown(chosen.winner.values)} of {len(losses)} trials", "note")
+    for path, which in chosen.ends.items():
+        ui.note(f"    that is the {which} {path} that was tried; a better one may lie beyond", "dim")
 
 
 def _trial(cell: Cell, loss: float | None, problem: FtbenchError | None = None, *, chosen: bool = False) -> SweepTrial:

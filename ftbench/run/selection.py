@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from ftbench import codes
 from ftbench.data.store import Store
@@ -27,6 +28,8 @@ class Chosen:
 
     winner: Setting
     selection: Selection
+    ends: dict[str, Literal["least", "greatest"]]
+    """Knob → `least` or `greatest`, where the winner's number is that of those tried: a better one may lie beyond."""
 
 
 def loss(cell: Cell) -> float | None:
@@ -65,7 +68,17 @@ def choose(contest: Contest, losses: Sequence[float | None], tuned: Sequence[str
         return None
     winner = contest.candidates[min(known)[1]]
     told = Selection(trials=len(losses), seed=winner.entries[0].seed, tuned=list(tuned), losses=list(losses))
-    return Chosen(winner, told)
+    return Chosen(winner, told, _ends(contest, winner, tuned))
+
+
+def _ends(contest: Contest, winner: Setting, tuned: Sequence[str]) -> dict[str, Literal["least", "greatest"]]:
+    found: dict[str, Literal["least", "greatest"]] = {}
+    for path in tuned:
+        values = [one.values.get(path) for one in contest.candidates]
+        tried = {value for value in values if isinstance(value, int | float) and not isinstance(value, bool)}
+        if len(tried) > 1 and winner.values[path] in (min(tried), max(tried)):
+            found[path] = "least" if winner.values[path] == min(tried) else "greatest"
+    return found
 
 
 def told_of(sweep_plan: SweepPlan, selection: Selection) -> SweepPlan:

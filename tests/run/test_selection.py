@@ -73,7 +73,12 @@ def test_the_winner_alone_is_scored(world: World, capsys: Captured) -> None:
     for trials, rate in zip((document["trials"][:3], document["trials"][3:]), rates, strict=True):
         assert min(one["loss"] for one in trials) == 0.001 / rate / 2
     assert [row["trials"] for row in document["rows"]] == [3, 3]
-    assert "the best of 3 trials a setting by loss on the validation cut" in Path("out/table.md").read_text()
+    table = Path("out/table.md").read_text()
+    assert "the best of 3 trials a setting by loss on the validation cut; `least`, `greatest`: of the values" in table
+    # The loss falls with the rate: more of it might be better still, and whoever reads the table is told.
+    assert [row["ends"][RATE] for row in document["rows"]] == ["greatest", "greatest"]
+    assert f"`{rates[0]} (greatest)`" in table
+    assert "that was tried; a better one may lie beyond" in capsys.readouterr().err
 
 
 def test_given_again_it_does_nothing_twice(world: World) -> None:
