@@ -466,7 +466,9 @@ def plans(benchmarks: Path) -> dict[str, JSON]:
 
 
 def unpacked(archive: Path, folder: Path, known: dict[str, JSON]) -> Run:
-    """The run of an archive, unpacked there."""
+    """The run of an archive, unpacked there; or of a bundle that is a folder."""
+    if archive.is_dir():
+        return Run(archive, known[json.loads((archive / "result.json").read_text())["spec_hash"]])
     with zipfile.ZipFile(archive) as file:
         file.extractall(folder)
     return Run(folder, known[json.loads((folder / "result.json").read_text())["spec_hash"]])
@@ -477,7 +479,8 @@ def main() -> None:
     document, bundles, benchmarks = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3])
     known, problems = plans(benchmarks), 0
     with tempfile.TemporaryDirectory() as scratch:
-        runs = {path.name: unpacked(path, Path(scratch, path.stem), known) for path in sorted(bundles.glob("*.zip"))}
+        found_here = sorted([*bundles.glob("*.zip"), *bundles.glob("*/bundle")])
+        runs = {f"{one.relative_to(bundles)}": unpacked(one, Path(scratch, one.stem), known) for one in found_here}
         for name, run in runs.items():
             found = bundle_problems(run)
             print(name, len(list(numbers(run.result["scores"]))), "figures", *found, sep="\n  " if found else " ")
