@@ -9,16 +9,17 @@ import re
 import sys
 import tempfile
 import zipfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from fractions import Fraction
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from recount_arithmetic import mover, newcombe, randomisation, t_quantile, wilson
+from recount_groups import labels, numbered, sandwich, summed
+from recount_private import RELATIVE, epsilons, exposure
 
 JSON = dict[str, Any]
 COST = ("bytes_down", "bytes_up", "rounds", "trainable_parameters")
@@ -31,15 +32,28 @@ class Run:
     def __init__(self, folder: Path, plan: JSON) -> None:
         self.result: JSON = json.loads((folder / "result.json").read_text())
         self.ledger = [json.loads(line)["body"] for line in (folder / "ledger.jsonl").read_text().splitlines()]
-        evaluation = plan["spec"]["evaluation"]
+        self.spec: JSON = plan["spec"]
+        evaluation = self.spec["evaluation"]
         self.confidence = float(evaluation.get("confidence", 0.95))
-        self.tasks = {one["name"]: one for one in evaluation["tasks"]}
+        self.tasks, self.canaries = {one["name"]: one for one in evaluation["tasks"]}, list[JSON]()
         self.samples = {}
         for name in self.tasks:
             with gzip.open(folder / "samples" / f"{name}.jsonl.gz", "rt") as file:
                 self.samples[name] = sorted(map(json.loads, file), key=lambda one: int(one["index"]))
+        if evaluation.get("canaries"):
+            self.canaries = self.samples.pop("canaries")
+            del self.tasks["canaries"]
+        self.group((plan.get("reporting") or {}).get("clusters") or {})
         self.seed = int(self.result["seed"])
         self.entry = str(self.result["entry"])
+
+    def group(self, keys: JSON) -> None:
+        """Take items together as `reporting.clusters` says."""
+        self.named = bool(keys)
+        self.clusters = numbered(self.sizes(), labels(keys, self.tasks, self.samples))
+
+    def sizes(self) -> dict[str, int]:
+        return {name: len(items) for name, items in self.samples.items()}
 
     def of(self, model: str, task: str) -> list[JSON]:
         """What a model answered to a task's items."""
@@ -80,50 +94,6 @@ def choice(answer: JSON, item: JSON, scoring: str, task: JSON) -> int | None:
         names |= {words.strip().lower(): options.index(letter) for letter, words in listed if letter in options}
     found = {place for name, place in names.items() if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text.lower())}
     return found.pop() if len(found) == 1 else None
-
-
-def wilson(k: int, n: int, confidence: float) -> tuple[float, float, float]:
-    """The share with the two roots of |p - k/n| = z sqrt(p (1 - p) / n)."""
-    z2, p = NormalDist().inv_cdf((1 + confidence) / 2) ** 2, k / n
-    low, high = sorted(np.roots([1 + z2 / n, -(2 * p + z2 / n), p * p]).real)
-    return p, 0.0 if k == 0 else float(low), 1.0 if k == n else float(high)
-
-
-def mover(parts: list[tuple[float, float, float]], least: float) -> tuple[float, float, float]:
-    value, low, high = np.array(parts).T
-    mean = value.mean()
-    if len(parts) == 1:
-        return parts[0]
-    below, above = (float(np.linalg.norm(one)) / len(parts) for one in (value - low, high - value))
-    return float(mean), max(float(mean) - below, least), min(float(mean) + above, 1.0)
-
-
-def newcombe(after: np.ndarray, before: np.ndarray, confidence: float) -> tuple[float, float, float]:
-    n = len(after)
-    both, gained = int((after & before).sum()), int((after & ~before).sum())
-    lost, neither = int((~after & before).sum()), int((~after & ~before).sum())
-    (p2, l2, u2), (p1, l1, u1) = wilson(both + gained, n, confidence), wilson(both + lost, n, confidence)
-    margins = (both + gained) * (lost + neither) * (both + lost) * (gained + neither)
-    top = both * neither - gained * lost
-    phi = (max(top - n / 2, 0) if top > 0 else top) / math.sqrt(margins) if margins else 0.0
-    low = math.sqrt(max((p2 - l2) ** 2 - 2 * phi * (p2 - l2) * (u1 - p1) + (u1 - p1) ** 2, 0))
-    high = math.sqrt(max((u2 - p2) ** 2 - 2 * phi * (u2 - p2) * (p1 - l1) + (p1 - l1) ** 2, 0))
-    value = (gained - lost) / n
-    return value, max(value - low, -1.0), min(value + high, 1.0)
-
-
-def randomisation(changes: list[tuple[int, int, int]]) -> float:
-    """P(|sum of signs / n_t| at least as large), exactly, over (items, gained, lost) of each task."""
-    chances = {Fraction(0): 1}
-    for items, gained, lost in changes:
-        there: dict[Fraction, int] = defaultdict(int)
-        for place, ways in chances.items():
-            for k in range(gained + lost + 1):
-                there[place + Fraction(2 * k - gained - lost, items)] += ways * math.comb(gained + lost, k)
-        chances = there
-    seen = abs(sum((Fraction(gained - lost, items) for items, gained, lost in changes), Fraction(0)))
-    whole = 2 ** sum(gained + lost for _, gained, lost in changes)
-    return float(Fraction(sum(ways for place, ways in chances.items() if abs(place) >= seen), whole))
 
 
 def told(parts: tuple[float, float, float]) -> JSON:
@@ -253,6 +223,12 @@ def standard_error(marks: np.ndarray, run: Run) -> float:
     return math.sqrt(sum(part.var(ddof=1) / len(part) for part in parts)) / len(parts)
 
 
+def errors(marks: np.ndarray, run: Run) -> JSON:
+    """Over items, and over clusters where there are some."""
+    clustered = sandwich(marks, run.sizes(), run.clusters) if run.named else None
+    return {"standard_error": standard_error(marks, run), "clustered_error": clustered}
+
+
 def by_seed(runs: list[Run]) -> dict[int, list[Run]]:
     return {seed: [run for run in runs if run.seed == seed] for seed in sorted({run.seed for run in runs})}
 
@@ -260,26 +236,13 @@ def by_seed(runs: list[Run]) -> dict[int, list[Run]]:
 def method(runs: list[Run]) -> tuple[float, float, float]:
     """Mean over seeds with the interval over items and seeds."""
     of_seed = np.array([np.mean([scores(run)["tuned"]["value"] for run in same]) for same in by_seed(runs).values()])
-    items, k = standard_error(column(runs), runs[0]) ** 2, len(of_seed)
+    over, k = errors(column(runs), runs[0]), len(of_seed)
+    items = (over["standard_error"] if over["clustered_error"] is None else over["clustered_error"]) ** 2
     a = 1.5 * (seeds := float(of_seed.var(ddof=1)) / k)
-    below = items**2 / (len(weights(runs[0])) - 1) + a**2 / (k - 1)
+    below = items**2 / int(runs[0].clusters.max()) + a**2 / (k - 1)
     freedom, total = ((items + a) ** 2 / below if below else 1.0), items + seeds
     half = t_quantile((1 + runs[0].confidence) / 2, freedom) * math.sqrt(total)
     return float(of_seed.mean()), max(float(of_seed.mean()) - half, 0.0), min(float(of_seed.mean()) + half, 1.0)
-
-
-def t_quantile(share: float, freedom: float) -> float:
-    """Student's t by bisection. In x = sqrt(freedom) tan(angle) its density is a power of a cosine."""
-
-    def area(end: float) -> float:
-        powers = np.cos(np.linspace(0, end, 4001)) ** (freedom - 1)
-        return end / 12000 * float(powers[0] + powers[-1] + 4 * powers[1::2].sum() + 2 * powers[2:-1:2].sum())
-
-    low, high, whole = 0.0, math.pi / 2, area(math.pi / 2)
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if area(middle) / whole < 2 * share - 1 else (low, middle)
-    return math.sqrt(freedom) * math.tan(low)
 
 
 def over(runs: list[Run], pick: Any) -> JSON:
@@ -309,7 +272,7 @@ def row(runs: list[Run]) -> JSON:
     single = told(method(runs)) if len(runs) > 2 else over(runs, lambda run: scores(run)["tuned"])
     return {
         "score": single,
-        "standard_error": standard_error(column(runs), runs[0]),
+        **errors(column(runs), runs[0]),
         "gain": over(runs, lambda run: scores(run)["difference"]),
         "spread": float(np.std(of_seed, ddof=1)) if len(of_seed) > 1 else None,
         "tasks": {n: figure(runs, n, lambda run, n=n: scores(run)["tasks"][n]) for n in tasks},
@@ -319,10 +282,26 @@ def row(runs: list[Run]) -> JSON:
         **{name: sum(one[name] for one in costs) for name in ("exclusions", "planned_exclusions")},
         "trainable_parameters": costs[0]["trainable_parameters"],
         "epsilon": max((one["epsilon"] for one in costs if one["epsilon"] is not None), default=None),
+        "exposure": exposed(runs),
         "train_seconds": float(np.mean([run.result["cost"]["train_seconds"] for run in runs])),
         "peak_memory_bytes": max(run.result["cost"]["peak_memory_bytes"] for run in runs),
         "bundles": [{"seed": run.seed, "score": value} for run, value in zip(runs, of_seed, strict=True)],
     }
+
+
+def exposed(runs: list[Run]) -> JSON | None:
+    """Of a row: means over runs, and the canary that any of them exposes most."""
+    if not runs[0].canaries:
+        return None
+    each = [exposure(run.canaries) for run in runs]
+    over = {
+        model: {
+            "mean": float(np.mean([one[model]["mean"] for one in each])),
+            "most": max(one[model]["most"] for one in each),
+        }
+        for model in ("untuned", "tuned")
+    }
+    return {**each[0], **over}
 
 
 def pairs(groups: list[list[Run]], references: list[np.ndarray], flips: int = 10_000) -> list[JSON]:
@@ -330,7 +309,7 @@ def pairs(groups: list[list[Run]], references: list[np.ndarray], flips: int = 10
     signs of our own. Rows of three seeds and more bring what seeds add, by one draw of Student's t a sign vector."""
     run = groups[0][0]
     columns = np.array([column(runs) for runs in groups] + references).T
-    sums = columns * weights(run)[:, None]
+    sums = summed(columns * weights(run)[:, None], run.clusters)
     noise, freedom = seed_noise(groups, len(columns.T))
     of = [(a, b) for a, b in combinations(range(columns.shape[1]), 2) if a < len(groups)]
     left, right = np.array(of).T
@@ -352,7 +331,8 @@ def pairs(groups: list[list[Run]], references: list[np.ndarray], flips: int = 10
         p[at] = least
     return [
         {"a": a, "b": b, "difference": float(columns[:, a] @ weights(run) - columns[:, b] @ weights(run))}
-        | {"standard_error": standard_error(columns[:, a] - columns[:, b], run), "p_value": float(p[at])}
+        | errors(columns[:, a] - columns[:, b], run)
+        | {"p_value": float(p[at])}
         for at, (a, b) in enumerate(of)
     ]
 
@@ -365,7 +345,8 @@ def seed_noise(groups: list[list[Run]], count: int) -> tuple[np.ndarray, float]:
         return noise, 2.0
     each = {place: np.array([column([run]) for run in groups[place]]).T for place in methods}
     spread = {p: float((weights(groups[p][0]) @ each[p]).var(ddof=1)) for p in methods}
-    beside = {p: float(((weights(groups[p][0])[:, None] * each[p]).var(axis=1, ddof=1)).sum()) for p in methods}
+    of_item = {p: weights(groups[p][0])[:, None] * each[p] for p in methods}
+    beside = {p: float(summed(of_item[p], groups[p][0].clusters).var(axis=1, ddof=1).sum()) for p in methods}
     free = np.array([len(groups[p]) - 1 for p in methods])
     whole = float(np.average([spread[p] for p in methods], weights=free))
     pooled = max(whole - float(np.average([beside[p] for p in methods], weights=free)), 0.0)
@@ -378,6 +359,8 @@ def seed_noise(groups: list[list[Run]], count: int) -> tuple[np.ndarray, float]:
 # --- what was told beside what was counted ---
 
 TOLERANCE = 1e-9
+ROUNDED = 1.001e-6
+"""Of an exposure: each canary's is told to 1e-6 bits, and so is their mean."""
 
 
 def numbers(value: Any, at: str = "") -> Iterator[tuple[str, float]]:
@@ -392,13 +375,13 @@ def numbers(value: Any, at: str = "") -> Iterator[tuple[str, float]]:
         yield at, float(value)
 
 
-def differences(told: Any, counted: Any, beside: tuple[str, ...] = ()) -> list[str]:
+def differences(told: Any, counted: Any, beside: tuple[str, ...] = (), tolerance: float = TOLERANCE) -> list[str]:
     """Numbers that differ, and numbers that one side alone has; none below a place in `beside`."""
     one, other = (
         {at: x for at, x in numbers(value) if not any(part in at for part in beside)} for value in (told, counted)
     )
     lost = [f"{at}: only one side has it" for at in sorted(one.keys() ^ other.keys())]
-    apart = [at for at in sorted(one.keys() & other.keys()) if not abs(one[at] - other[at]) <= TOLERANCE]
+    apart = [at for at in sorted(one.keys() & other.keys()) if not abs(one[at] - other[at]) <= tolerance]
     return lost + [f"{at}: told {one[at]}, counted {other[at]}" for at in apart]
 
 
@@ -406,11 +389,18 @@ def bundle_problems(run: Run) -> list[str]:
     """Where result.json says other than answers and ledger."""
     result, counted = run.result, cost(run)
     found = differences(result["scores"], scores(run), ("/written/option", "/exposure"))
+    counted_exposure = exposure(run.canaries) if run.canaries else None
+    found += differences(result["scores"].get("exposure"), counted_exposure, tolerance=ROUNDED)
     names = ("exclusions", "planned_exclusions")
     told = {one: result["cost"][one] for one in COST} | {one: result[one] for one in names}
     told["epsilon"] = (result["privacy"] or {}).get("epsilon")
     found += differences(told, counted)
     rounds = [body for body in run.ledger if body["event"] == "round"]
+    if run.spec.get("privacy"):
+        for body, (due, least) in zip(rounds, epsilons(run.spec, rounds), strict=True):
+            told_here = body["privacy"]["epsilon"]
+            if abs(told_here - due) > RELATIVE * due or told_here < least * (1 - RELATIVE):
+                found.append(f"epsilon {told_here} after round {body['round']}: counted {due}, leaked at least {least}")
     spent = np.cumsum([body["bytes_down"] + body["bytes_up"] for body in rounds])
     for one in result["within"]:
         fitting = int((spent <= one["communication_mib"] * 2**20).sum())
@@ -432,7 +422,9 @@ def table_problems(table: JSON, runs: dict[str, Run]) -> list[str]:
     groups = [[runs[one["path"]] for one in line["bundles"]] for line in table["rows"]]
     beside = ("/knobs", "/rank", "/target", "/within", "/missing_seeds", "checkpoint_round")
     for line, group in zip(table["rows"], groups, strict=True):
-        found += [f"{line['label']}{one}" for one in differences(line, row(group), beside)]
+        counted = row(group)
+        found += [f"{line['label']}{one}" for one in differences(line, counted, (*beside, "/exposure"))]
+        found += differences(line.get("exposure"), counted["exposure"], tolerance=ROUNDED)
     every = [run for group in groups for run in group]
     of_entry = {line["entry"]: group for line, group in zip(table["rows"], groups, strict=True)}
     marks, labels = [], [line["label"] for line in table["rows"]]
@@ -453,7 +445,8 @@ def table_problems(table: JSON, runs: dict[str, Run]) -> list[str]:
         one = compared[frozenset((a, b))]
         sign, p = 1 if one["a"].startswith(a) else -1, pair["p_value"]
         found += differences(one["difference"], sign * pair["difference"])
-        found += differences(one["standard_error"], pair["standard_error"])
+        for name in ("standard_error", "clustered_error"):
+            found += differences({name: one[name]}, {name: pair[name]})
         if abs(one["p_value"] - p) > 5 * math.sqrt(p * (1 - p) * 2e-4) + 2e-4:
             found.append(f"{a}, {b}: p {one['p_value']}, counted {p}")
         if one["apart"] and pair["b"] < len(groups):
@@ -473,7 +466,9 @@ def plans(benchmarks: Path) -> dict[str, JSON]:
 
 
 def unpacked(archive: Path, folder: Path, known: dict[str, JSON]) -> Run:
-    """The run of an archive, unpacked there."""
+    """The run of an archive, unpacked there; or of a bundle that is a folder."""
+    if archive.is_dir():
+        return Run(archive, known[json.loads((archive / "result.json").read_text())["spec_hash"]])
     with zipfile.ZipFile(archive) as file:
         file.extractall(folder)
     return Run(folder, known[json.loads((folder / "result.json").read_text())["spec_hash"]])
@@ -484,7 +479,8 @@ def main() -> None:
     document, bundles, benchmarks = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3])
     known, problems = plans(benchmarks), 0
     with tempfile.TemporaryDirectory() as scratch:
-        runs = {path.name: unpacked(path, Path(scratch, path.stem), known) for path in sorted(bundles.glob("*.zip"))}
+        found_here = sorted([*bundles.glob("*.zip"), *bundles.glob("*/bundle")])
+        runs = {f"{one.relative_to(bundles)}": unpacked(one, Path(scratch, one.stem), known) for one in found_here}
         for name, run in runs.items():
             found = bundle_problems(run)
             print(name, len(list(numbers(run.result["scores"]))), "figures", *found, sep="\n  " if found else " ")

@@ -11,12 +11,14 @@ import forge
 import pytest
 
 from ftbench import codes
+from ftbench.compile.compiler import compile_spec
 from ftbench.data.store import Store
 from ftbench.errors import InvalidInput
 from ftbench.result import names
 from ftbench.result.documents import LEVELS, Verdict
 from ftbench.result.opening import open_bundle
 from ftbench.result.pack import pack, to_zip
+from ftbench.spec.model import Reporting
 from ftbench.verify import checks as package
 from ftbench.verify.check import Check, Failure, NotRun
 from ftbench.verify.checks import CHECKS
@@ -128,6 +130,19 @@ def test_spec_given_is_compiled_here(genuine: forge.Forged, tmp_path: Path) -> N
     assert verdict.level == "INTACT" and outcomes(verdict, "failed") == ["lock-known"]
     own = Context(open_bundle(folder), store, genuine.world.compiled)
     assert climb(own, "RESCORED", CHECKS).level == "RESCORED"
+
+
+def test_a_spec_that_differs_outside_its_hash(genuine: forge.Forged) -> None:
+    """The two hashes are alike then, so that telling both says nothing."""
+    plan = genuine.world.compiled.plan
+    read = plan.typed_spec().model_copy(update={"reporting": Reporting(reading="Read this.")})
+    other = compile_spec(read, plan.pins)
+    assert other.lock.spec_hash == genuine.world.compiled.lock.spec_hash
+    verdict = climb(Context(open_bundle_of(genuine), genuine.world.store, other), "RESCORED", CHECKS)
+    [failed] = [check for check in verdict.checks if check.outcome == "failed"]
+    assert failed.check == "lock-known" and failed.evidence is not None
+    assert "another lock (app/ftbench_app/plan.json" in failed.evidence
+    assert "`reporting` are outside the hash and in the lock" in failed.evidence
 
 
 def test_unknown_benchmark(genuine: forge.Forged) -> None:

@@ -49,9 +49,14 @@ def compiled_folders(roots: Sequence[Path]) -> Iterator[Path]:
 def _from_spec(context: Context, own: Compiled, quoted: bytes, claim: str) -> str | Failure:
     if own.files[names.LOCK] != quoted:
         lock = own.lock
+        alike = lock.spec_hash == context.lock.spec_hash
         return Failure(
             f"the bundle quotes {claim}; the spec given compiles to {lock.name} {lock.version}, "
-            f"spec hash {lock.spec_hash[:12]}"
+            + (
+                f"with that spec hash and another lock{_apart(lock, context.lock)}"
+                if alike
+                else f"spec hash {lock.spec_hash[:12]}"
+            )
         )
     context.known_plan = own.plan
     context.known_app = context.known_files = lambda: own.files
@@ -92,11 +97,18 @@ def _near(known: bytes, quoted: Lock) -> Iterator[str]:
         return
     named = f"{lock.name} {lock.version}, known here,"
     if lock.spec_hash == quoted.spec_hash:
-        files = {**lock.files, **quoted.files}
-        other = [name for name in sorted(files) if lock.files.get(name) != quoted.files.get(name)]
-        yield f"{named} has that spec hash and another lock" + (f" ({', '.join(other[:3])})" if other else "")
+        yield f"{named} has that spec hash and another lock{_apart(lock, quoted)}"
     elif (lock.name, lock.version) == (quoted.name, quoted.version):
         yield f"{named} has spec hash {lock.spec_hash[:12]}"
+
+
+def _apart(lock: Lock, quoted: Lock) -> str:
+    """Where two locks of one spec hash differ."""
+    files = {**lock.files, **quoted.files}
+    other = [name for name in sorted(files) if lock.files.get(name) != quoted.files.get(name)]
+    told = f" ({', '.join(other[:3])})" if other else ""
+    outside = "; `metadata` and `reporting` are outside the hash and in the lock" if PLAN in other else ""
+    return f"{told}{outside}"
 
 
 CHECK = Check("lock-known", "CONFORMS", "FTB630", "the lock is one that this verifier knows", run)
