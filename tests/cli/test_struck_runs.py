@@ -22,11 +22,11 @@ from striking import SEED, Case, ended, mount, others, start, strike, temporary,
 
 pytestmark = pytest.mark.slow
 
-STRUCK = {name: times(2 if name == "sweep" else 3, 6) for name in ("run", "sweep", "merge", "spot")}
-"""How often each is struck; a sweep is two runs."""
+CASES = ("run", "sweep", "devices", "merge", "spot")
+STRUCK = {name: times(2 if name in ("sweep", "devices") else 3, 6) for name in CASES}
+"""How often each is struck; a sweep is two runs, with `devices` at once."""
 SHORT = ("quickstart", "--engine", "inline", "--set", "federation.rounds=2")
 RUN = "runs/quickstart-rounds2-s1"
-CASES = ("run", "sweep", "merge", "spot")
 NONCE = "5a" * 8
 
 
@@ -68,6 +68,7 @@ def cases(finished: Path) -> dict[str, Case]:
     return {
         "run": Case(lambda _: ["run", *SHORT, "--out", "runs"], told=adapters, again=go_on, swept=True),
         "sweep": Case(lambda _: list(sweep), told=adapters, swept=True),
+        "devices": Case(lambda _: [*sweep, "--devices", "cpu,cpu"], told=adapters, swept=True),
         "merge": Case(lambda _: ["merge", RUN, "--out", "merged"], a_run, told=merged, swept=True),
         "spot": Case(lambda _: list(spot), a_run, swept=True),
     }
@@ -115,7 +116,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
         os.system(f"umount -l '{where}'")
 
 
-@pytest.mark.parametrize("name", ["sweep", "merge", "spot"])
+@pytest.mark.parametrize("name", ["sweep", "devices", "merge", "spot"])
 def test_no_room_for_what_is_temporary(name: str, cases: dict[str, Case], tmp_path: Path, small: Path) -> None:
     """It needs none there and ends as ever, or says by a code that there is no room, and leaves nothing."""
     case = cases[name]
