@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ftbench.run.merging import CONVERTER
 from ftbench.run.processes.tied import run_tied
 
 WAITS = """
@@ -45,6 +46,12 @@ with in_order():
     assert os.read(0, 1) == b"", "what it starts could read what is not for it"
     with tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:
         run_tied([sys.executable, "-c", sys.argv[2], folder + "/up"], Path(folder, "log"), os.environ)
+"""
+CONVERTS = """
+import sys
+from pathlib import Path
+from ftbench.run.merging import to_gguf
+to_gguf(Path(sys.argv[1]), Path(sys.argv[1]), Path(sys.argv[2]))
 """
 STUBBORN = """
 import signal, time
@@ -104,3 +111,14 @@ def test_a_cell_ends_when_its_sweep_is_gone(tmp_path: Path) -> None:
     words += ["--engine", "inline", "--out", str(tmp_path / "out"), "--cell", "1", "--tied"]
     done = subprocess.run(words, input=b"", stderr=subprocess.PIPE, timeout=300, check=False)
     assert done.returncode == 130, done.stderr
+
+
+def test_a_converter_of_the_user_s_ends_with_its_starter(tmp_path: Path) -> None:
+    (tmp_path / CONVERTER).write_text("import sys, time; open(sys.argv[3], 'w').close(); time.sleep(600)")
+    parent = subprocess.Popen([sys.executable, "-c", CONVERTS, str(tmp_path), str(tmp_path / "x.gguf")])
+    while not (tmp_path / ".part-x.gguf").exists() and parent.poll() is None:
+        time.sleep(0.02)
+    [child] = psutil.Process(parent.pid).children()
+    parent.kill()
+    parent.wait(60)
+    child.wait(60)
