@@ -123,6 +123,7 @@ class VaryType(click.ParamType[str]):
     help="Run nothing; write an array job, a task a run, that goes on after a time limit and needs no network.",
 )
 @click.option("--cell", metavar="N", type=click.IntRange(min=1), help="Only run number N, beside others of the sweep.")
+@click.option("--tied", is_flag=True, hidden=True, help="End in order when standard input is closed.")
 @click.option("--dry-run", is_flag=True, help="Only list the runs and how far each is.")
 @json_option
 @click.pass_obj
@@ -136,6 +137,11 @@ def command(ui: Ui, /, **options: Any) -> int:
     setting with the first on the same items. With --select, the values of --tune are chosen for each setting by the
     loss on the validation cut, among as many trials for each.
     """
+    if options.pop("tied"):
+        from ftbench.run.processes.tied import end_in_order_with_stdin
+        from ftbench.run.sweep_many import GRACE
+
+        end_in_order_with_stdin(GRACE)
     if (file := sweep_files.of(options["spec"])) is None:
         return _sweep(ui, **options)
     if options["dry_run"]:
@@ -281,7 +287,7 @@ def again(context: click.Context, folder: Path) -> list[str]:
     return [*words, "--out", str(folder.absolute())]
 
 
-_NOT_AGAIN = {"asked_devices", "emit", "cell", "dry_run", "out", "json_"}
+_NOT_AGAIN = {"asked_devices", "emit", "cell", "tied", "dry_run", "out", "json_"}
 _WRITTEN: dict[str, Callable[[Any], str]] = {
     "micro_batch": lambda number: "auto" if number < 0 else str(number),
     "keep": lambda number: {-1: "auto", 0: "none"}.get(number, f"every {number}"),

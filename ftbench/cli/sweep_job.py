@@ -125,6 +125,8 @@ class Job:
 
         due = [number for number, state in enumerate(states, 1) if state != "whole"]
         failures: dict[Path, FtbenchError] = {}
+        busy: list[int] = []
+        logs = self.sweep_plan.out.absolute() / "logs"
         self._hours(len(due), len(places), sweep.seconds_a_cell(self.cells, states))
 
         def started(one: sweep_many.Going) -> None:
@@ -136,15 +138,17 @@ class Job:
             if failure is None:
                 self.ui.note(f"run {one.number} of {len(states)}: whole after {took}", "dim")
             elif failure.diagnostics[0].code == codes.BUSY:
+                busy.append(one.number)
                 self.ui.note(f"run {one.number} of {len(states)}: carried out by another process", "note")
             else:
                 failures[self.cells[one.number - 1].folder] = failure
                 self.ui.diagnostics(failure.diagnostics)
 
         try:
-            sweep_many.work(
-                due, places, command, self.sweep_plan.out.absolute() / "logs", on_start=started, on_end=ended
-            )
+            sweep_many.work(due, places, command, logs, on_start=started, on_end=ended)
+            if busy:  # by cells of a sweep that was killed a moment ago, perhaps
+                free = sweep_many.freed(self.sweep_plan.out, {one: self.cells[one - 1].folder for one in busy})
+                sweep_many.work(free, places, command, logs, on_start=started, on_end=ended)
         except KeyboardInterrupt:
             self.ui.note("stopped; the same command goes on", "note")
             raise

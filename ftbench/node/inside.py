@@ -1,5 +1,7 @@
 """`python -P inside.py APP_DIR`: the app of a compiled benchmark, answering message after message until the pipe ends.
 
+The pipe ends with whoever asks: so does this process then, whatever it is at.
+
 The process that runs in the site's sandbox. It imports nothing of ftbench: what it is given and answers goes through
 standard input and output, each a frame of eight bytes' length and so many bytes. What the app prints is standard error.
 """
@@ -9,8 +11,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import queue
 import struct
 import sys
+import threading
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -68,16 +72,32 @@ def answer(app: Any, said: Mapping[str, Any], content: bytes) -> tuple[dict[str,
         return {"error": str(error)}, b""
 
 
+def _asked(file: IO[bytes]) -> queue.SimpleQueue[tuple[bytes, bytes]]:
+    """Messages as they come; this process ends at the end of the pipe."""
+    found: queue.SimpleQueue[tuple[bytes, bytes]] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            while (head := read_frame(file)) is not None and (content := read_frame(file)) is not None:
+                found.put((head, content))
+        finally:
+            os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return found
+
+
 def main(app_dir: str) -> None:
     """Serve until standard input ends."""
-    asked = os.fdopen(os.dup(0), "rb")
+    asked = _asked(os.fdopen(os.dup(0), "rb"))
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the app prints goes to the log
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.dont_write_bytecode = True
     sys.path.insert(0, app_dir)
     app: Any = None
-    while (head := read_frame(asked)) is not None and (content := read_frame(asked)) is not None:
+    while True:
+        head, content = asked.get()
         try:
             app = app or importlib.import_module("ftbench_app.client_app").app
             said, data = answer(app, json.loads(head), content)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -113,16 +112,18 @@ def to_gguf(merged: Path, llama_cpp: Path, out: Path) -> None:
         hint = "give a checkout of llama.cpp, or the script itself"
         raise MissingResource(Diagnostic(codes.MERGE, f"there is no {CONVERTER}", Place(str(llama_cpp)), hint))
     part = out.with_name(f".part-{out.name}")
-    command = [sys.executable, str(script), str(merged), "--outfile", str(part)]
+    worker = [sys.executable, "-P", "-m", "ftbench.run.convert_worker"]
+    log = part.with_name(f"{part.name}.log")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own
-        if done.returncode or not part.is_file():
-            tail = " | ".join(done.stderr.strip().splitlines()[-3:])
+        status = run_tied([*worker, str(script), str(merged), "--outfile", str(part)], log, os.environ)
+        if status or not part.is_file():
+            tail = " | ".join(log.read_text("utf-8", "replace").strip().splitlines()[-3:])
             raise RunFailed(Diagnostic(codes.MERGE, f"llama.cpp's converter failed: {tail}", Place(str(script))))
         sync_file(part)
         part.replace(out)
     finally:
         part.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
 
 
 def is_ours(out: Path, card: bytes) -> bool:

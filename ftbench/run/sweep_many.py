@@ -1,7 +1,8 @@
 """Several cells of a sweep at once: each in a process of its own, on a device of its own, under a lock of its own.
 
 A cell's process is the sweep's command with `--cell N`. It holds the sweep's folder together with other cells, and its
-own lock alone, so that processes of several machines may work in one folder.
+own lock alone, so that processes of several machines may work in one folder. With `--tied` it ends in order when its
+standard input is closed, so also when the sweep's process was killed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ CPU = "cpu"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 LOCKS = ".locks"
 """Folder of the cells' locks, in the sweep's."""
+TIED = "--tied"
+"""Has a cell's process end with the sweep's."""
 GRACE = 60.0
-"""Seconds that a cell's process has to end in order when the sweep is stopped."""
+"""Seconds that a cell's process has to end in order when the sweep is stopped or gone."""
 _CLASSES: dict[int, type[FtbenchError]] = {
     one.exit_code: one for one in (InvalidInput, MissingResource, RunFailed, RunIncomplete)
 }
@@ -74,6 +77,21 @@ def hold_cell(out: Path, cell: Path) -> Iterator[None]:
         yield
 
 
+def freed(out: Path, cells: Mapping[int, Path], seconds: float = GRACE) -> list[int]:
+    """Which of these cells, by their numbers, nobody holds, or no longer within so many seconds.
+
+    The cells of a sweep that was killed take a while to end.
+    """
+    until, found = time.monotonic() + seconds, set[int]()
+    while True:
+        for number in cells.keys() - found:
+            with contextlib.suppress(RunFailed), hold_cell(out, cells[number]):
+                found.add(number)
+        if len(found) == len(cells) or time.monotonic() > until:
+            return sorted(found)
+        time.sleep(0.2)
+
+
 @dataclass
 class Going:
     """A cell that is being carried out."""
@@ -112,6 +130,7 @@ def work(
                 on_start(going[-1])
             time.sleep(0.1)
             for one in [one for one in going if one.process.poll() is not None]:
+                _loose(one)
                 going.remove(one)
                 free.append(one.place)
                 on_end(one, failure(one))
@@ -124,8 +143,8 @@ def _start(number: int, place: int, places: Sequence[str], command: Sequence[str
     device = places[place]
     with said.open("wb") as out, log.open("ab") as errors:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, "--cell", str(number), "--json"],
-            stdin=subprocess.DEVNULL,
+            [*command, "--cell", str(number), TIED, "--json"],
+            stdin=subprocess.PIPE,  # held open for as long as we live: the cell ends when it is closed
             stdout=out,
             stderr=errors,
             env={**os.environ, VISIBLE: "" if device == CPU else device},
@@ -171,6 +190,13 @@ def _end(going: Sequence[Going]) -> None:
         except subprocess.TimeoutExpired:
             one.process.kill()
             one.process.wait()
+        _loose(one)
+
+
+def _loose(one: Going) -> None:
+    """Let go of an ended cell's standard input."""
+    if one.process.stdin is not None:
+        one.process.stdin.close()
 
 
 def own_command() -> list[str]:

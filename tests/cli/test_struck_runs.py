@@ -22,11 +22,11 @@ from striking import SEED, Case, ended, mount, others, start, strike, temporary,
 
 pytestmark = pytest.mark.slow
 
-STRUCK = {name: times(2 if name == "sweep" else 3, 6) for name in ("run", "sweep", "merge", "spot")}
-"""How often each is struck; a sweep is two runs."""
+CASES = ("run", "sweep", "merge", "spot")
+STRUCK = {name: times(2 if name in ("sweep", "devices") else 3, 6) for name in (*CASES, "devices")}
+"""How often each is struck; a sweep is two runs, with `devices` at once."""
 SHORT = ("quickstart", "--engine", "inline", "--set", "federation.rounds=2")
 RUN = "runs/quickstart-rounds2-s1"
-CASES = ("run", "sweep", "merge", "spot")
 NONCE = "5a" * 8
 
 
@@ -68,12 +68,13 @@ def cases(finished: Path) -> dict[str, Case]:
     return {
         "run": Case(lambda _: ["run", *SHORT, "--out", "runs"], told=adapters, again=go_on, swept=True),
         "sweep": Case(lambda _: list(sweep), told=adapters, swept=True),
+        "devices": Case(lambda _: [*sweep, "--devices", "cpu,cpu"], told=adapters, swept=True),
         "merge": Case(lambda _: ["merge", RUN, "--out", "merged"], a_run, told=merged, swept=True),
         "spot": Case(lambda _: list(spot), a_run, swept=True),
     }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", STRUCK)
 def test_struck_at_random_moments(name: str, cases: dict[str, Case], tmp_path: Path) -> None:
     hit = strike(cases[name], tmp_path, STRUCK[name], random.Random(f"{SEED} {name}"))
     print(f"{name}: seed {SEED}, {hit} of {STRUCK[name]} hit before the end", file=sys.stderr)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from flwr.app import ConfigRecord, RecordDict
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
@@ -155,3 +159,21 @@ def test_an_answer_without_end_is_not_taken(home: Path, tmp_path: Path) -> None:
     with pytest.raises(Died, match="more than any reply"):
         made.answer({}, b"", 30.0)
     made.end()
+
+
+def test_one_that_is_not_sealed_ends_with_its_node(tmp_path: Path) -> None:
+    """In the middle of an answer, which may take hours."""
+    (tmp_path / "ftbench_app").mkdir()
+    text = f"import time; open({str(tmp_path / 'up')!r}, 'w').close(); time.sleep(600)"
+    (tmp_path / "ftbench_app" / "client_app.py").write_text(text)
+    asks = (
+        "import sys; from pathlib import Path; from ftbench.node.resident import Resident; here = Path(sys.argv[1]); "
+        "Resident(here, read=[], write=here, sealed=False, log=here / 'log').answer({}, b'', 600)"
+    )
+    node = subprocess.Popen([sys.executable, "-c", asks, str(tmp_path)])
+    while not (tmp_path / "up").exists() and node.poll() is None:
+        time.sleep(0.02)
+    [app] = psutil.Process(node.pid).children()
+    node.kill()
+    node.wait(60)
+    app.wait(60)

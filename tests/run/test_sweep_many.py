@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,21 @@ def test_a_cell_is_one_process_s(tmp_path: Path) -> None:
     assert elsewhere("a") == "held"
 
 
+def test_a_cell_is_free_when_whoever_held_it_has_ended(tmp_path: Path) -> None:
+    text = "import sys\nfrom pathlib import Path\nfrom ftbench.run.sweep_many import hold_cell\n"
+    text += "with hold_cell(Path(sys.argv[1]), Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", text, str(tmp_path), str(tmp_path / "a")]
+    cells = {1: tmp_path / "a", 2: tmp_path / "b"}
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin is not None and holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert sweep_many.freed(tmp_path, cells, 0.3) == [2]
+        ending = threading.Timer(0.3, holder.stdin.close)
+        ending.start()
+        assert sweep_many.freed(tmp_path, cells, 60) == [1, 2]
+        ending.join()
+
+
 def test_one_cell_runs_beside_others_and_writes_no_table(world: World, capsys: Captured) -> None:
     with sweep.hold_sweep(Path("out"), shared=True):
         assert run([*RANKS, "--cell", "3", "--json"]) == 0
@@ -155,24 +171,30 @@ def test_one_cell_runs_beside_others_and_writes_no_table(world: World, capsys: C
 
 
 def test_devices_run_the_sweep_s_own_command(world: World, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each cell by the command that a process would be given; here in this one."""
+    """Each cell by the command that a process would be given; here in this one. One that a cell which is just ending
+    holds is carried out after the others."""
     asked: list[list[str]] = []
 
     class Process:
-        pid, returncode = 0, 0
+        pid, stdin = 0, None
 
-        def __init__(self, words: list[str], **_: Any) -> None:
+        def __init__(self, words: list[str], stdout: Any, **_: Any) -> None:
             asked.append(words)
-            assert run(words[words.index("sweep") :]) == 0
+            self.returncode = 5 if len(asked) == 2 else 0
+            if self.returncode:
+                stdout.write(json.dumps({"runs": [{"code": codes.BUSY, "problem": "held"}]}).encode())
+            else:
+                assert run([word for word in words[words.index("sweep") :] if word != sweep_many.TIED]) == 0
 
         def poll(self) -> int:
-            return 0
+            return self.returncode
 
     monkeypatch.setattr(sweep_many.subprocess, "Popen", Process)
     monkeypatch.setattr(sweep_many, "_share_cores", lambda *_: None)
     more = ["--keep", "every 2", "--micro-batch", "auto", "--set", "adapter.alpha=8", "--smoke", "--max-seconds", "900"]
     assert run([*RANKS, *more, "--devices", "cpu,cpu"]) == 0
-    assert [words[words.index("--cell") + 1] for words in asked] == ["1", "2", "3", "4"]
+    assert [words[words.index("--cell") + 1] for words in asked] == ["1", "2", "3", "4", "2"]
+    assert all(sweep_many.TIED in words for words in asked)
     settings = RunDir.open(next(Path("out").glob("*rank4*s2"))).settings()
     assert (settings.keep, settings.micro_batch, settings.smoke, settings.limits.max_seconds) == (2, -1, True, 900)
     assert [one["state"] for one in json.loads(Path("out/sweep.json").read_bytes())["runs"]] == ["whole"] * 4

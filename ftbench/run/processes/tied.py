@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,3 +35,25 @@ def run_tied(command: Sequence[str], log: Path, env: Mapping[str, str], cwd: Pat
             process.wait()
             if process.stdin is not None:
                 process.stdin.close()
+
+
+def end_in_order_with_stdin(seconds: float) -> None:
+    """From now on end this process as SIGTERM does when standard input is closed: whoever started it is gone.
+
+    So what it holds goes and what it began is ended, temporary folders among it. It has so many seconds for that; then
+    it is ended at once, and what it began ends with it. What it starts meanwhile does not read its standard input.
+    """
+    held = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def wait() -> None:
+        while os.read(held, 4096):
+            pass
+        # To the main thread: what that waits in is interrupted.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(seconds)
+        os._exit(3)
+
+    threading.Thread(target=wait, daemon=True).start()
