@@ -9,7 +9,7 @@ ftbench=${FTBENCH:-ftbench}
 for study in iid dirichlet; do
   $ftbench sweep "micro/strategies-$study" --vary strategy.kind=fedavg,scaffold,flexlora,ffa-lora,fedadam,fedprox \
     --tune training.schedule.learning_rate=0.01,0.015,0.02,0.04 --tune scaffold:strategy.server_learning_rate=1 \
-    --tune fedadam:strategy.server_learning_rate=0.1,0.3 --tune fedprox:strategy.mu=0.001,0.01 \
+    --tune fedadam:strategy.server_learning_rate=0.01,0.03,0.1 --tune fedprox:strategy.mu=0.001,0.01 \
     --set strategy.beta1=0.9 --set strategy.beta2=0.99 --set strategy.tau=0.001 \
     --select validation --trials 4 --seeds "${SEEDS:-5}" --engine inline ${DEVICES:+--devices "$DEVICES"} --out "$runs/strategies-$study"
 done
