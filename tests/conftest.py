@@ -15,6 +15,12 @@ sys.path.insert(0, str(Path(__file__).parent / "hub"))
 OFFLINE = {name: os.environ.get(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")}
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes go by the argument's name and a number: compressed ones hold the second in which they were made, and two
+    workers that collect in different seconds would not have the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def hub_allowed() -> Iterator[None]:
     """Each test finds these variables as the first one found them."""
