@@ -7,9 +7,9 @@ crossed in pieces put together again as the Flower message that it belongs to.
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import itertools
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -50,39 +50,36 @@ class Recorder:
         self.listen, self.superlink, self.files = listen, superlink, files
 
     def serve(self) -> None:
-        """Until the process ends."""
+        """Until the process ends. In one thread: two that read and write one TLS connection at once end the process."""
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
         here = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         here.load_cert_chain(self.files["certificate"], self.files["key"])
         there = ssl.create_default_context(cafile=str(self.files["authority"]))
-        number = 0
-        with socket.create_server(self.listen) as server:
-            print("recording", flush=True)
-            while True:
-                plain, _ = server.accept()
-                threading.Thread(target=self._carry, args=(plain, here, there, number), daemon=True).start()
-                number += 1
+        numbers = itertools.count()
 
-    def _carry(self, plain: socket.socket, here: ssl.SSLContext, there: ssl.SSLContext, number: int) -> None:
-        with suppress(OSError):
-            near = here.wrap_socket(plain, server_side=True)
-            far = there.wrap_socket(socket.create_connection(self.superlink), server_hostname=self.superlink[0])
-            both = [
-                threading.Thread(target=self._copy, args=(*ends, self.files["folder"] / f"{number:04d}.{way}"))
-                for *ends, way in ((near, far, UP), (far, near, DOWN))
-            ]
-            for one in both:
-                one.start()
-            for one in both:
-                one.join()
+        async def carry(up: asyncio.StreamReader, down: asyncio.StreamWriter) -> None:
+            number = next(numbers)
+            with suppress(OSError):
+                host, port = self.superlink
+                back, on = await asyncio.open_connection(host, port, ssl=there, server_hostname=host)
+                ends = ((up, on, UP), (back, down, DOWN))
+                await asyncio.gather(*(self._copy(*two, f"{number:04d}.{way}") for *two, way in ends))
 
-    def _copy(self, source: ssl.SSLSocket, target: ssl.SSLSocket, kept: Path) -> None:
-        with kept.open("ab", buffering=0) as file:
-            with suppress(OSError):
-                while data := source.recv(PIECE):
-                    file.write(data)
-                    target.sendall(data)
-            with suppress(OSError):
-                target.shutdown(socket.SHUT_RDWR)
+        host, port = self.listen
+        server = await asyncio.start_server(carry, host, port, ssl=here)
+        print("recording", flush=True)
+        async with server:
+            await server.serve_forever()
+
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, name: str) -> None:
+        with (self.files["folder"] / name).open("ab", buffering=0) as file, suppress(OSError):
+            while data := await source.read(PIECE):
+                file.write(data)
+                target.write(data)
+                await target.drain()
+        target.close()
 
 
 @dataclass(frozen=True)
