@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean, variance
@@ -20,6 +20,9 @@ from ftbench.board.compare import shape, standard_errors
 from ftbench.board.submission import Marks
 from ftbench.board.twolevel import freedom_of
 from ftbench.result.documents import Interval
+
+MOST = 10**7
+"""Seeds or items that nobody will have."""
 
 
 @dataclass(frozen=True)
@@ -50,36 +53,50 @@ class Difference:
 
     def interval(self, confidence: float) -> Interval:
         """Two-sided; with one seed over items alone."""
-        from scipy import stats
-
-        seeds = self.over_seeds or 0.0
-        if self.over_items + seeds <= 0:
-            return Interval(low=self.value, high=self.value)
-        if self.over_seeds is None:
-            freedom = float(max(self.items - 1, 1))
-        else:
-            freedom = freedom_of(self.over_items, seeds, self.items, self.seeds)
-        half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(self.over_items + seeds)
+        half = self._half(confidence, 1.0, 1.0)
         return Interval(low=max(self.value - half, -1.0), high=min(self.value + half, 1.0))
 
     def needed(self, distance: float, confidence: float) -> Needed | None:
-        """What would make an interval narrower than `distance` on each side, were the variances as they are; None
-        where nothing does."""
-        from statistics import NormalDist
-
-        z = NormalDist().inv_cdf((1 + confidence) / 2)
+        """What would make this very interval narrower than `distance` on each side, were the variances as they are;
+        None where nothing does."""
         if distance <= 0:
             return None
-        room = (distance / z) ** 2
-        held = self.over_seeds or 0.0
-        seeds = None if room <= self.over_items else math.ceil(held * self.seeds / (room - self.over_items))
-        items = None if room <= held else math.ceil(self.over_items * self.items / (room - held))
+
+        def least(now: int, half: Callable[[float], float]) -> int | None:
+            return _least(now, lambda number: half(number / now) < distance)
+
+        seeds = least(self.seeds, lambda times: self._half(confidence, times, 1.0))
+        items = least(self.items, lambda times: self._half(confidence, 1.0, times))
         if seeds is not None or items is not None:
-            return Needed(
-                None if seeds is None else max(self.seeds, seeds), None if items is None else max(self.items, items)
-            )
-        times = (self.over_items + held) / room
-        return Needed(math.ceil(self.seeds * times), math.ceil(self.items * times), together=True)
+            return Needed(seeds, items)
+        both = least(self.seeds, lambda times: self._half(confidence, times, times))
+        return None if both is None else Needed(both, math.ceil(self.items * both / self.seeds), together=True)
+
+    def _half(self, confidence: float, seeds: float, items: float) -> float:
+        """Half the interval's width with so many times the seeds and the items."""
+        from scipy import stats
+
+        over_items, over_seeds = self.over_items / items, (self.over_seeds or 0.0) / seeds
+        if over_items + over_seeds <= 0:
+            return 0.0
+        if self.over_seeds is None:
+            freedom = max(self.items * items - 1, 1.0)
+        else:
+            freedom = freedom_of(over_items, over_seeds, round(self.items * items), round(self.seeds * seeds))
+        return float(stats.t.ppf((1 + confidence) / 2, freedom)) * math.sqrt(over_items + over_seeds)
+
+
+def _least(now: int, enough: Callable[[int], bool]) -> int | None:
+    """The least number from `now` on that is enough, to a thousandth; None where none below MOST is."""
+    low, high = now, now
+    while not enough(high):
+        if high > MOST:
+            return None
+        low, high = high, 2 * high
+    while high - low > max(1, high // 1000):
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def differences(observations: Sequence[Observation]) -> list[Difference]:
