@@ -10,6 +10,7 @@ from ftbench import codes
 from ftbench.analysis import anova, claims, differences, expected, resources
 from ftbench.analysis.documents import PARTS, Analysis, PairDifference
 from ftbench.analysis.observations import Observation, Source, observe
+from ftbench.base_models.catalogue import find_base_model
 from ftbench.board.submission import Submission
 from ftbench.compile.plan import Plan
 from ftbench.diagnostics import Diagnostic
@@ -25,12 +26,16 @@ def analyse(
     submissions: Sequence[Submission],
     plans: Mapping[str, Plan],
     *,
+    facts: expected.Facts = find_base_model,
     stated: Sequence[Claim] = (),
     required: Level = "CONFORMS",
     confidence: float = 0.95,
     refused: Sequence[str] = (),
 ) -> Analysis:
-    """Of the bundles that reach `required` and are whole. Raises InvalidInput (FTB916) where fewer than two do."""
+    """Of the bundles that reach `required` and are whole; `facts`: of their base models.
+
+    Raises InvalidInput (FTB916) where fewer than two do.
+    """
     kept: list[Submission] = []
     left_out = list(refused)
     for one in sorted(submissions, key=lambda s: s.path):
@@ -49,7 +54,7 @@ def analyse(
             "resources": (costs := resources.resources(kept)),
             "explained": resources.explained(costs),
             "deviation_over_seeds": resources.deviations(kept),
-            "expected": [expected.expected(one, plans[one.result.spec_hash]) for one in kept],
+            "expected": [expected.expected(one, plans[one.result.spec_hash], facts) for one in kept],
         }
     )
 

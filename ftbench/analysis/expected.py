@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ftbench.analysis.documents import Compared, Expected
 from ftbench.base_models import from_spec, hours
 from ftbench.base_models.catalogue import BaseModel, find_base_model
@@ -13,12 +15,14 @@ from ftbench.result.documents import ClientMemory
 from ftbench.spec.entries import apply
 from ftbench.spec.model import Spec
 
+Facts = Callable[[str, str | None], BaseModel]
+"""A base model by name and revision. Raises FtbenchError, or ModuleNotFoundError where what counts it is missing."""
 RUNTIME = "runtime"
 """The estimate's part that no allocator counts."""
 
 
-def expected(submission: Submission, plan: Plan) -> Expected:
-    """Of one run of `plan`. A base model that the catalogue lacks, and an entry's own strategy or training, leave
+def expected(submission: Submission, plan: Plan, facts: Facts = find_base_model) -> Expected:
+    """Of one run of `plan`. A base model of which `facts` knows nothing, and an entry's own strategy or training, leave
     estimates out."""
     result, entry = submission.result, submission.entry
     assert entry is not None
@@ -38,9 +42,9 @@ def expected(submission: Submission, plan: Plan) -> Expected:
     client = result.cost.client or ClientMemory()
     try:
         spec = apply(plan.typed_spec(), entry)
-        model = find_base_model(entry.model.name, entry.model.revision)
+        model = facts(entry.model.name, entry.model.revision)
         return told.model_copy(update=_estimated(submission, spec, model, client, cards))
-    except FtbenchError:
+    except (FtbenchError, ModuleNotFoundError):
         return told
 
 

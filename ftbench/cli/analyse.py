@@ -77,6 +77,7 @@ def command(
     and seeds, and every interval is wide enough for all of its kind to hold together.
     """
     from ftbench.analysis.analyse import analyse
+    from ftbench.base_models.lookup import look_up
     from ftbench.board.collect import collect, verifier
     from ftbench.cli.gathering import known
     from ftbench.data.store import Store
@@ -90,6 +91,7 @@ def command(
     made = analyse(
         found.submissions,
         plans,
+        facts=lambda name, revision: look_up(name, revision, opened),
         stated=claims,
         required=require,
         confidence=confidence,

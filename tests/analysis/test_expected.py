@@ -8,7 +8,7 @@ import pytest
 
 from ftbench.analysis.expected import expected
 from ftbench.base_models import from_spec
-from ftbench.base_models.catalogue import find_base_model
+from ftbench.base_models.catalogue import BaseModel, find_base_model
 from ftbench.base_models.estimate import estimate
 from ftbench.board.submission import Submission
 from ftbench.compile.compiler import compile_spec
@@ -73,3 +73,15 @@ def test_what_is_not_known_is_left_out() -> None:
     other = ENTRY.model_copy(update={"model": ENTRY.model.model_copy(update={"name": "someone/unknown"})})
     left = Submission("one", submission(COST).verdict, other)
     assert expected(left, PLAN).traffic_bytes is None and expected(left, PLAN).device == "CPU"
+
+
+def test_a_model_of_somebody_s_own() -> None:
+    """It is in no catalogue, but in the store: its runs had no estimate."""
+    known, asked = find_base_model(ENTRY.model.name, ENTRY.model.revision), []
+
+    def facts(name: str, revision: str | None) -> BaseModel:
+        asked.append((name, revision))
+        return known
+
+    assert expected(submission(COST), PLAN, facts).operations_per_second
+    assert asked == [(ENTRY.model.name, ENTRY.model.revision)]
