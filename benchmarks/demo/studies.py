@@ -13,6 +13,8 @@ from pathlib import Path
 import demo
 import make_rows
 
+from ftbench.spec import sweep_file
+
 SPECS = {
     "bakery-32bit": """\
 ftbench: spec/v1
@@ -80,11 +82,6 @@ claims:
     within: 0.02
 """,
 }
-RUNS = {
-    "adapters": [("bakery-32bit", "adapter.kind=lora,dora"), ("bakery-4bit", "adapter.kind=lora,dora")],
-    "strategies": [("bakery-32bit", "strategy.kind=fedavg,flexlora")],
-}
-"""Study → its specs with what varies in each."""
 
 
 def main(folder: Path) -> int:
@@ -100,12 +97,14 @@ def main(folder: Path) -> int:
         demo.ftbench(folder, "compile", f"{spec}.yaml", "--out", "generated")  # where `analyse` knows it
     # A sweep of one spec runs two cells at once, which a sweep file's does not.
     lanes = [] if (os.cpu_count() or 1) < 2 else ["--devices", "cpu,cpu"]
-    for study, runs in RUNS.items():
-        (folder / f"{study}.yaml").write_text(SWEEPS[study])
-        for spec, varied in runs:
-            words = ["--vary", varied, "--seeds", "3", "--engine", "inline", "--keep", "none", *lanes]
-            demo.ftbench(folder, "sweep", f"{spec}.yaml", *words, "--out", f"{study}/{spec}")
-    for study in RUNS:
+    for study, text in SWEEPS.items():
+        (folder / f"{study}.yaml").write_text(text)
+        file = sweep_file.load(folder / f"{study}.yaml")
+        varied = [word for one in file.varied for word in ("--vary", one)]
+        words = [*varied, "--seeds", str(file.seeds), "--engine", "inline", "--keep", "none", *lanes]
+        for spec in file.specs:
+            demo.ftbench(folder, "sweep", spec, *words, "--out", f"{study}/{Path(spec).stem}")
+    for study in SWEEPS:
         demo.ftbench(folder, "analyse", study, "--claims", f"{study}.yaml", "--out", f"{study}.md")
         print((folder / f"{study}.md").read_text())
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ftbench.cli.ui import Ui
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ftbench.errors import FtbenchError
     from ftbench.result.documents import Selection
     from ftbench.run.sweep import Cell, SweepPlan
-    from ftbench.spec.trials import Contest
+    from ftbench.spec.trials import Contest, Ends
     from ftbench.spec.vary import Setting
 
 
@@ -27,7 +27,7 @@ class Won:
     """The winners, in the order of the contests; a contest without one has none."""
     selections: list[Selection] = field(default_factory=list)
     """How each was chosen."""
-    ends: list[dict[str, Literal["least", "greatest"]]] = field(default_factory=list)
+    ends: list[Ends] = field(default_factory=list)
     """Of each, knob → `least` or `greatest` of what was tried, where its number is that."""
     trials: list[SweepTrial] = field(default_factory=list)
     """Every trial."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from ftbench import codes
 from ftbench.data.store import Store
@@ -18,7 +17,7 @@ from ftbench.result.documents import Finished, Round, Selection
 from ftbench.run import sweep
 from ftbench.run.progress import Listener
 from ftbench.run.sweep import Cell, SweepPlan
-from ftbench.spec.trials import Contest
+from ftbench.spec.trials import Contest, Ends
 from ftbench.spec.vary import Setting
 
 
@@ -28,7 +27,7 @@ class Chosen:
 
     winner: Setting
     selection: Selection
-    ends: dict[str, Literal["least", "greatest"]]
+    ends: Ends
     """Knob → `least` or `greatest`, where the winner's number is that of those tried: a better one may lie beyond."""
 
 
@@ -71,8 +70,8 @@ def choose(contest: Contest, losses: Sequence[float | None], tuned: Sequence[str
     return Chosen(winner, told, _ends(contest, winner, tuned))
 
 
-def _ends(contest: Contest, winner: Setting, tuned: Sequence[str]) -> dict[str, Literal["least", "greatest"]]:
-    found: dict[str, Literal["least", "greatest"]] = {}
+def _ends(contest: Contest, winner: Setting, tuned: Sequence[str]) -> Ends:
+    found: Ends = {}
     for path in tuned:
         values = [one.values.get(path) for one in contest.candidates]
         tried = {value for value in values if isinstance(value, int | float) and not isinstance(value, bool)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic
@@ -21,6 +21,9 @@ from ftbench.spec.vary import Setting
 
 DRAWN = "ftbench/trials/v1"
 """What is hashed before a candidate's values, so that their order is nobody's choice."""
+
+Ends = dict[str, Literal["least", "greatest"]]
+"""Knob → what a winner's number is among those that were tried for its setting."""
 
 
 @dataclass(frozen=True, slots=True)
