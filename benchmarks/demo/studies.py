@@ -13,8 +13,6 @@ from pathlib import Path
 import demo
 import make_rows
 
-from ftbench.spec import sweep_file
-
 SPECS = {
     "bakery-32bit": """\
 ftbench: spec/v1
@@ -95,15 +93,11 @@ def main(folder: Path) -> int:
         (folder / f"{spec}.yaml").write_text(text)
         demo.ftbench(folder, "lock", f"{spec}.yaml")
         demo.ftbench(folder, "compile", f"{spec}.yaml", "--out", "generated")  # where `analyse` knows it
-    # A sweep of one spec runs two cells at once, which a sweep file's does not.
     lanes = [] if (os.cpu_count() or 1) < 2 else ["--devices", "cpu,cpu"]
     for study, text in SWEEPS.items():
         (folder / f"{study}.yaml").write_text(text)
-        file = sweep_file.load(folder / f"{study}.yaml")
-        varied = [word for one in file.varied for word in ("--vary", one)]
-        words = [*varied, "--seeds", str(file.seeds), "--engine", "inline", "--keep", "none", *lanes]
-        for spec in file.specs:
-            demo.ftbench(folder, "sweep", spec, *words, "--out", f"{study}/{Path(spec).stem}")
+        words = ["--engine", "inline", "--keep", "none", *lanes, "--out", study]
+        demo.ftbench(folder, "sweep", f"{study}.yaml", *words)
     for study in SWEEPS:
         demo.ftbench(folder, "analyse", study, "--claims", f"{study}.yaml", "--out", f"{study}.md")
         print((folder / f"{study}.md").read_text())

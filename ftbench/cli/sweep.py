@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,18 +142,22 @@ def command(ui: Ui, /, **options: Any) -> int:
         from ftbench.run.sweep_many import GRACE
 
         end_in_order_with_stdin(GRACE)
+    own = click.get_current_context().command
     if (file := sweep_files.of(options["spec"])) is None:
-        return _sweep(ui, **options)
+        return _sweep(ui, again(own, options), **options)
     if options["dry_run"]:
         return sweep_files.plan(ui, file, options)
     parts = sweep_files.parts(file, options)
-    if len(parts) > 1 and ui.json:
-        raise click.UsageError(f"--json: the file sweeps {len(parts)} specs; each sweep's folder has its sweep.json")
-    return max(_sweep(ui, **part) for part in parts)
+    if len(parts) > 1 and (ui.json or options["cell"]):
+        told = "each sweep's folder has its sweep.json" if ui.json else "name one of them and its settings"
+        raise click.UsageError(f"{'--json' if ui.json else '--cell'}: the file sweeps {len(parts)} specs; {told}")
+    return max([_sweep(ui, again(own, part), **part) for part in parts])
 
 
 def _sweep(
     ui: Ui,
+    command: Sequence[str],
+    /,
     *,
     spec: str,
     varied: tuple[str, ...],
@@ -183,7 +187,7 @@ def _sweep(
     cell: int | None,
     dry_run: bool,
 ) -> int:
-    """The sweep of one spec; returns the exit code."""
+    """The sweep of one spec; returns the exit code. `command`: makes the same sweep, where `--out` is added."""
     from ftbench.cli.benchmark import commit_of
     from ftbench.data.store import Store
     from ftbench.run import sweep
@@ -220,6 +224,7 @@ def _sweep(
     sweep_plan = sweep.SweepPlan(compiled, plan, spec_hash, folder, smoke, spec, options)
     planned = sweep.cells(sweep_plan, settings)
     job = Job(ui, sweep_plan, settings, planned)
+    here = [*command, "--out", str(folder.absolute())]
     if sum(map(bool, (asked_devices, emit, cell))) > 1:
         raise click.UsageError("give one of --devices, --emit and --cell")
     if dry_run and contests:
@@ -246,9 +251,9 @@ def _sweep(
             return job.alone(cell, found, unpinned=unpinned)
         sweep.prepare(sweep_plan, due, found, ui.note, unpinned=unpinned)
         if emit:
-            return job.emit(states, again(click.get_current_context(), folder))
+            return job.emit(states, here)
         if places:
-            return job.side_by_side(found, states, places, again(click.get_current_context(), folder))
+            return job.side_by_side(found, states, places, here)
         return job.carry_out(found, states)
 
 
@@ -268,13 +273,13 @@ def devices_of(text: str) -> list[str]:
     return named(text, devices.found)
 
 
-def again(context: click.Context, folder: Path) -> list[str]:
-    """The command line that makes the same sweep in that folder, without `--devices`, `--emit` and `--json`."""
+def again(own: click.Command, given: Mapping[str, Any]) -> list[str]:
+    """The command line with these options, by their names, without `--out`, `--devices`, `--emit` and `--json`."""
     from ftbench.run.sweep_many import own_command
 
     words = [*own_command(), "sweep"]
-    for parameter in context.command.params:
-        value = context.params.get(parameter.name or "")
+    for parameter in own.params:
+        value = given.get(parameter.name or "")
         if isinstance(parameter, click.Argument):
             words.append(_placed(str(value)))
         elif parameter.name in _NOT_AGAIN or value in (None, False, ()):
@@ -284,7 +289,7 @@ def again(context: click.Context, folder: Path) -> list[str]:
             written = _WRITTEN.get(parameter.name or "", str)
             values = value if isinstance(value, tuple) else (value,)
             words += [name] if value is True else [word for one in values for word in (name, written(one))]
-    return [*words, "--out", str(folder.absolute())]
+    return words
 
 
 _NOT_AGAIN = {"asked_devices", "emit", "cell", "tied", "dry_run", "out", "json_"}

@@ -37,8 +37,6 @@ def parts(file: SweepFile, options: dict[str, Any]) -> list[dict[str, Any]]:
         names = {"varied": "--vary", "tuned": "--tune", "sets": "--set"}
         shown = ", ".join(names.get(name, f"--{name}") for name in given)
         raise click.UsageError(f"{shown}: the sweep file says this; change it there")
-    if any(options.get(name) for name in ("asked_devices", "emit", "cell")):
-        raise click.UsageError("--devices, --emit and --cell go with one spec's sweep, not with a file")
     settled = {
         "varied": file.varied,
         "tuned": file.tuned,
@@ -49,9 +47,13 @@ def parts(file: SweepFile, options: dict[str, Any]) -> list[dict[str, Any]]:
     }
     out = options["out"]
     return [
-        {**options, **settled, "spec": one, "out": None if out is None else out / one.replace("/", "-")}
-        for one in file.specs
+        {**options, **settled, "spec": one, "out": None if out is None else out / _folder(one)} for one in file.specs
     ]
+
+
+def _folder(spec: str) -> str:
+    """Of a spec's sweep, in that of the file's: the name, or the path as one name."""
+    return spec.removesuffix(".yaml").replace("/", "-").strip("-.")
 
 
 def plan(ui: Ui, file: SweepFile, options: dict[str, Any]) -> int:

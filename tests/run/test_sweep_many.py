@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,6 +39,17 @@ if number == 2:
 if number == 3:
     os._exit(9)
 time.sleep(0.2)
+"""
+FILE = """
+ftbench: sweep/v1
+title: Ranks
+claim: A rank is as good as another.
+refuted_by: A difference.
+fixed: All else.
+specs: [{specs}]
+vary: {{adapter.rank: [2, 4]}}
+set: {{adapter.alpha: 8}}
+seeds: 2
 """
 
 
@@ -170,9 +182,9 @@ def test_one_cell_runs_beside_others_and_writes_no_table(world: World, capsys: C
     assert len(world.engine.jobs) == 4
 
 
-def test_devices_run_the_sweep_s_own_command(world: World, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each cell by the command that a process would be given; here in this one. One that a cell which is just ending
-    holds is carried out after the others."""
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands of the cells' processes, carried out in this one; the second finds its cell held."""
     asked: list[list[str]] = []
 
     class Process:
@@ -189,8 +201,15 @@ def test_devices_run_the_sweep_s_own_command(world: World, capsys: Captured, mon
         def poll(self) -> int:
             return self.returncode
 
-    monkeypatch.setattr(sweep_many.subprocess, "Popen", Process)
+    # Of this module alone: other processes are started as ever.
+    monkeypatch.setattr(sweep_many, "subprocess", SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE))
     monkeypatch.setattr(sweep_many, "_share_cores", lambda *_: None)
+    return asked
+
+
+def test_devices_run_the_sweep_s_own_command(world: World, asked: list[list[str]], capsys: Captured) -> None:
+    """Each cell by the command that a process would be given. One that a cell which is just ending holds is carried
+    out after the others."""
     more = ["--keep", "every 2", "--micro-batch", "auto", "--set", "adapter.alpha=8", "--smoke", "--max-seconds", "900"]
     assert run([*RANKS, *more, "--devices", "cpu,cpu"]) == 0
     assert [words[words.index("--cell") + 1] for words in asked] == ["1", "2", "3", "4", "2"]
@@ -199,6 +218,31 @@ def test_devices_run_the_sweep_s_own_command(world: World, capsys: Captured, mon
     assert (settings.keep, settings.micro_batch, settings.smoke, settings.limits.max_seconds) == (2, -1, True, 900)
     assert [one["state"] for one in json.loads(Path("out/sweep.json").read_bytes())["runs"]] == ["whole"] * 4
     assert "run 4 of 4 on cpu" in capsys.readouterr().err
+
+
+def test_a_file_s_sweeps_use_several_devices(world: World, asked: list[list[str]]) -> None:
+    """One spec after another, each with its own cells, folder and table; what the file settles stands in each cell's
+    command, which knows nothing of the file."""
+    text = FILE.format(specs="quickstart")
+    Path("ranks.yaml").write_text(text)
+    assert run(["sweep", "ranks.yaml", "--out", "out", "--devices", "cpu,cpu"]) == 0
+    assert [words[words.index("--cell") + 1] for words in asked] == ["1", "2", "3", "4", "2"]
+    assert not any("ranks.yaml" in words for words in asked)
+    found = json.loads(Path("out/quickstart/sweep.json").read_bytes())
+    assert [one["state"] for one in found["runs"]] == ["whole"] * 4
+    assert RunDir.open(next(Path("out/quickstart").glob("*rank4*s2"))).entry().knobs["adapter.alpha"] == 8
+
+
+def test_a_file_s_sweeps_go_to_a_batch_system(world: World, capsys: Captured) -> None:
+    Path("ranks.yaml").write_text(FILE.format(specs="quickstart"))
+    assert run(["sweep", "ranks.yaml", "--out", "out", "--cell", "2"]) == 0
+    assert run(["sweep", "ranks.yaml", "--out", "out", "--emit", "slurm"]) == 0
+    text = Path("out/quickstart", slurm.SCRIPT).read_text()
+    assert "#SBATCH --array=1,3-4\n" in text and "--vary adapter.rank=2,4 --seeds 2 --set adapter.alpha=8" in text
+    Path("two.yaml").write_text(FILE.format(specs="quickstart, ./own.yaml"))
+    capsys.readouterr()
+    assert run(["sweep", "two.yaml", "--cell", "2"]) == 2  # of which?
+    assert "the file sweeps 2 specs" in capsys.readouterr().err
 
 
 def test_the_job_script_has_a_task_for_each_run_that_is_not_whole(world: World, capsys: Captured) -> None:
