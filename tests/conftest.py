@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,20 @@ def hub_allowed() -> Iterator[None]:
     _restore()
     yield
     _restore()
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """This process and those it starts hear Ctrl-C and the terminal's end, though tests begun by `nohup` or in the
+    background are told to ignore both, and so would be whom they start."""
+    hangup = getattr(signal, "SIGHUP", None)
+    wanted = {signal.SIGINT: signal.default_int_handler} | ({hangup: signal.SIG_DFL} if hangup else {})
+    ignored = [number for number in wanted if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, wanted[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _restore() -> None:

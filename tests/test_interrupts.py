@@ -10,6 +10,7 @@ import pytest
 from ftbench.interrupts import SIGNALS, in_order
 
 
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_they_interrupt(number: signal.Signals) -> None:
     before = signal.getsignal(number)

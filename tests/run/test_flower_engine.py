@@ -98,6 +98,7 @@ def test_an_error_of_the_listener_stops_everything(tmp_path: Path) -> None:
     assert_nothing_left(job.marker)
 
 
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_signals_leave_nothing(tmp_path: Path, number: signal.Signals) -> None:
     words = [sys.executable, str(Path(__file__).with_name("flower_world.py")), str(tmp_path)]

@@ -68,6 +68,7 @@ def test_what_it_says_and_how_it_ended(tmp_path: Path) -> None:
     assert (status, (tmp_path / "log").read_text()) == (1, f"out {tmp_path}\nerr\n")
 
 
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_it_ends_with_its_starter(number: signal.Signals, tmp_path: Path) -> None:
     up = tmp_path / "up"
