@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from ftbench import builtin
+from ftbench import builtin, codes
 from ftbench.errors import FtbenchError, MissingResource, RunFailed
 from ftbench.result.documents import Finished, Round, Stopped
 from ftbench.run.engines.engine import TrainJob
@@ -140,6 +140,10 @@ def hang_clients(found: list[psutil.Process]) -> None:
         process.suspend()
 
 
+def hang_one_client(found: list[psutil.Process]) -> None:
+    next(those(found, CLIENT)).suspend()
+
+
 def kill_server(found: list[psutil.Process]) -> None:
     for process in those(found, "flwr-simulation"):
         process.kill()
@@ -179,6 +183,7 @@ def test_a_struck_run_stops_and_goes_on(world: World, tmp_path: Path, name: str)
     assert isinstance(error, RunFailed), error
     last = events(tmp_path)[-1]
     if reason:
+        assert error.diagnostics[0].code in ("FTB551", codes.TOO_FEW_REPLIES), error  # and not that nothing moved
         assert isinstance(last, Stopped) and last.reason == reason, last
         assert {one.reason for one in last.excluded} <= {"error", "missing"} and last.excluded
         assert not any(one.planned for one in last.excluded)
@@ -186,6 +191,15 @@ def test_a_struck_run_stops_and_goes_on(world: World, tmp_path: Path, name: str)
         assert isinstance(last, Round)
     InlineEngine().train(job(world.strict, tmp_path), lambda: None)
     assert ended(tmp_path) == world.whole
+
+
+def test_a_client_that_hangs_is_recorded_and_the_run_ends(world: World, tmp_path: Path) -> None:
+    """Where the spec allows one reply. Ray would wait for it for ever; the ledger's last line says that it need not."""
+    error = struck(world.lenient, tmp_path, hang_one_client)
+    bodies = events(tmp_path)
+    assert error is None and isinstance(bodies[-1], Finished), (error, bodies)
+    lost = [one for body in bodies if isinstance(body, Round) for one in body.excluded]
+    assert lost and {one.reason for one in lost} == {"missing"}, bodies
 
 
 def test_a_client_that_dies_is_recorded_and_the_run_goes_on(world: World, tmp_path: Path) -> None:

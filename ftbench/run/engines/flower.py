@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -11,10 +12,12 @@ from typing import Literal
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
+from ftbench.result.documents import Finished, Stopped
 from ftbench.run.ending import RESUME, cause, log_tail, settle
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import COMMAND_SECONDS, Status, same_fab
 from ftbench.run.engines.flower_link import SuperLink
+from ftbench.run.processes.tail import LedgerTail
 from ftbench.run.processes.watch import MARGIN, Watchdog
 
 POLL_SECONDS = 0.2
@@ -22,6 +25,8 @@ START_SECONDS = 120.0
 """Longest wait for the process that carries out a run."""
 SETTLE_SECONDS = 20.0
 """Longest wait for Flower to know how a run ended, after its process is gone."""
+OVER_SECONDS = 60.0
+"""Longest wait for Flower to end a run whose ledger has its last line: a client that hangs holds Ray up for ever."""
 LOG_BYTES = 2**20
 LOG_FILES = 40
 
@@ -41,10 +46,12 @@ class FlowerSimulation:
             raise
         finally:
             link.stop()
-        if status.state != "finished:completed":
-            settle(job.run_dir, self._failure(status, job))
+        if status.state == "finished:completed":
+            settle(job.run_dir)
+            return
+        settle(job.run_dir, self._failure(status, job))
+        if status.ended:  # and not only held up by a client that hangs
             raise RunFailed(self._failure(status, job))
-        settle(job.run_dir)
 
     def _carry_out(self, link: SuperLink, job: TrainJob, on_tick: Callable[[], None]) -> Status:
         job.say("Flower's app, until the SuperLink has taken it")
@@ -52,7 +59,7 @@ class FlowerSimulation:
         same_fab(short_hash, job)
         job.say("Ray and the ServerApp, until both have loaded PyTorch and the data are checked")
         watchdog = Watchdog(job.run_dir, job.round_timeout + MARGIN)
-        self._follow(link, watchdog, on_tick)
+        self._follow(link, job, watchdog, on_tick)
         keeper = link.flower.keep_log(run_id)
         try:
             status = self._ended(link, run_id, on_tick)
@@ -63,9 +70,11 @@ class FlowerSimulation:
             _keep_ray_logs(link.temporary, job.logs)
         return status
 
-    def _follow(self, link: SuperLink, watchdog: Watchdog, on_tick: Callable[[], None]) -> None:
+    def _follow(self, link: SuperLink, job: TrainJob, watchdog: Watchdog, on_tick: Callable[[], None]) -> None:
         """Return when the run seems to have ended: Flower's status then says whether and how it did."""
-        began = time.monotonic()
+        ledger = LedgerTail(job.run_dir / "ledger.jsonl")
+        ledger.read()  # what an earlier start wrote says nothing about this one
+        began, over = time.monotonic(), math.inf
         seen = False
         while True:
             on_tick()
@@ -78,6 +87,10 @@ class FlowerSimulation:
             seen = seen or alive
             if not seen and time.monotonic() - began > START_SECONDS:
                 return  # never seen: Flower's status tells why
+            if any(isinstance(line.body, Finished | Stopped) for line in ledger.read()):
+                over = time.monotonic()
+            if time.monotonic() - over > OVER_SECONDS:
+                return
             time.sleep(POLL_SECONDS)
 
     def _ended(self, link: SuperLink, run_id: str, on_tick: Callable[[], None]) -> Status:
