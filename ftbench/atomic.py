@@ -24,7 +24,8 @@ __all__ = ["PRIVATE", "fresh_folder", "scratch_folder", "sweep", "sync_folder", 
 RENAME_EXCHANGE = 2  # linux/fs.h
 AT_FDCWD = -100  # linux/fcntl.h
 TRIES = 20
-"""Times that a file is begun which others sweep away before it is locked."""
+"""Times that a file is begun which others sweep away before it is locked, or a folder's place is taken while others
+take it too."""
 PRIVATE = 0o600
 """Mode of a file that its owner alone reads."""
 
@@ -78,10 +79,13 @@ def fresh_folder(target: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         fresh.chmod(0o777 & ~umask)  # mkdtemp makes it private
-        if target.exists():
-            _exchange(fresh, target)
-        else:
-            fresh.rename(target)
+        for left in range(TRIES, 0, -1):
+            try:
+                _take_place(fresh, target)
+                break
+            except OSError as error:  # another writer's came, or went, since it was looked at
+                if left == 1 or error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                    raise
         sync_folder(target.parent)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -162,6 +166,13 @@ def sweep(target: Path) -> None:
                 name.unlink(missing_ok=True)
 
 
+def _take_place(fresh: Path, target: Path) -> None:
+    if target.exists():
+        _exchange(fresh, target)
+    else:
+        fresh.rename(target)
+
+
 def _exchange(fresh: Path, target: Path) -> None:
     """Put each in the other's place: what was at `target` is at `fresh` then, or gone."""
     if sys.platform == "linux":
@@ -171,5 +182,12 @@ def _exchange(fresh: Path, target: Path) -> None:
                 return
     old = fresh.with_name(fresh.name + ".old")
     target.rename(old)
-    fresh.rename(target)
+    try:
+        fresh.rename(target)
+    except OSError:
+        with contextlib.suppress(OSError):  # another's stands there now
+            old.rename(target)
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        raise
     shutil.rmtree(old)

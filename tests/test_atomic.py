@@ -73,6 +73,24 @@ def test_where_folders_cannot_be_exchanged(tmp_path: Path, monkeypatch: pytest.M
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
+@pytest.mark.parametrize("exchanges", [True, False])
+@pytest.mark.parametrize("seen", [False, True])
+def test_another_s_folder_came_or_went_since_it_was_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: bool, exchanges: bool
+) -> None:
+    """Two first writers both found nothing there, and the second was told that a directory is not empty."""
+    target = tmp_path / "folder"
+    if not exchanges:
+        monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *_, **__: object())
+    if not seen:
+        atomic.write_folder(target, OLD)
+    there, told = Path.exists, [seen]
+    monkeypatch.setattr(Path, "exists", lambda path: told.pop() if path == target and told else there(path))
+    atomic.write_folder(target, NEW)
+    assert files(target) == NEW
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_names_with_signs_of_patterns(tmp_path: Path) -> None:
     (tmp_path / ".a.ftb-1").write_bytes(b"of another file")
     atomic.write_file(tmp_path / "[a]", b"new")
@@ -84,8 +102,9 @@ import sys
 from pathlib import Path
 from ftbench import atomic, locks
 mine = sys.argv[2].encode()
-for _ in range(60):
-    atomic.write_folder(Path(sys.argv[1]) / "folder", {"a.txt": mine, "b/c.txt": mine})
+for number in range(60):
+    for name in ("folder", f"folder-{number}"):  # one that is there, and one that both may be the first to write
+        atomic.write_folder(Path(sys.argv[1]) / name, {"a.txt": mine, "b/c.txt": mine})
     atomic.write_file(Path(sys.argv[1]) / "file", mine)
 """
 
@@ -94,8 +113,9 @@ def test_writers_of_the_same_at_once(tmp_path: Path) -> None:
     """None takes what another has begun for what a killed one left."""
     both = [subprocess.Popen([sys.executable, "-c", AT_ONCE, str(tmp_path), name]) for name in "xy"]
     assert [process.wait(300) for process in both] == [0, 0]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
-    assert len(set(files(tmp_path / "folder").values())) == 1
+    numbered = [f"folder-{number}" for number in range(60)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["file", "folder", *numbered])
+    assert all(len(set(files(tmp_path / name).values())) == 1 for name in ["folder", *numbered])
 
 
 def test_a_folder_that_is_swept_before_it_is_locked_is_made_anew(
