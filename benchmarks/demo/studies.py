@@ -1,7 +1,7 @@
 """Strategies, LoRA against DoRA and 4 against 32 bits on a real model of 135M, three seeds each, and what they say.
 
-`python benchmarks/demo/studies.py FOLDER`: the demo's model and rows (see demo.py), in a folder of its own. Half an
-hour to an hour on two cores; stopped at any moment, the same command goes on. The last of it is `ftbench analyse`.
+`python benchmarks/demo/studies.py FOLDER`: the demo's model and rows (see demo.py), in a folder of its own. It
+took 39 minutes of processor; stopped at any moment, the same command goes on. The last of it is `ftbench analyse`.
 """
 
 from __future__ import annotations

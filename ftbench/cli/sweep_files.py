@@ -52,8 +52,8 @@ def parts(file: SweepFile, options: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _folder(spec: str) -> str:
-    """Of a spec's sweep, in that of the file's: the name, or the path as one name."""
-    return spec.removesuffix(".yaml").replace("/", "-").strip("-.")
+    """Of a spec's sweep, in that of the file's: the name, or the path as one name; two paths have two."""
+    return spec.removesuffix(".yaml").replace("/", "-")
 
 
 def plan(ui: Ui, file: SweepFile, options: dict[str, Any]) -> int:

@@ -17,6 +17,7 @@ import pytest
 from runner_world import World
 
 from ftbench import builtin, codes
+from ftbench.cli import sweep_files
 from ftbench.cli.main import run
 from ftbench.compile.compiler import compile_spec
 from ftbench.errors import FtbenchError, InvalidInput, RunFailed
@@ -239,6 +240,7 @@ def test_a_file_s_sweeps_go_to_a_batch_system(world: World, capsys: Captured) ->
     assert run(["sweep", "ranks.yaml", "--out", "out", "--emit", "slurm"]) == 0
     text = Path("out/quickstart", slurm.SCRIPT).read_text()
     assert "#SBATCH --array=1,3-4\n" in text and "--vary adapter.rank=2,4 --seeds 2 --set adapter.alpha=8" in text
+    assert len({sweep_files._folder(one) for one in ("a.yaml", "../a.yaml", "b/a.yaml", "/a.yaml")}) == 4
     Path("two.yaml").write_text(FILE.format(specs="quickstart, ./own.yaml"))
     capsys.readouterr()
     assert run(["sweep", "two.yaml", "--cell", "2"]) == 2  # of which?

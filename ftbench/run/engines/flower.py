@@ -12,7 +12,6 @@ from typing import Literal
 from ftbench import codes
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
-from ftbench.result.documents import Finished, Stopped
 from ftbench.run.ending import RESUME, cause, log_tail, settle
 from ftbench.run.engines.engine import TrainJob
 from ftbench.run.engines.flower_commands import COMMAND_SECONDS, Status, same_fab
@@ -87,7 +86,7 @@ class FlowerSimulation:
             seen = seen or alive
             if not seen and time.monotonic() - began > START_SECONDS:
                 return  # never seen: Flower's status tells why
-            if any(isinstance(line.body, Finished | Stopped) for line in ledger.read()):
+            if ledger.ended():
                 over = time.monotonic()
             if time.monotonic() - over > OVER_SECONDS:
                 return

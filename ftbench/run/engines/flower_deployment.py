@@ -21,7 +21,6 @@ from ftbench import codes
 from ftbench.atomic import write_file
 from ftbench.diagnostics import Diagnostic, Place
 from ftbench.errors import RunFailed
-from ftbench.result.documents import Finished, Stopped
 from ftbench.run.ending import RESUME, log_tail, read_app_error, settle
 from ftbench.run.engines import flower_connection
 from ftbench.run.engines.engine import TrainJob
@@ -181,9 +180,7 @@ def _take_back(run_dir: Path) -> None:
 
 def _ending(ledger: LedgerTail, run_dir: Path) -> bool:
     """Whether the app seems to have ended, by what it left."""
-    if any(isinstance(line.body, Finished | Stopped) for line in ledger.read()):
-        return True
-    return read_app_error(run_dir) is not None and not _promised(run_dir)
+    return ledger.ended() or (read_app_error(run_dir) is not None and not _promised(run_dir))
 
 
 # --- endings ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ftbench.result.documents import LedgerLine
+from ftbench.result.documents import Finished, LedgerLine, Stopped
 
 
 class Tail:
@@ -49,6 +49,10 @@ class LedgerTail:
             except ValidationError:
                 continue
         return found
+
+    def ended(self) -> bool:
+        """Whether a line that ends a run has come since the last call."""
+        return any(isinstance(line.body, Finished | Stopped) for line in self.read())
 
 
 class StepTail:
